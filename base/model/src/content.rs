@@ -1,0 +1,109 @@
+//! Where bytes are, without holding them.
+//! A document inside a message is a range of that message, decoded on the way: nothing is stored twice.
+//! Source: architecture §10 « Bodies are handles ».
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+use serde::{Deserialize, Serialize};
+
+/// SHA-256 of a body: its address in the journal.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BodyId([u8; 32]);
+
+impl BodyId {
+    /// Address of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut id = [0; 32];
+        id.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+        Self(id)
+    }
+
+    /// From the 32 bytes of a SHA-256.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for BodyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for BodyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BodyId({self})")
+    }
+}
+
+impl From<BodyId> for String {
+    fn from(id: BodyId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for BodyId {
+    type Error = crate::IdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let error = || crate::IdError::new("body id", "64 hexadecimal digits");
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(error());
+        }
+        let mut id = [0; 32];
+        for (at, byte) in id.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| error())?;
+        }
+        Ok(Self(id))
+    }
+}
+
+/// How the bytes of a range are to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoding {
+    /// As they are.
+    Raw,
+    /// Base64; ASCII blanks are skipped, padding may be missing (official samples lack it, hl7v2.md §2.6).
+    Base64,
+}
+
+/// A range of a stored body, and how to read it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ContentRef {
+    /// The stored body.
+    pub body: BodyId,
+    /// First byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+    /// How to read the range.
+    pub encoding: Encoding,
+}
+
+impl ContentRef {
+    /// A whole body of `length` bytes, as it is.
+    pub fn whole(body: BodyId, length: u64) -> Self {
+        Self { body, start: 0, end: length, encoding: Encoding::Raw }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_id_reads_back_from_its_text() {
+        let id = BodyId::of(b"abc");
+        assert_eq!(id.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(BodyId::try_from(id.to_string()).unwrap(), id);
+        assert!(BodyId::try_from("é".repeat(32)).is_err());
+    }
+}

@@ -1,0 +1,43 @@
+//! The words every room shares: identifiers, identity, shapes, findings, checks, clock.
+//! In and out: values. IO: none. Async: none. Anything about a person prints masked.
+//! Sources: docs/specs (each item cites its sheet).
+
+pub mod clock;
+pub mod content;
+pub mod document;
+pub mod entropy;
+pub mod environment;
+pub mod finding;
+pub mod identity;
+pub mod ids;
+pub mod masked;
+pub mod name;
+pub mod people;
+pub mod report;
+pub mod shape;
+pub mod smtp_code;
+pub mod time;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use content::{BodyId, ContentRef, Encoding};
+pub use document::{
+    Author, Authorship, CodedValue, ContentKind, DocumentMetadata, DocumentSubject, DocumentSubmission,
+    Encounter, MailTexts, Obstacle, ObstacleScope, Operation, Origin, Recipient, RecipientKind, Reference,
+    Sender, SubmittedDocument, Visibility, Wants,
+};
+pub use entropy::{Entropy, OsEntropy, SeededEntropy};
+pub use environment::Environment;
+pub use finding::{Check, Finding, Mode, Place, Severity, Verdicts, run_checks};
+pub use identity::{
+    BirthDate, IdentityStatus, InsIdentity, LocalId, NotQualified, PatientIdentity, QualifiedIdentity, Sex,
+    Traits,
+};
+pub use ids::{
+    DocumentUniqueId, IdError, Ins, InsDomain, MessageControlId, MssAddress, Oid, PersonId, StructureId,
+};
+pub use masked::Masked;
+pub use name::{PartnerName, RouteName};
+pub use people::{Device, Organization, Person};
+pub use report::{DeliveryReport, ReportChannel, ReportCode, ReportRecipient, ReportStage, Verdict};
+pub use shape::Shape;
+pub use time::DocumentTime;

@@ -1,0 +1,1 @@
+//! Listeners, TLS identities and limits on connections.

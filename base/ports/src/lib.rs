@@ -1,0 +1,25 @@
+//! Contracts between the engine and everything it moves bytes for.
+//! Who calls, in which order, and what an error makes the engine do, is said on each trait.
+//! Source: architecture §3 and §10. Deliberately absent: any protocol, any storage.
+
+use std::{future::Future, pin::Pin};
+
+pub mod body;
+pub mod delivery;
+pub mod intake;
+pub mod step;
+pub mod stop;
+
+pub use body::{Bodies, BodyError, MemoryBodies};
+pub use delivery::{
+    Artefact, AttemptReport, Delivery, DeliveryId, Due, Ending, IndexKey, KeyKind, Outcome, Part, Piece, Prepared, Sink,
+    Tools,
+};
+pub use intake::{
+    Admission, Admitted, Arrival, Intake, IntakeError, LinkError, MessageFacts, MessageId, Peer, Receipt, Repeat, Source,
+};
+pub use step::{Flow, Step};
+pub use stop::{Stop, StopHandle};
+
+/// A future in a box: what an object-safe asynchronous method returns.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,1 @@
+//! Fault tables, seeded choices and verdict log of simulators.

@@ -1,0 +1,1 @@
+//! A test authority in the image of the IGC-Santé. Never a real key.

@@ -1,0 +1,1 @@
+//! MLLP: source, sink and the simulator of an LPS.

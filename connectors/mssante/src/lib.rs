@@ -1,0 +1,1 @@
+//! MSSanté: sending sink and simulator.

@@ -1,0 +1,1 @@
+//! Journal, routing, lanes and the journal's questions.

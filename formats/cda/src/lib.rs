@@ -1,0 +1,1 @@
+//! CDA R2 header in the French profile, read in streaming with positions.

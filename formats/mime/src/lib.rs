@@ -1,0 +1,1 @@
+//! MIME mails of MSSanté: writing and reading.

@@ -1,0 +1,1 @@
+//! SOAP 1.2, WS-Addressing, MTOM, VIHF and XML signature.

@@ -1,0 +1,1 @@
+//! Mappings from formats to shapes.

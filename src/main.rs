@@ -1,0 +1,3 @@
+//! The program `jonction`.
+
+fn main() {}
