@@ -118,12 +118,16 @@ impl<R: Read> Base64Reader<R> {
         self.ended = read == 0;
         self.pending.extend(self.input[..read].iter().filter(|byte| !byte.is_ascii_whitespace()));
         // Only whole quanta are decoded before the end, and what follows a padding is never accepted.
-        let ready = if self.ended { self.pending.len() } else { self.pending.len().saturating_sub(4) / 4 * 4 };
+        let ready =
+            if self.ended { self.pending.len() } else { self.pending.len().saturating_sub(4) / 4 * 4 };
         self.output.clear();
         self.at = 0;
-        LENIENT.decode_vec(&self.pending[..ready], &mut self.output).map_err(|_| {
-            io::Error::new(io::ErrorKind::InvalidData, BodyError::NotBase64 { offset: self.offset })
-        })?;
+        let not_base64 =
+            || io::Error::new(io::ErrorKind::InvalidData, BodyError::NotBase64 { offset: self.offset });
+        if !self.ended && self.pending[..ready].contains(&b'=') {
+            return Err(not_base64());
+        }
+        LENIENT.decode_vec(&self.pending[..ready], &mut self.output).map_err(|_| not_base64())?;
         self.pending.drain(..ready);
         self.offset += read as u64;
         Ok(())

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use jonction_model::{Clock, ContentRef, DeliveryReport, Entropy, Finding, PartnerName, ReportCode, RouteName, Shape};
+use jonction_model::{
+    Clock, ContentRef, DeliveryReport, Entropy, Finding, PartnerName, ReportCode, RouteName, Shape,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{BoxFuture, body::Bodies, intake::MessageId};
@@ -225,5 +227,11 @@ pub trait Sink: Send + Sync {
     ) -> BoxFuture<'a, AttemptReport>;
 
     /// What the first sender should learn of this ending, whether or not they want it. `None`: nothing to say.
-    fn report(&self, shape: &Shape, part: &Part, ending: &Ending<'_>, at: Timestamp) -> Option<DeliveryReport>;
+    fn report(
+        &self,
+        shape: &Shape,
+        part: &Part,
+        ending: &Ending<'_>,
+        at: Timestamp,
+    ) -> Option<DeliveryReport>;
 }

@@ -12,11 +12,12 @@ pub mod stop;
 
 pub use body::{Bodies, BodyError, MemoryBodies};
 pub use delivery::{
-    Artefact, AttemptReport, Delivery, DeliveryId, Due, Ending, IndexKey, KeyKind, Outcome, Part, Piece, Prepared, Sink,
-    Tools,
+    Artefact, AttemptReport, Delivery, DeliveryId, Due, Ending, IndexKey, KeyKind, Outcome, Part, Piece,
+    Prepared, Sink, Tools,
 };
 pub use intake::{
-    Admission, Admitted, Arrival, Intake, IntakeError, LinkError, MessageFacts, MessageId, Peer, Receipt, Repeat, Source,
+    Admission, Admitted, Arrival, Intake, IntakeError, LinkError, MessageFacts, MessageId, Peer, Receipt,
+    Repeat, Source,
 };
 pub use step::{Flow, Step};
 pub use stop::{Stop, StopHandle};
