@@ -12,6 +12,8 @@ pub mod identity;
 pub mod ids;
 pub mod masked;
 pub mod name;
+pub mod nearest;
+pub mod peer;
 pub mod people;
 pub mod report;
 pub mod shape;
@@ -37,6 +39,8 @@ pub use ids::{
 };
 pub use masked::Masked;
 pub use name::{PartnerName, RouteName};
+pub use nearest::nearest;
+pub use peer::Peer;
 pub use people::{Device, Organization, Person};
 pub use report::{DeliveryReport, ReportChannel, ReportCode, ReportRecipient, ReportStage, Verdict};
 pub use shape::Shape;

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+pub use jonction_model::Peer;
 use jonction_model::{Finding, MessageControlId, PartnerName};
 use serde::{Deserialize, Serialize};
 
@@ -19,15 +20,6 @@ impl std::fmt::Display for MessageId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// Who is at the other end of a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// Address and port.
-    pub address: SocketAddr,
-    /// Subject of the client certificate (RFC 4514 text), when there was one.
-    pub certificate: Option<String>,
 }
 
 /// What is known of a message before any mapping: enough to route, to find and to answer it.

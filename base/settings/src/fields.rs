@@ -1,10 +1,11 @@
 //! Reading a block of keys field by field: what is missing, wrong or unknown is noted, and reading goes on.
 //! In: a mapping node. Out: values; diagnoses. Every error of the block is told, not the first.
 
+use jonction_model::nearest;
+
 use crate::{
     diagnosis::Diagnoses,
     node::{Node, Span},
-    parse::nearest,
 };
 
 /// A block being read. Call [`Fields::finish`] last: it tells the keys nobody asked for.

@@ -10,6 +10,6 @@ pub mod secret;
 
 pub use diagnosis::{Diagnoses, Diagnosis, Level};
 pub use fields::Fields;
+pub use jonction_model::nearest;
 pub use node::{Entry, Node, SourceFile, Span, Value, read};
-pub use parse::nearest;
 pub use secret::Secret;

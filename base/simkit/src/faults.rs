@@ -3,8 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use jonction_model::{Entropy, SeededEntropy};
-use jonction_settings::nearest;
+use jonction_model::{Entropy, SeededEntropy, nearest};
 
 /// One fault a simulator can play.
 #[derive(Clone, Copy, Debug)]
