@@ -1,1 +1,22 @@
-//! MIME mails of MSSanté: writing and reading.
+//! MIME mails of MSSanté.
+//! In → out: checked values ⇄ bytes of a mail, in two pieces (head of one recipient, attachments shared by all).
+//! Sources: mssante.md §3.1 to §3.5, RFC 5322, 2045, 2047, 2231. Deliberately absent: SMTP, XDM, any IO.
+//!
+//! ```text
+//! value.rs   checked pieces of a header: a value that exists cannot break a line
+//! header.rs  folding, encoded-words (RFC 2047), parameters (RFC 2231)
+//! body.rs    text in NFC and CRLF, quoted-printable, base64
+//! write.rs   a mail to send
+//! read.rs    a mail received, within limits
+//! ```
+
+mod body;
+mod header;
+pub mod read;
+pub mod value;
+pub mod write;
+
+pub use body::normalise_text;
+pub use read::{Header, Limits, Mail, Mailbox, Part, ReadError, TransferEncoding};
+pub use value::{MailId, Token, ValueError};
+pub use write::{Attachment, AttachmentBlock, MediaType, OutgoingMail, Sender};
