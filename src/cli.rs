@@ -1,0 +1,306 @@
+//! The command line: what the user may type, in the user's language.
+//! In: arguments. Out: one [`Command`], or a usage error with its remedy.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, error::ContextKind, error::ErrorKind};
+
+const TEMPLATE: &str = "{about-with-newline}\nUsage : {usage}\n\n{all-args}{after-help}";
+
+/// Everything that can be typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "jonction",
+    version,
+    about = "Jonction : plateforme d'intermédiation ouverte du programme e-parcours.\n\
+             Reçoit les documents d'un établissement (HL7 v2), les dépose au DMP, les envoie par MSSanté,\n\
+             et rend compte à l'émetteur. Simulateurs de chaque partenaire compris.",
+    help_template = TEMPLATE,
+    subcommand_help_heading = "Commandes",
+    subcommand_value_name = "COMMANDE",
+    disable_help_subcommand = true,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    next_help_heading = "Options",
+    after_help = "Codes de sortie : 0 fait, 1 constats ou différences, 2 usage ou configuration, 3 impossible.\n\
+                  Pour commencer : jonction demo"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Common {
+    /// Sortie pour un programme : JSON, une valeur par ligne
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Dossier des données : journal, corps, certificats d'essai, addresses.json
+    #[arg(long, global = true, value_name = "DOSSIER")]
+    pub(crate) data: Option<PathBuf>,
+    /// Affiche cette aide
+    #[arg(short = 'h', long, global = true, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+    /// Affiche la version
+    #[arg(short = 'V', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// Where listening ports come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ports {
+    /// Ceux de la configuration
+    #[default]
+    Fixed,
+    /// Des ports libres, écrits dans addresses.json du dossier des données
+    Auto,
+}
+
+/// One command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tout en un seul processus : simulateurs, passerelle, une matinée de trafic ; échoue si un parcours finit mal
+    #[command(help_template = TEMPLATE)]
+    Demo(DemoArgs),
+    /// Fait tourner les routes d'un dossier
+    #[command(help_template = TEMPLATE)]
+    Run(RunArgs),
+    /// Contrôle la configuration d'un dossier, sans rien ouvrir ; toutes les erreurs de tous les fichiers
+    #[command(help_template = TEMPLATE)]
+    Check(DirArgs),
+    /// Lance les simulateurs de simulators.yaml : DMP, MSSanté, logiciel émetteur
+    #[command(help_template = TEMPLATE)]
+    Simulate(RunArgs),
+    /// Envoie des messages HL7 en MLLP et montre l'acquittement de chacun
+    #[command(help_template = TEMPLATE)]
+    Send(SendArgs),
+    /// Cherche des messages et des envois dans le journal
+    #[command(help_template = TEMPLATE)]
+    Find(FindArgs),
+    /// Raconte tout ce qui est arrivé à un message ou à un document
+    #[command(help_template = TEMPLATE)]
+    Journey(JourneyArgs),
+    /// Montre que rien n'a disparu : messages reçus et envois dus, par route et par jour
+    #[command(help_template = TEMPLATE)]
+    Balance(BalanceArgs),
+    /// Liste, libère ou refuse ce qui attend un humain
+    #[command(help_template = TEMPLATE)]
+    Parked(ParkedArgs),
+    /// Mesure cette machine, chaque chiffre rapporté à une référence prise en même temps
+    #[command(help_template = TEMPLATE)]
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Attend Entrée à la fin, simulateurs et passerelle ouverts, pour essayer soi-même
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DirArgs {
+    /// Dossier de la configuration (jonction.yaml, routes/)
+    #[arg(value_name = "DOSSIER")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Dossier de la configuration (jonction.yaml, routes/, simulators.yaml)
+    #[arg(value_name = "DOSSIER")]
+    pub(crate) dir: PathBuf,
+    /// Ports d'écoute
+    #[arg(long, value_enum, default_value_t, value_name = "PORTS", hide_possible_values = true, help = PORTS_HELP)]
+    pub(crate) ports: Ports,
+}
+
+const PORTS_HELP: &str =
+    "fixed : ceux de la configuration (par défaut) ; auto : des ports libres, écrits dans addresses.json";
+
+#[derive(Debug, Args)]
+pub(crate) struct SendArgs {
+    /// Fichiers à envoyer, dans l'ordre
+    #[arg(required = true, value_name = "FICHIER")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Destinataire : mllp://hôte:port
+    #[arg(long, value_name = "ADRESSE")]
+    pub(crate) to: String,
+    /// Attend l'acquittement au plus ce temps
+    #[arg(long, value_name = "DURÉE", default_value = "30s", value_parser = jonction_settings::parse::duration)]
+    pub(crate) timeout: std::time::Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FindArgs {
+    /// Demande un identifiant de patient sur l'entrée standard (jamais sur la ligne de commande)
+    #[arg(long)]
+    pub(crate) patient: bool,
+    /// Identifiant unique d'un document
+    #[arg(long, value_name = "OID")]
+    pub(crate) document: Option<String>,
+    /// Numéro de l'émetteur (MSH-10)
+    #[arg(long, value_name = "NUMÉRO")]
+    pub(crate) control_id: Option<String>,
+    /// Message-ID d'un courriel
+    #[arg(long, value_name = "ID")]
+    pub(crate) mail_id: Option<String>,
+    /// État : received, routed, filtered, refused, delivered, parked, retrying, waiting
+    #[arg(long, value_name = "ÉTAT")]
+    pub(crate) state: Option<String>,
+    /// Route
+    #[arg(long, value_name = "ROUTE")]
+    pub(crate) route: Option<String>,
+    /// Partenaire : émetteur ou destinataire
+    #[arg(long, value_name = "PARTENAIRE")]
+    pub(crate) partner: Option<String>,
+    /// Code d'erreur
+    #[arg(long, value_name = "CODE")]
+    pub(crate) error: Option<String>,
+    /// Reçus depuis : 2026-01-31 ou 2026-01-31T08:00
+    #[arg(long, value_name = "DATE")]
+    pub(crate) since: Option<String>,
+    /// Reçus avant
+    #[arg(long, value_name = "DATE")]
+    pub(crate) until: Option<String>,
+    /// Au plus tant de lignes
+    #[arg(long, value_name = "NOMBRE", default_value_t = 50)]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JourneyArgs {
+    /// Numéro de message, identifiant de document, numéro de l'émetteur (MSH-10) ou Message-ID
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Montre aussi chaque constat des contrôles
+    #[arg(long)]
+    pub(crate) findings: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BalanceArgs {
+    /// Depuis : 2026-01-31
+    #[arg(long, value_name = "DATE")]
+    pub(crate) since: Option<String>,
+    /// Avant
+    #[arg(long, value_name = "DATE")]
+    pub(crate) until: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ParkedArgs {
+    #[command(subcommand)]
+    pub(crate) action: ParkedAction,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(crate) enum ParkedAction {
+    /// Liste ce qui attend, avec la raison
+    #[command(help_template = TEMPLATE)]
+    List,
+    /// Remet un envoi dans sa file, les mêmes octets
+    #[command(help_template = TEMPLATE)]
+    Release {
+        /// Numéro de l'envoi
+        #[arg(value_name = "ENVOI")]
+        delivery: u64,
+    },
+    /// Refuse un envoi pour de bon
+    #[command(help_template = TEMPLATE)]
+    Refuse {
+        /// Numéro de l'envoi
+        #[arg(value_name = "ENVOI")]
+        delivery: u64,
+        /// Pourquoi
+        #[arg(long, value_name = "RAISON")]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Cette mesure seulement (jonction bench --list les nomme)
+    #[arg(long, value_name = "MESURE")]
+    pub(crate) only: Option<String>,
+    /// Nomme les mesures sans les faire
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+/// Reads the arguments. An error is a text for the user and the exit code: 0 for help and version, 2 for a mistake.
+pub(crate) fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, (String, u8)> {
+    Cli::try_parse_from(arguments).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => (error.to_string(), 0),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => (error.to_string(), 2),
+        _ => (in_french(&error), 2),
+    })
+}
+
+/// clap speaks English; its facts are kept, its sentences are ours.
+fn in_french(error: &clap::Error) -> String {
+    let context = |kind| error.get(kind).map(|value| value.to_string());
+    let argument = context(ContextKind::InvalidArg).unwrap_or_default();
+    let value = context(ContextKind::InvalidValue).unwrap_or_default();
+    let sentence = match error.kind() {
+        ErrorKind::UnknownArgument => format!("argument inconnu : {argument}"),
+        ErrorKind::InvalidSubcommand => {
+            format!("commande inconnue : {}", context(ContextKind::InvalidSubcommand).unwrap_or_default())
+        }
+        ErrorKind::MissingRequiredArgument => format!("il manque : {}", argument.replace('\n', " ")),
+        ErrorKind::MissingSubcommand => "il manque une commande".to_owned(),
+        ErrorKind::InvalidValue if value.is_empty() => format!("il manque une valeur après {argument}"),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let cause = std::error::Error::source(error).map(|cause| format!(" ; attendu : {cause}"));
+            format!("valeur refusée pour {argument} : « {value} »{}", cause.unwrap_or_default())
+        }
+        ErrorKind::ArgumentConflict => format!("{argument} ne va pas avec le reste"),
+        ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues | ErrorKind::TooFewValues => {
+            format!("mauvais nombre de valeurs pour {argument}")
+        }
+        _ => error.to_string().lines().next().unwrap_or_default().to_owned(),
+    };
+    let suggested =
+        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    let remedy = match suggested.into_iter().find_map(context) {
+        Some(near) => format!("vouliez-vous {near} ?"),
+        None => "jonction --help, ou jonction COMMANDE --help".to_owned(),
+    };
+    format!("erreur  cli.usage\n        {sentence}\nremède  {remedy}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn usage(line: &str) -> (String, u8) {
+        read(line.split(' ').map(Into::into)).unwrap_err()
+    }
+
+    #[test]
+    fn the_command_line_is_coherent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn mistakes_are_told_in_french_with_a_remedy() {
+        let (text, code) = usage("jonction chek dossier");
+        assert_eq!(code, 2);
+        assert!(text.contains("commande inconnue : chek") && text.contains("check"), "{text}");
+        assert!(usage("jonction run").0.contains("il manque"), "{}", usage("jonction run").0);
+        assert!(usage("jonction find --etat x").0.contains("argument inconnu"));
+        assert!(usage("jonction send a --to mllp://x --timeout 3").0.contains("une durée avec son unité"));
+    }
+
+    #[test]
+    fn help_is_not_an_error() {
+        assert_eq!(usage("jonction --help").1, 0);
+        assert!(usage("jonction --help").0.contains("jonction demo"));
+    }
+}

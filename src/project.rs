@@ -1,0 +1,304 @@
+//! A configuration directory, read whole: `jonction.yaml`, `routes/*.yaml`, `simulators.yaml`.
+//! In: a folder. Out: a [`Project`] whose declarations were checked, or every diagnosis of every file.
+//! Nothing is opened and no secret is needed. Source: architecture §4.9, decision 0014.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jonction_certs_dev::Leaf;
+use jonction_model::{Environment, Mode, PartnerName};
+use jonction_settings::{Diagnoses, Fields, Level, Node, SourceFile, Span, nearest, parse};
+
+use crate::addresses::Addresses;
+
+/// What a folder says.
+#[derive(Debug)]
+pub(crate) struct Project {
+    /// The folder.
+    pub(crate) dir: PathBuf,
+    /// The gateway itself.
+    pub(crate) gateway: Gateway,
+    /// Certificates with their keys, by name.
+    pub(crate) identities: BTreeMap<String, Identity>,
+    /// Authorities, by name.
+    pub(crate) trust: BTreeMap<String, Trust>,
+    /// Partners, in the order of the file.
+    pub(crate) partners: Vec<Partner>,
+    /// Route files, in the order of their names.
+    pub(crate) routes: Vec<Node>,
+    /// How many files were read.
+    pub(crate) files: usize,
+}
+
+/// Block `gateway`.
+#[derive(Clone, Debug)]
+pub(crate) struct Gateway {
+    pub(crate) name: String,
+    pub(crate) environment: Environment,
+    pub(crate) mode: Mode,
+    /// Folder of the data; `--data` wins.
+    pub(crate) data: PathBuf,
+    /// FINESS of the structure the test certificates are made for.
+    pub(crate) finess: String,
+}
+
+/// Where a certificate and its key are.
+#[derive(Clone, Debug)]
+pub(crate) enum Identity {
+    /// Made by the test authority.
+    Dev(Leaf),
+    /// In files.
+    Files { certificate: PathBuf, key: PathBuf },
+}
+
+/// Where authorities are.
+#[derive(Clone, Debug)]
+pub(crate) enum Trust {
+    /// The root of the test authority.
+    Dev,
+    /// In a PEM file.
+    File(PathBuf),
+}
+
+/// One partner: its connector reads the rest of the block.
+#[derive(Debug)]
+pub(crate) struct Partner {
+    pub(crate) name: PartnerName,
+    pub(crate) connector: String,
+    pub(crate) name_span: Span,
+    pub(crate) node: Node,
+}
+
+/// Reads a YAML file of the folder. An absent file is `Ok(None)`.
+pub(crate) fn read_yaml(
+    path: &Path,
+    shown: &Path,
+    addresses: Option<&Addresses>,
+    diagnoses: &mut Diagnoses,
+) -> Option<Node> {
+    match fs::read_to_string(path) {
+        Ok(text) => {
+            let mut node =
+                jonction_settings::read(Arc::new(SourceFile { path: shown.to_owned(), text }), diagnoses)?;
+            if let Some(addresses) = addresses {
+                addresses.translate(&mut node);
+            }
+            Some(node)
+        }
+        Err(error) => {
+            let (code, sentence, remedy) = match error.kind() {
+                io::ErrorKind::NotFound => (
+                    "settings.missing-file",
+                    format!("{} n'existe pas", shown.display()),
+                    "donner le dossier qui contient jonction.yaml, par exemple examples/etablissement",
+                ),
+                io::ErrorKind::InvalidData => (
+                    "settings.not-utf8",
+                    format!("{} n'est pas en UTF-8", shown.display()),
+                    "enregistrer ce fichier en UTF-8",
+                ),
+                _ => (
+                    "settings.unreadable",
+                    format!("{} ne se lit pas : {error}", shown.display()),
+                    "vérifier les droits",
+                ),
+            };
+            diagnoses.add(Level::Error, code, None, sentence).remedy(remedy);
+            None
+        }
+    }
+}
+
+impl Project {
+    /// Reads the folder. `addresses`: free ports instead of those of the files (`--ports auto`).
+    pub(crate) fn read(dir: &Path, addresses: Option<&Addresses>, diagnoses: &mut Diagnoses) -> Option<Self> {
+        let node = read_yaml(&dir.join("jonction.yaml"), &dir.join("jonction.yaml"), addresses, diagnoses)?;
+        let mut fields = Fields::of(&node, "jonction.yaml", diagnoses)?;
+        let gateway =
+            fields.required_node("gateway", diagnoses).and_then(|node| read_gateway(dir, node, diagnoses));
+        let environment = gateway.as_ref().map_or(Environment::Test, |gateway| gateway.environment);
+        let identities = read_named(&mut fields, "identities", diagnoses, |name, node, diagnoses| {
+            read_identity(dir, environment, name, node, diagnoses)
+        });
+        let trust = read_named(&mut fields, "trust", diagnoses, |name, node, diagnoses| {
+            read_trust(dir, environment, name, node, diagnoses)
+        });
+        let partners = match fields.required_node("partners", diagnoses) {
+            Some(node) => read_partners(node, diagnoses),
+            None => Vec::new(),
+        };
+        fields.finish(diagnoses);
+        let routes = read_routes(dir, diagnoses);
+        let files = 1 + routes.len();
+        Some(Self { dir: dir.to_owned(), gateway: gateway?, identities, trust, partners, routes, files })
+    }
+}
+
+fn read_gateway(dir: &Path, node: &Node, diagnoses: &mut Diagnoses) -> Option<Gateway> {
+    let mut fields = Fields::of(node, "gateway", diagnoses)?;
+    let name = fields.required("name", parse::text, diagnoses);
+    let environment = fields.required("environment", environment, diagnoses);
+    let mode = fields.choice(
+        "mode",
+        Mode::Tolerant,
+        &[("tolerant", Mode::Tolerant), ("strict", Mode::Strict)],
+        diagnoses,
+    );
+    let data = fields.or("data", "data".to_owned(), parse::text, diagnoses);
+    let finess = fields.or("finess", "990000018".to_owned(), finess, diagnoses);
+    fields.finish(diagnoses);
+    Some(Gateway { name: name?, environment: environment?, mode, data: dir.join(data), finess })
+}
+
+fn environment(text: &str) -> Result<Environment, String> {
+    match text {
+        "test" => Ok(Environment::Test),
+        "production" => Ok(Environment::Production),
+        _ => Err("test ou production".to_owned()),
+    }
+}
+
+fn finess(text: &str) -> Result<String, String> {
+    let shaped = text.len() == 9 && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    shaped.then(|| text.to_owned()).ok_or_else(|| "un numéro FINESS : 9 caractères".to_owned())
+}
+
+fn read_named<T>(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    diagnoses: &mut Diagnoses,
+    read: impl Fn(&str, &Node, &mut Diagnoses) -> Option<T>,
+) -> BTreeMap<String, T> {
+    let Some(node) = fields.node(key) else { return BTreeMap::new() };
+    let Some(entries) = node.as_map() else {
+        diagnoses.error(
+            "settings.not-a-block",
+            &node.span,
+            format!("« {key} » : un bloc de noms est attendu"),
+        );
+        return BTreeMap::new();
+    };
+    entries
+        .iter()
+        .filter_map(|entry| Some((entry.key.clone(), read(&entry.key, &entry.value, diagnoses)?)))
+        .collect()
+}
+
+fn refuse_dev_in_production(environment: Environment, name: &str, span: &Span, diagnoses: &mut Diagnoses) {
+    if environment == Environment::Production {
+        diagnoses
+            .error("certificates.test-in-production", span, format!("« {name} » vient de l'autorité d'essai"))
+            .remedy("en production, donner un certificat IGC-Santé : certificate et key");
+    }
+}
+
+fn read_identity(
+    dir: &Path,
+    environment: Environment,
+    name: &str,
+    node: &Node,
+    diagnoses: &mut Diagnoses,
+) -> Option<Identity> {
+    let mut fields = Fields::of(node, format!("l'identité {name}"), diagnoses)?;
+    let identity = if let Some(leaf) = fields.node("certs_dev") {
+        refuse_dev_in_production(environment, name, &leaf.span, diagnoses);
+        let names = || Leaf::all().map(Leaf::file_name);
+        let parse = |text: &str| {
+            Leaf::all().find(|leaf| leaf.file_name() == text).ok_or_else(|| {
+                nearest(text, names()).map_or_else(
+                    || format!("un certificat d'essai parmi : {}", names().collect::<Vec<_>>().join(", ")),
+                    |near| format!("un certificat d'essai ; vouliez-vous {near} ?"),
+                )
+            })
+        };
+        jonction_settings::fields::scalar(leaf, "certs_dev", parse, diagnoses).map(Identity::Dev)
+    } else {
+        let certificate = fields.required("certificate", parse::text, diagnoses);
+        let key = fields.required("key", parse::text, diagnoses);
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => {
+                Some(Identity::Files { certificate: dir.join(certificate), key: dir.join(key) })
+            }
+            _ => None,
+        }
+    };
+    fields.finish(diagnoses);
+    identity
+}
+
+fn read_trust(
+    dir: &Path,
+    environment: Environment,
+    name: &str,
+    node: &Node,
+    diagnoses: &mut Diagnoses,
+) -> Option<Trust> {
+    let mut fields = Fields::of(node, format!("l'autorité {name}"), diagnoses)?;
+    let trust = match fields.node("certs_dev") {
+        Some(root) => {
+            refuse_dev_in_production(environment, name, &root.span, diagnoses);
+            let parse = |text: &str| if text == "root" { Ok(Trust::Dev) } else { Err("root".to_owned()) };
+            jonction_settings::fields::scalar(root, "certs_dev", parse, diagnoses)
+        }
+        None => {
+            fields.required("certificates", parse::text, diagnoses).map(|path| Trust::File(dir.join(path)))
+        }
+    };
+    fields.finish(diagnoses);
+    trust
+}
+
+fn read_partners(node: &Node, diagnoses: &mut Diagnoses) -> Vec<Partner> {
+    let Some(entries) = node.as_map() else {
+        diagnoses.error("settings.not-a-block", &node.span, "« partners » : un bloc de noms est attendu");
+        return Vec::new();
+    };
+    let mut partners = Vec::new();
+    for entry in entries {
+        let name = match PartnerName::parse(&entry.key) {
+            Ok(name) => name,
+            Err(_) => {
+                diagnoses
+                    .error("partner.bad-name", &entry.key_span, "ce nom de partenaire n'est pas accepté")
+                    .remedy("1 à 64 caractères parmi a-z, 0-9, tiret et tiret bas");
+                continue;
+            }
+        };
+        let Some(mut fields) = Fields::of(&entry.value, format!("le partenaire {name}"), diagnoses) else {
+            continue;
+        };
+        let Some(connector) = fields.required("connector", parse::text, diagnoses) else { continue };
+        partners.push(Partner {
+            name,
+            connector,
+            name_span: entry.key_span.clone(),
+            node: entry.value.clone(),
+        });
+    }
+    partners
+}
+
+fn read_routes(dir: &Path, diagnoses: &mut Diagnoses) -> Vec<Node> {
+    let folder = dir.join("routes");
+    let mut paths: Vec<PathBuf> = match fs::read_dir(&folder) {
+        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
+        Err(_) => {
+            diagnoses
+                .add(Level::Error, "route.no-folder", None, format!("le dossier {} manque", folder.display()))
+                .remedy("créer ce dossier et y mettre au moins une route (.yaml)");
+            return Vec::new();
+        }
+    };
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"));
+    paths.sort();
+    if paths.is_empty() {
+        diagnoses
+            .add(Level::Error, "route.none", None, format!("aucune route dans {}", folder.display()))
+            .remedy("y mettre au moins un fichier .yaml");
+    }
+    paths.iter().filter_map(|path| read_yaml(path, path, None, diagnoses)).collect()
+}
