@@ -5,6 +5,7 @@ use std::{io::Write as _, process::ExitCode};
 
 mod addresses;
 mod cli;
+mod demo;
 mod letters;
 mod project;
 

@@ -7,6 +7,6 @@ mod hl7;
 mod pdf;
 pub(crate) mod people;
 
-pub(crate) use cda::{Letter, Level, level1, level3};
+pub(crate) use cda::{Letter, document_id, level1, level3};
 pub(crate) use hl7::{Event, Flags, Request, To, message};
 pub(crate) use pdf::pdf;
