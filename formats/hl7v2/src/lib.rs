@@ -1,1 +1,36 @@
-//! HL7 v2: zero-copy index, builder, paths, charsets, checks of the French volets.
+//! HL7 v2: zero-copy index, builder, paths, charsets, acknowledgements, checks of the French volets.
+//! In: bytes of one message, in any charset and with any line ends. Out: views over these bytes, findings, new messages.
+//! Source: docs/specs/hl7v2.md. Deliberately absent: framing (the MLLP connector), CDA content (`jonction-cda`).
+
+pub mod ack;
+pub mod batch;
+pub mod bench_support;
+pub mod builder;
+pub mod charset;
+pub mod delimiters;
+pub mod edit;
+pub mod error;
+pub mod escape;
+pub mod group;
+pub mod header;
+mod index;
+pub mod limits;
+pub mod message;
+pub mod note;
+pub mod path;
+pub mod value;
+pub mod zam;
+
+pub use ack::{AckCode, AckError, AckView, parse_ack};
+pub use builder::{Builder, Built, Position};
+pub use charset::{Charset, CharsetFinding};
+pub use delimiters::Delimiters;
+pub use edit::{EditError, Edits};
+pub use error::{ParseError, ParseFault};
+pub use group::Observation;
+pub use header::Header;
+pub use limits::Limits;
+pub use message::{Message, Segment};
+pub use note::Note;
+pub use path::{Path, PathError};
+pub use value::{Presence, Value};
