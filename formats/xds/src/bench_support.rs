@@ -1,0 +1,1 @@
+//! What the measures need beside the public face.
