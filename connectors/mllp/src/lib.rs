@@ -1,1 +1,3 @@
 //! MLLP: source, sink and the simulator of an LPS.
+
+pub mod wire;
