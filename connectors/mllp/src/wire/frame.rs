@@ -147,6 +147,14 @@ impl Decoder {
         !matches!(self.state, State::Between { .. })
     }
 
+    /// Bytes skipped since the last frame, line ends left out when there was nothing else.
+    pub fn skipped(&self) -> usize {
+        match self.state {
+            State::Between { skipped, odd: true } => skipped,
+            _ => 0,
+        }
+    }
+
     /// Whether an end of block came last, and what follows will say whether it is one.
     /// When nothing follows for a moment, call [`Self::settle`].
     pub fn is_unsettled(&self) -> bool {
