@@ -156,8 +156,12 @@ fn registry_package(
         Some(schemes::FOLDER_NODE) => {
             notes.layout("RegistryPackage", "les classeurs ne sont pas gérés : celui-ci est laissé de côté");
         }
-        // Without marker it counts for SUB-01 only when nothing else is a set.
-        _ => notes.layout("RegistryPackage", "lot sans marque de lot de soumission (classificationNode)"),
+        // Lenient: an unmarked package is what a careless sender means by a set. SUB-01 says so.
+        _ => {
+            let sentence = "lot sans marque de lot de soumission (classificationNode)".to_owned();
+            notes.add("xds/SUB-01", "RegistryPackage".to_owned(), sentence);
+            objects.sets.push(submission_set(package, notes));
+        }
     }
 }
 
