@@ -77,8 +77,8 @@ impl Charset {
 
     /// What a message declares against what it is. Base64 payloads are not looked at.
     pub(crate) fn examine(message: &Message) -> Self {
-        let field = message.segments().next().map(|msh| msh.field(18).repetition(1).raw());
-        let label = field.and_then(|raw| std::str::from_utf8(raw).ok()).unwrap_or_default().trim();
+        let field = message.msh().field(18).repetition(1).raw();
+        let label = std::str::from_utf8(field).unwrap_or_default().trim();
         let pieces = searchable(message);
         let named = Self::of_label(label);
         if pieces.iter().all(|piece| piece.is_ascii()) {

@@ -55,8 +55,8 @@ const HEADER_BYTES_MAX: usize = 8 * 1024;
 
 impl Header {
     pub(crate) fn of(message: &Message) -> Self {
-        let msh = message.segments().next();
-        let field = |number: usize| msh.map_or(message.absent(), |msh| msh.field(number));
+        let msh = message.msh();
+        let field = |number: usize| msh.field(number);
         let part =
             |number: usize, component: usize| field(number).component(component).trimmed().into_owned();
         Self {

@@ -142,11 +142,8 @@ impl Scan<'_> {
     fn note_id(&mut self, id: &[u8]) {
         let segment = self.index.segments.len();
         match id {
-            [a, b, c] if a.is_ascii_uppercase() && is_id_tail(*b) && is_id_tail(*c) => {
-                if id == b"MSH" && segment > 1 {
-                    self.notes.push(Note::ExtraHeader { segment });
-                }
-            }
+            b"MSH" if segment > 1 => self.notes.push(Note::ExtraHeader { segment }),
+            [a, b, c] if a.is_ascii_uppercase() && is_id_tail(*b) && is_id_tail(*c) => {}
             _ if self.odd_ids < ODD_IDS_MAX => {
                 self.odd_ids += 1;
                 self.notes.push(Note::OddSegmentId { segment });

@@ -3,10 +3,12 @@
 //! Source: docs/specs/hl7v2.md. Deliberately absent: framing (the MLLP connector), CDA content (`jonction-cda`).
 
 pub mod ack;
+pub mod admission;
 pub mod batch;
 pub mod bench_support;
 pub mod builder;
 pub mod charset;
+pub mod checks;
 pub mod delimiters;
 pub mod edit;
 pub mod error;
@@ -18,10 +20,12 @@ pub mod limits;
 pub mod message;
 pub mod note;
 pub mod path;
+pub mod profiles;
 pub mod value;
+pub mod volet;
 pub mod zam;
 
-pub use ack::{AckCode, AckError, AckView, parse_ack};
+pub use ack::{AckCode, AckError, AckView, NotAnAck, Reply, parse_ack};
 pub use builder::{Builder, Built, Position};
 pub use charset::{Charset, CharsetFinding};
 pub use delimiters::Delimiters;
@@ -33,4 +37,5 @@ pub use limits::Limits;
 pub use message::{Message, Segment};
 pub use note::Note;
 pub use path::{Path, PathError};
+pub use profiles::Profile;
 pub use value::{Presence, Value};

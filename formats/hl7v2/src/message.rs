@@ -90,6 +90,11 @@ impl Message {
         (0..self.index.segments.len()).map(|at| Segment { message: self, at })
     }
 
+    /// MSH, which every parsed message starts with.
+    pub fn msh(&self) -> Segment<'_> {
+        Segment { message: self, at: 0 }
+    }
+
     /// First segment of this id.
     pub fn segment(&self, id: &str) -> Option<Segment<'_>> {
         self.segments().find(|segment| segment.is(id))

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, fmt, ops::Range};
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memmem};
 
 use crate::{escape, message::Message};
 
@@ -271,11 +271,6 @@ impl<'m> Value<'m> {
     /// Its ranges that are free of base64: what may be searched.
     pub(crate) fn searchable(self) -> &'m [u8] {
         if self.payload == 0 { self.raw() } else { &self.raw()[..self.head()] }
-    }
-
-    /// Whether an unfinished or unknown escape, or a control byte, may be in it: cheap test before a slow one.
-    pub(crate) fn holds_any(self, a: u8, b: u8) -> bool {
-        memchr2(a, b, self.searchable()).is_some()
     }
 
     /// The message it belongs to.
