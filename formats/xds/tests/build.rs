@@ -1,5 +1,7 @@
 //! What the one function makes of a header and a message. Source: cda.md §4, dmp-xds.md §7, mssante.md §3.6.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use common::*;

@@ -1,8 +1,9 @@
 //! One submission made by hand: the values of the worked example of dmp-xds.md §7.10, with invented people.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests")]
 
 use jiff::Timestamp;
-use jonction_model::*;
+use jonction_model::{Author, *};
 use jonction_xds::*;
 
 pub const PERSON_AUTHORITY: &str = "1.2.250.1.71.4.2.1";
