@@ -52,7 +52,7 @@ pub struct Settings {
     pub return_receipt: bool,
     /// What happens when a document has no PDF copy of itself.
     pub without_pdf: WithoutPdf,
-    /// Sentences put before nothing else, when the sender gives no text.
+    /// Texts of the mails when the sender gives none.
     pub texts: Texts,
     /// Longest waits.
     pub timeouts: Timeouts,
@@ -134,8 +134,7 @@ pub struct Texts {
 impl Default for Texts {
     fn default() -> Self {
         Self {
-            submit: "Bonjour,\n\nVous trouverez ci-joint un document de santé vous concernant ou concernant votre patient."
-                .to_owned(),
+            submit: "Bonjour,\n\nVous trouverez ci-joint un document de santé.".to_owned(),
             replace: "Bonjour,\n\nLe document ci-joint annule et remplace une version précédente, qui vous a été \
                       envoyée par ce même canal et ne doit plus être utilisée."
                 .to_owned(),

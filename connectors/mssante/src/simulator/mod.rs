@@ -1,0 +1,253 @@
+//! The operator and its mailboxes, simulated: SMTP submission on real sockets, mails kept and judged.
+//! In: connections. Out: mailboxes, `.eml` files, verdicts. Source: mssante.md §6.
+//! Deliberately absent: IMAP, receipts, robots.
+
+mod dialogue;
+pub mod faults;
+mod world;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use jonction_mime::{Limits as MimeLimits, Mail};
+use jonction_model::{Clock, Finding, Mode};
+use jonction_net::{Limits, Listener, ServerTls, Stream, serve, upgrade_server};
+use jonction_ports::{Stop, StopHandle};
+use jonction_simkit::VerdictLog;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tracing::{debug, warn};
+
+use crate::{
+    checks::{self, Received},
+    session::Security,
+};
+use dialogue::{Delivered, Dialogue, Step};
+use faults::Faults;
+use world::World;
+pub use world::{Domain, Mailboxes, Operator, ServerAuth, SimulatorSettings, StoredMail};
+
+/// A client that says nothing for so long is left.
+const IDLE_MAX: Duration = Duration::from_secs(300);
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// Between two bytes of a slow reply.
+const DRIP: Duration = Duration::from_millis(2);
+
+/// A running simulator. Dropping it stops it.
+#[derive(Debug)]
+pub struct Simulator {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    stop: StopHandle,
+    running: JoinHandle<()>,
+}
+
+struct Shared {
+    world: Arc<World>,
+    faults: Arc<Faults>,
+    verdicts: VerdictLog,
+    tls: ServerTls,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("world", &self.world).finish_non_exhaustive()
+    }
+}
+
+impl Simulator {
+    /// Binds and starts. Port 0 lets the system choose. Call it inside a runtime. Errors: the address cannot be had.
+    pub fn start(
+        address: SocketAddr,
+        tls: ServerTls,
+        settings: SimulatorSettings,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<Self> {
+        let implicit = (settings.security == Security::Implicit).then(|| tls.clone());
+        let listener = Listener::bind(address, implicit, Limits::default())?;
+        let address = listener.local_addr();
+        let shared = Arc::new(Shared {
+            faults: Arc::new(Faults::none(settings.seed)),
+            world: World::new(settings),
+            verdicts: VerdictLog::default(),
+            tls,
+            clock,
+        });
+        let (stop, listening) = StopHandle::new();
+        let handler = shared.clone();
+        let running = tokio::spawn(serve(listener, listening, Duration::from_secs(1), move |stream, _peer, stop| {
+            let shared = handler.clone();
+            async move { shared.converse(stream, stop).await }
+        }));
+        Ok(Self { shared, address, stop, running })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Faults: may be changed at any time.
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    /// What it thought of each mail.
+    pub fn verdicts(&self) -> &VerdictLog {
+        &self.shared.verdicts
+    }
+
+    /// Every mailbox that got something, with its mails; a Message-ID once, however often it came.
+    pub fn mailboxes(&self) -> Vec<(String, Vec<StoredMail>)> {
+        self.shared.world.mailboxes()
+    }
+
+    /// Every mail of every mailbox.
+    pub fn mails(&self) -> Vec<StoredMail> {
+        let mut mails: Vec<_> = self.mailboxes().into_iter().flat_map(|(_, mails)| mails).collect();
+        mails.sort_by_key(|mail| mail.number);
+        mails
+    }
+
+    /// Mails taken, copies included.
+    pub fn received(&self) -> u64 {
+        self.shared.world.received()
+    }
+
+    /// Its settings.
+    pub fn settings(&self) -> &SimulatorSettings {
+        &self.shared.world.settings
+    }
+
+    /// Stops taking connections, lets the open ones end for a second, cuts the rest.
+    pub async fn stop(mut self) {
+        self.stop.stop();
+        let _ = (&mut self.running).await;
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.stop.stop();
+    }
+}
+
+impl Shared {
+    async fn converse(&self, stream: Stream, mut stop: Stop) {
+        let certificate = stream.peer_certificate().is_some();
+        let (dialogue, greeting) = Dialogue::open(self.world.clone(), self.faults.clone(), certificate);
+        tokio::select! {
+            () = stop.stopped() => {}
+            ended = self.dialogue(stream, dialogue, greeting) => {
+                if let Err(error) = ended {
+                    debug!(cause = %error.kind(), "connection ended");
+                }
+            }
+        }
+    }
+
+    async fn dialogue(&self, stream: Stream, mut dialogue: Dialogue, greeting: Vec<Step>) -> io::Result<()> {
+        let Some(mut stream) = self.play(stream, &mut dialogue, greeting).await? else { return Ok(()) };
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let read = timeout(IDLE_MAX, stream.read(&mut buffer)).await.map_err(io::Error::from)??;
+            if read == 0 {
+                return Ok(());
+            }
+            let steps = dialogue.ingest(&buffer[..read]);
+            match self.play(stream, &mut dialogue, steps).await? {
+                Some(open) => stream = open,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Plays steps in order. `None`: the connection is over.
+    async fn play(&self, stream: Stream, dialogue: &mut Dialogue, steps: Vec<Step>) -> io::Result<Option<Stream>> {
+        let mut stream = stream;
+        for step in steps {
+            match step {
+                Step::Write(bytes) => {
+                    stream.write_all(&bytes).await?;
+                    stream.flush().await?;
+                }
+                Step::WriteSlowly(bytes) => {
+                    for byte in bytes {
+                        stream.write_all(&[byte]).await?;
+                        stream.flush().await?;
+                        sleep(DRIP).await;
+                    }
+                }
+                Step::StartTls => {
+                    stream = upgrade_server(stream, &self.tls, HANDSHAKE_MAX).await.map_err(io::Error::other)?;
+                    dialogue.secured(stream.peer_certificate().is_some());
+                }
+                Step::Deliver(delivered) => self.deliver(*delivered),
+                Step::Stall => {
+                    let mut rest = [0; 1024];
+                    while timeout(IDLE_MAX, stream.read(&mut rest)).await.map_err(io::Error::from)?? > 0 {}
+                    return Ok(None);
+                }
+                Step::Close => {
+                    let _ = stream.shutdown().await;
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(stream))
+    }
+
+    fn deliver(&self, delivered: Delivered) {
+        let read = Mail::read(&delivered.raw, &MimeLimits::default());
+        for (to, notify) in &delivered.recipients {
+            let (message_id, verdict) = self.judge(&read, &delivered, to, *notify);
+            let mail = StoredMail {
+                number: 0,
+                from: delivered.from.clone(),
+                to: to.clone(),
+                message_id,
+                copies: 1,
+                raw: delivered.raw.clone(),
+                received_at: self.clock.now(),
+                notify: *notify,
+                verdict,
+            };
+            if let Err(error) = self.world.deliver(mail) {
+                warn!(error_code = "mssante.simulator-cannot-write", cause = %error.kind(), "mail kept in memory only");
+            }
+        }
+    }
+
+    fn judge(
+        &self,
+        read: &Result<Mail, jonction_mime::ReadError>,
+        delivered: &Delivered,
+        to: &str,
+        notify: u64,
+    ) -> (String, u64) {
+        match read {
+            Ok(mail) => {
+                let received = Received {
+                    mail: mail.clone(),
+                    from: delivered.from.clone(),
+                    to: to.to_owned(),
+                    recipients: delivered.recipients.len(),
+                    authenticated: delivered.authenticated.clone(),
+                    notify: delivered.dsn_offered.then_some(notify),
+                    environment: self.world.settings.environment,
+                };
+                let findings = checks::judge(received, Mode::Strict);
+                let ids = checks::CHECKS.iter().map(|check| check.id).collect();
+                (mail.message_id().to_owned(), self.verdicts.record("courriel", ids, findings))
+            }
+            Err(error) => {
+                let sentence = "le courriel dépasse ce que le simulateur accepte de lire";
+                let finding = Finding::error(error.code(), sentence);
+                (String::new(), self.verdicts.record("courriel", Vec::new(), vec![finding]))
+            }
+        }
+    }
+}

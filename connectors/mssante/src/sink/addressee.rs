@@ -1,0 +1,193 @@
+//! Who a mail may go to: the gates between a recipient that is asked for and one that is written to.
+//! In: a submission, a recipient, settings, the liste blanche. Out: an addressee, or why not, with its code.
+//! Source: mssante.md §1.4, §1.5, §2.9; hl7v2.md §2.7, §2.9; architecture §4.6.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jonction_model::{
+    DocumentSubmission, Environment, Finding, MssAddress, ObstacleScope, QualifiedIdentity, Recipient, RecipientKind,
+    ReportCode, ids::PATIENT_DOMAIN, smtp_code::smtp_report_code,
+};
+use jonction_ports::Due;
+
+use crate::{
+    config::{Allow, Settings},
+    whitelist::{Listed, Whitelist},
+};
+
+/// A mailbox that a mail may be written to.
+#[derive(Clone, Debug)]
+pub(crate) enum Addressee {
+    /// Anybody but the patient.
+    Professional(MssAddress),
+    /// The patient, whose identity went through the gate.
+    Patient(PatientMailbox),
+}
+
+impl Addressee {
+    pub(crate) fn address(&self) -> &MssAddress {
+        match self {
+            Self::Professional(address) | Self::Patient(PatientMailbox(address)) => address,
+        }
+    }
+
+    pub(crate) fn is_patient(&self) -> bool {
+        matches!(self, Self::Patient(_))
+    }
+}
+
+/// The mailbox of a patient: exists only for a qualified identity whose INS it bears, in the message and in every
+/// document.
+#[derive(Clone, Debug)]
+pub(crate) struct PatientMailbox(MssAddress);
+
+impl PatientMailbox {
+    //= ECO.2.2.6
+    fn of(
+        identity: &QualifiedIdentity,
+        address: &MssAddress,
+        submission: &DocumentSubmission,
+    ) -> Result<Self, &'static str> {
+        let ins = identity.ins();
+        if address.domain() != PATIENT_DOMAIN {
+            return Err("l'adresse du patient n'est pas dans le domaine des patients");
+        }
+        if address.expose_local_part() != ins.ins.expose() {
+            return Err("l'adresse du patient n'est pas celle de l'INS du message");
+        }
+        if submission.documents.iter().any(|document| document.subject.ins.as_ref() != Some(ins)) {
+            return Err("un document porte un autre INS que celui du message");
+        }
+        Ok(Self(address.clone()))
+    }
+}
+
+/// What the gates look at.
+pub(crate) struct Gates<'g> {
+    pub(crate) settings: &'g Settings,
+    pub(crate) environment: Environment,
+    /// `None`: no list is loaded.
+    pub(crate) whitelist: Option<&'g Arc<Whitelist>>,
+    pub(crate) now: Timestamp,
+}
+
+fn refused(code: u16, finding: Finding) -> Due {
+    Due::Refused { finding: Box::new(finding), code: smtp_report_code(code) }
+}
+
+/// Whether a recipient is asked for at all: its flag is Y. Source: hl7v2.md §2.9 « An RCT whose flag is N ».
+pub(crate) fn is_wanted(submission: &DocumentSubmission, recipient: &Recipient) -> bool {
+    match is_patient(recipient) {
+        true => submission.wants.mssante_patient,
+        false => submission.wants.mssante_professionals,
+    }
+}
+
+/// The address decides as well as the kind: examples of the volet give patients by address only.
+pub(crate) fn is_patient(recipient: &Recipient) -> bool {
+    recipient.kind == RecipientKind::Patient
+        || recipient.address.as_ref().is_some_and(|address| address.domain() == PATIENT_DOMAIN)
+}
+
+impl Gates<'_> {
+    /// Judges one recipient. `Err`: what the part becomes instead of being owed.
+    pub(crate) fn judge(&self, submission: &DocumentSubmission, index: usize) -> Result<Addressee, Due> {
+        let Some(recipient) = submission.recipients.get(index) else {
+            return Err(refused(554, Finding::error("mssante.no-such-recipient", "ce destinataire n'existe pas")));
+        };
+        let patient = is_patient(recipient);
+        let covers = |scope: &ObstacleScope| match scope {
+            ObstacleScope::Recipient(at) => *at == index,
+            ObstacleScope::MssantePatient => patient,
+            ObstacleScope::MssanteProfessionals => !patient,
+            _ => false,
+        };
+        if let Some(obstacle) = submission.obstacle(covers) {
+            let code = obstacle.code.clone().unwrap_or_else(|| default_code(patient));
+            return Err(Due::Refused { finding: Box::new(obstacle.finding.clone()), code });
+        }
+        let Some(address) = &recipient.address else {
+            let finding = Finding::error("mssante.not-an-address", "l'adresse du destinataire n'est pas une adresse MSSanté")
+                .remedy("corriger PRT-15.4 dans le logiciel émetteur")
+                .requirement("mssante.md §1.3");
+            return Err(refused(if patient { 553 } else { 513 }, finding));
+        };
+        let addressee = match patient {
+            true => self.patient(submission, address),
+            false => self.professional(submission, address),
+        }?;
+        self.listed(address)?;
+        Ok(addressee)
+    }
+
+    fn patient(&self, submission: &DocumentSubmission, address: &MssAddress) -> Result<Addressee, Due> {
+        let identity = submission.patient.qualified(self.environment).map_err(|reason| {
+            let finding = Finding::error(reason.code(), reason.sentence())
+                .remedy("qualifier l'identité du patient, puis renvoyer le document")
+                .requirement("ECO.2.2.6");
+            refused(554, finding)
+        })?;
+        if submission.visibility.hidden_from_patient {
+            let finding = Finding::error("mssante.hidden-from-patient", "le document n'est pas visible par le patient")
+                .remedy("lever INVISIBLE_PATIENT, ou ne pas écrire au patient")
+                .requirement("hl7v2.md §2.9");
+            return Err(refused(554, finding));
+        }
+        let mailbox = PatientMailbox::of(&identity, address, submission).map_err(|sentence| {
+            let finding = Finding::error("mssante.address-of-somebody-else", sentence)
+                .remedy("vérifier l'INS et l'adresse dans le logiciel émetteur : rien n'a été envoyé")
+                .requirement("ECO.2.2.6");
+            refused(553, finding)
+        })?;
+        Ok(Addressee::Patient(mailbox))
+    }
+
+    fn professional(&self, submission: &DocumentSubmission, address: &MssAddress) -> Result<Addressee, Due> {
+        if submission.visibility.hidden_from_professionals && self.settings.masque_ps == Allow::Refuse {
+            let finding = Finding::error("mssante.hidden-from-professionals", "le document est masqué aux professionnels de santé")
+                .remedy("lever MASQUE_PS, ou régler « masque_ps: allow »")
+                .requirement("hl7v2.md §2.9");
+            return Err(refused(554, finding));
+        }
+        if self.settings.without_qualified_ins == Allow::Refuse
+            && let Err(reason) = submission.patient.qualified(self.environment)
+        {
+            let finding = Finding::error(reason.code(), reason.sentence())
+                .remedy("qualifier l'identité, ou régler « without_qualified_ins: allow »")
+                .requirement("hl7v2.md §2.3");
+            return Err(refused(554, finding));
+        }
+        Ok(Addressee::Professional(address.clone()))
+    }
+
+    /// The liste blanche says no only when it is whole and fresh; otherwise a human decides.
+    fn listed(&self, address: &MssAddress) -> Result<(), Due> {
+        let Some(settings) = &self.settings.whitelist else { return Ok(()) };
+        let (code, sentence) = match self.whitelist.map(|list| list.lookup(address.domain(), self.now, settings.age_max)) {
+            Some(Listed::Yes) => return Ok(()),
+            Some(Listed::No) => {
+                let finding =
+                    Finding::error("mssante.domain-not-listed", "le domaine du destinataire n'est pas dans la liste blanche")
+                        .remedy("vérifier l'adresse ; si le domaine est nouveau, attendre la prochaine liste")
+                        .requirement("MSS-W04");
+                return Err(refused(554, finding));
+            }
+            Some(Listed::NotInCutList) => {
+                ("mssante.whitelist-cut", "le domaine n'est pas dans la liste blanche, qui est incomplète")
+            }
+            Some(Listed::NotInStaleList) => {
+                ("mssante.whitelist-stale", "le domaine n'est pas dans la liste blanche, qui est trop ancienne")
+            }
+            None => ("mssante.whitelist-missing", "aucune liste blanche n'a pu être lue"),
+        };
+        let finding = Finding::error(code, sentence)
+            .remedy("mettre à jour la liste blanche, puis reprendre cet envoi")
+            .requirement("mssante.md §1.5");
+        Err(Due::Parked { finding: Box::new(finding) })
+    }
+}
+
+fn default_code(patient: bool) -> ReportCode {
+    smtp_report_code(if patient { 553 } else { 554 })
+}

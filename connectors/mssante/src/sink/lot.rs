@@ -1,0 +1,173 @@
+//! The attachments of a lot: the XDM archive and the PDF copies, the same bytes for every recipient.
+//! In: a submission and its stored documents. Out: an attachments block, and what was noted.
+//! Source: mssante.md §3.4, §3.5. Identifiers come from the message, so that a lot made twice is made equal.
+
+use std::{
+    collections::VecDeque,
+    io::{Cursor, Read as _},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use jonction_mime::{Attachment, AttachmentBlock, MediaType};
+use jonction_model::{
+    BodyId, ContentKind, DocumentSubmission, Finding, Masked, Oid, QualifiedIdentity, SubmittedDocument,
+};
+use jonction_ports::{Bodies, MessageId, body::Base64Reader};
+use jonction_xds::{
+    BuildRequest, ContentFacts, Defaults, Identifiers, Profile, build,
+    xdm::{ArchiveRequest, Origin, write},
+};
+use uuid::Builder;
+
+use super::names;
+
+/// Attachments of a lot, ready for any recipient.
+#[derive(Debug)]
+pub(crate) struct Lot {
+    pub(crate) block: AttachmentBlock,
+    /// Documents that have no PDF copy.
+    pub(crate) without_pdf: usize,
+    /// What was noted, free of any datum of a person.
+    pub(crate) notes: Vec<Finding>,
+}
+
+/// Why a lot cannot be made.
+#[derive(Debug)]
+pub(crate) enum LotError {
+    /// A document could not be read from the store.
+    Store,
+    /// Over a limit.
+    TooLarge(u64),
+    /// The metadata or the archive cannot be made: errors of the builder.
+    Build(Vec<Finding>),
+}
+
+/// What a lot is made of.
+pub(crate) struct LotRequest<'a> {
+    pub(crate) submission: &'a DocumentSubmission,
+    pub(crate) identity: Option<&'a QualifiedIdentity>,
+    pub(crate) received_at: Timestamp,
+    pub(crate) message: MessageId,
+    pub(crate) source_id: &'a Oid,
+    pub(crate) defaults: &'a Defaults,
+    pub(crate) origin: &'a Origin,
+    pub(crate) document_bytes_max: u64,
+}
+
+impl LotRequest<'_> {
+    /// What tells lots apart: the message, and every document in it.
+    pub(crate) fn key(&self) -> BodyId {
+        let mut text = format!("{} {} {}", self.message, self.received_at, self.submission.origin.control_id);
+        for document in &self.submission.documents {
+            text += &format!(" {} {}", document.unique_id, document.content.body);
+        }
+        BodyId::of(text.as_bytes())
+    }
+
+    pub(crate) fn make(&self, bodies: &dyn Bodies) -> Result<Lot, LotError> {
+        let documents = self.read(bodies)?;
+        let (archive, mut notes) = self.archive(&documents)?;
+        //= ECO.2.1.1
+        let mut attachments = vec![Attachment {
+            media_type: MediaType::Zip,
+            name: Masked::from("IHE_XDM.zip"),
+            content: archive.into(),
+        }];
+        let (mut used, mut without_pdf) = (Vec::new(), 0);
+        for (document, bytes) in self.submission.documents.iter().zip(&documents) {
+            match pdf_copy(document, bytes) {
+                Some(content) => {
+                    let name = names::pdf_name(self.submission, document, &mut used);
+                    attachments.push(Attachment { media_type: MediaType::Pdf, name: name.into(), content });
+                }
+                None => without_pdf += 1,
+            }
+        }
+        if without_pdf > 0 {
+            notes.push(
+                Finding::warning("mssante.no-pdf-copy", "un document n'a pas de copie PDF : seul l'archive XDM le porte")
+                    .remedy("faire porter une copie PDF au document (section 55108-5) par le logiciel émetteur")
+                    .requirement("ECO.2.1.5"),
+            );
+        }
+        Ok(Lot { block: AttachmentBlock::encode(&attachments), without_pdf, notes })
+    }
+
+    fn read(&self, bodies: &dyn Bodies) -> Result<Vec<Bytes>, LotError> {
+        let limit = self.document_bytes_max;
+        let read = |document: &SubmittedDocument| match bodies.read(&document.content, limit) {
+            Err(jonction_ports::BodyError::TooLong { .. }) => Err(LotError::TooLarge(limit)),
+            other => other.map_err(|_| LotError::Store),
+        };
+        self.submission.documents.iter().map(read).collect()
+    }
+
+    fn archive(&self, documents: &[Bytes]) -> Result<(Vec<u8>, Vec<Finding>), LotError> {
+        let contents: Vec<_> = documents.iter().map(|bytes| ContentFacts::of(bytes)).collect();
+        let mut seed = [0; 16];
+        seed.copy_from_slice(&self.key().as_bytes()[..16]);
+        // Version 8 of RFC 9562: our own bits. The same lot made again, by another recipient or after a restart, is the
+        // same lot.
+        let set_unique_id = Oid::from_uuid(Builder::from_custom_bytes(seed).into_uuid());
+        let identifiers = Identifiers::new(set_unique_id, self.source_id.clone(), self.received_at);
+        let (lot, findings) = build(&BuildRequest {
+            submission: self.submission,
+            identifiers: &identifiers,
+            contents: &contents,
+            profile: Profile::Xdm(self.identity),
+            defaults: self.defaults,
+        });
+        if findings.iter().any(|finding| finding.severity == jonction_model::Severity::Error) {
+            return Err(LotError::Build(findings));
+        }
+        let documents: Vec<&[u8]> = documents.iter().map(AsRef::as_ref).collect();
+        let request =
+            ArchiveRequest { submission: &lot, documents: &documents, origin: self.origin, time: self.received_at };
+        match write(&request) {
+            Ok(archive) => Ok((archive, findings)),
+            Err(error) => Err(LotError::Build(vec![Finding::error(
+                error.code(),
+                "l'archive XDM ne peut pas être écrite à partir de ces documents",
+            )])),
+        }
+    }
+}
+
+/// The PDF that a document carries: its body, or its embedded copy. Source: mssante.md §3.5.
+//= ECO.2.1.5
+fn pdf_copy(document: &SubmittedDocument, bytes: &Bytes) -> Option<Bytes> {
+    let (start, end) = match &document.kind {
+        ContentKind::CdaLevel1 { media_type, body } if media_type == "application/pdf" => (*body)?,
+        ContentKind::CdaLevel3 { pdf } => (*pdf)?,
+        ContentKind::CdaLevel1 { .. } => return None,
+    };
+    let text = bytes.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)?;
+    let mut pdf = Vec::with_capacity(text.len() / 4 * 3);
+    Base64Reader::new(Cursor::new(text)).read_to_end(&mut pdf).ok()?;
+    (!pdf.is_empty()).then(|| pdf.into())
+}
+
+/// The last lots made, for their other recipients. Only saves work: a lot made again is equal.
+#[derive(Debug, Default)]
+pub(crate) struct LotCache(Mutex<VecDeque<(BodyId, Arc<Lot>)>>);
+
+impl LotCache {
+    pub(crate) fn get(&self, key: BodyId) -> Option<Arc<Lot>> {
+        let lots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lots.iter().find(|(known, _)| *known == key).map(|(_, lot)| lot.clone())
+    }
+
+    pub(crate) fn put(&self, key: BodyId, lot: &Arc<Lot>, lots_max: usize, bytes_max: usize) {
+        let mut lots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lots.retain(|(known, _)| *known != key);
+        lots.push_back((key, lot.clone()));
+        let bytes = |lots: &VecDeque<(BodyId, Arc<Lot>)>| lots.iter().map(|(_, l)| l.block.bytes().len()).sum::<usize>();
+        while lots.len() > lots_max || bytes(&lots) > bytes_max {
+            if lots.pop_front().is_none() {
+                break;
+            }
+        }
+    }
+}

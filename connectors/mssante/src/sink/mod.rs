@@ -1,0 +1,451 @@
+//! The sink: one mail per recipient, prepared once, attempted until it ends.
+//! In: `DocumentSubmission`. Out: mails at the operator, reports for the sender. Source: mssante.md §3, hl7v2.md §2.10.
+
+mod addressee;
+mod compose;
+mod lot;
+mod names;
+mod outcome;
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::Read as _,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use jonction_model::{
+    Clock, ContentRef, DeliveryReport, DocumentSubmission, Environment, Finding, MssAddress, Oid, ReportChannel,
+    ReportRecipient, ReportStage, Severity, Shape, Verdict, smtp_code::smtp_report_code,
+};
+use jonction_net::{ClientTls, Endpoint};
+use jonction_ports::{
+    Artefact, AttemptReport, Bodies, BodyError, BoxFuture, Delivery, Due, Ending, IndexKey, KeyKind, Outcome, Part,
+    Piece, Prepared, Sink, Tools,
+};
+use jonction_xds::{Defaults, xdm::Origin};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use crate::{
+    client::{Client, Operator, Pieces},
+    config::{AuthSettings, Settings, WithoutPdf},
+    session::{Auth, Envelope, Notify, SessionConfig, reply::ReplyLimits},
+    whitelist::{self, Whitelist, WhitelistError},
+};
+use addressee::{Addressee, Gates, is_wanted};
+use lot::{Lot, LotCache, LotError, LotRequest};
+
+/// What the program hands to a sink beside its settings.
+pub struct SinkParts {
+    /// TLS: anchors and client certificate, already loaded.
+    pub tls: ClientTls,
+    /// Password of `auth: plain`, already read; ignored otherwise.
+    pub password: Option<String>,
+    /// Where the gateway stands.
+    pub environment: Environment,
+    /// Time, for the age of the liste blanche.
+    pub clock: Arc<dyn Clock>,
+    /// OID of this gateway: sourceId of the lots.
+    pub source_id: Oid,
+    /// What fills the holes of XDS metadata.
+    pub defaults: Defaults,
+    /// What INDEX.HTM and README.TXT say of who sends.
+    pub origin: Origin,
+}
+
+/// Why a liste blanche was not put in force.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// The file cannot be read.
+    #[error("whitelist file could not be read")]
+    Io(#[from] std::io::Error),
+    /// The list is not taken.
+    #[error(transparent)]
+    List(#[from] WhitelistError),
+}
+
+impl ReloadError {
+    /// Stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "mssante.whitelist-missing",
+            Self::List(error) => error.code(),
+        }
+    }
+}
+
+/// Sends through one operator.
+pub struct MssanteSink {
+    settings: Settings,
+    environment: Environment,
+    clock: Arc<dyn Clock>,
+    source_id: Oid,
+    defaults: Defaults,
+    origin: Origin,
+    /// One per mailbox of ours: with EXTERNAL a connection belongs to its mailbox.
+    clients: HashMap<MssAddress, Client>,
+    whitelist: RwLock<Option<Arc<Whitelist>>>,
+    lots: LotCache,
+}
+
+impl std::fmt::Debug for MssanteSink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MssanteSink").field("host", &self.settings.host).finish_non_exhaustive()
+    }
+}
+
+/// Our facts about a prepared mail. Free of any datum of a person.
+#[derive(Debug, Serialize, Deserialize)]
+struct MailFacts {
+    message_id: String,
+    envelope_id: String,
+    from: MssAddress,
+    size: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<Finding>,
+}
+
+impl MssanteSink {
+    /// Opens nothing.
+    pub fn new(settings: Settings, parts: SinkParts) -> Self {
+        let tls = ClientTls { server_name: Some(settings.server_name.clone()), ..parts.tls };
+        let client = |mailbox: &MssAddress| {
+            Client::new(Operator {
+                endpoint: Endpoint { host: settings.host.clone(), port: settings.port },
+                tls: tls.clone(),
+                session: SessionConfig {
+                    security: settings.security,
+                    auth: match &settings.auth {
+                        AuthSettings::None => Auth::None,
+                        AuthSettings::External => Auth::External(mailbox.clone()),
+                        AuthSettings::Plain { user, .. } => {
+                            Auth::Plain { user: user.clone(), password: parts.password.clone().unwrap_or_default() }
+                        }
+                    },
+                    client_name: settings.client_name.clone(),
+                    limits: ReplyLimits::default(),
+                },
+                timeouts: settings.timeouts,
+                pool: settings.pool,
+            })
+        };
+        let mailboxes = settings.senders.iter().map(|rule| &rule.address);
+        let clients = mailboxes.map(|mailbox| (mailbox.clone(), client(mailbox))).collect();
+        Self {
+            settings,
+            environment: parts.environment,
+            clock: parts.clock,
+            source_id: parts.source_id,
+            defaults: parts.defaults,
+            origin: parts.origin,
+            clients,
+            whitelist: RwLock::default(),
+            lots: LotCache::default(),
+        }
+    }
+
+    /// Reads the liste blanche of the settings again and puts it in force; says how many domains it has.
+    /// `Ok(None)`: no list is set. Errors: not readable, older, much shorter; the one in force then stays.
+    pub fn reload_whitelist(&self) -> Result<Option<usize>, ReloadError> {
+        let Some(settings) = &self.settings.whitelist else { return Ok(None) };
+        let bytes = fs::read(&settings.file)?;
+        let list = Whitelist::read(&bytes, settings.mode, &whitelist::Limits::default())?;
+        let domains = list.len();
+        self.use_whitelist(list)?;
+        Ok(Some(domains))
+    }
+
+    /// Puts a liste blanche in force. Errors: older than the one in force, or much shorter; that one then stays.
+    pub fn use_whitelist(&self, list: Whitelist) -> Result<(), WhitelistError> {
+        let mut in_force = self.whitelist.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(in_force) = in_force.as_deref() {
+            list.may_replace(in_force)?;
+        }
+        *in_force = Some(Arc::new(list));
+        Ok(())
+    }
+
+    fn judge(&self, submission: &DocumentSubmission, index: usize) -> Result<Addressee, Due> {
+        let whitelist = self.whitelist.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let gates = Gates {
+            settings: &self.settings,
+            environment: self.environment,
+            whitelist: whitelist.as_ref(),
+            now: self.clock.now(),
+        };
+        gates.judge(submission, index)
+    }
+
+    fn lot(&self, delivery: &Delivery, submission: &DocumentSubmission, bodies: &dyn Bodies) -> Result<Arc<Lot>, Outcome> {
+        let identity = submission.patient.qualified(self.environment).ok();
+        let request = LotRequest {
+            submission,
+            identity: identity.as_ref(),
+            received_at: delivery.received_at,
+            message: delivery.message,
+            source_id: &self.source_id,
+            defaults: &self.defaults,
+            origin: &self.origin,
+            document_bytes_max: self.settings.limits.document_bytes_max,
+        };
+        let key = request.key();
+        if let Some(lot) = self.lots.get(key) {
+            return Ok(lot);
+        }
+        let lot = Arc::new(request.make(bodies).map_err(of_lot_error)?);
+        let limits = &self.settings.limits;
+        self.lots.put(key, &lot, limits.lots_cached_max, limits.cache_bytes_max);
+        Ok(lot)
+    }
+}
+
+fn of_lot_error(error: LotError) -> Outcome {
+    match error {
+        LotError::Store => Outcome::Park {
+            finding: Finding::error("mssante.document-unreadable", "un document ne peut pas être relu du journal")
+                .remedy("vérifier le disque et le journal"),
+        },
+        LotError::TooLarge(limit) => too_large(limit),
+        LotError::Build(findings) => {
+            let first = findings.into_iter().find(|finding| finding.severity == Severity::Error);
+            let finding = first.unwrap_or_else(|| Finding::error("mssante.no-archive", "l'archive XDM ne peut pas être faite"));
+            Outcome::Refuse { finding, code: smtp_report_code(554) }
+        }
+    }
+}
+
+fn too_large(limit: u64) -> Outcome {
+    let finding = Finding::error("mssante.too-large", format!("le courriel dépasse la limite de {} Mo", limit >> 20))
+        .remedy("réduire le document, ou le transmettre autrement")
+        .requirement("MSS/va1.13")
+        .wire_code("523");
+    Outcome::Refuse { finding, code: smtp_report_code(523) }
+}
+
+fn not_ours() -> Outcome {
+    Outcome::Park {
+        finding: Finding::error("mssante.not-ours", "cet envoi n'est pas un courriel que ce connecteur sait préparer"),
+    }
+}
+
+fn no_longer_ours() -> Outcome {
+    Outcome::Park {
+        finding: Finding::error("mssante.no-mailbox", "la boîte d'envoi de ce courriel n'est plus réglée")
+            .remedy("remettre cette boîte dans « from », puis reprendre l'envoi"),
+    }
+}
+
+/// `recipient 2` → index 1.
+fn index_of(part: &Part) -> Option<usize> {
+    part.key.strip_prefix("recipient ")?.parse::<usize>().ok()?.checked_sub(1)
+}
+
+/// What orders deliveries: the same patient to the same mailbox. `None` without any identifier.
+fn ordering(submission: &DocumentSubmission, address: &str) -> Option<String> {
+    let patient = match (&submission.patient.ins, submission.patient.local_ids.first()) {
+        (Some(ins), _) => ins.to_cx(),
+        (None, Some(local)) => format!("{} {}", local.authority, local.id.expose()),
+        (None, None) => return None,
+    };
+    Some(format!("{patient}|{}", address.to_ascii_lowercase()))
+}
+
+impl Sink for MssanteSink {
+    fn connector(&self) -> &'static str {
+        "mssante"
+    }
+
+    fn parts(&self, shape: &Shape) -> Vec<Part> {
+        let Some(submission) = shape.as_submission() else { return Vec::new() };
+        let recipients = submission.recipients.iter().enumerate();
+        recipients
+            .filter(|(_, recipient)| is_wanted(submission, recipient))
+            .map(|(index, recipient)| Part {
+                key: format!("recipient {}", index + 1),
+                label: recipient.label(),
+                ordering: ordering(submission, recipient.given_address.expose()),
+                due: match self.judge(submission, index) {
+                    Ok(_) => Due::Owed,
+                    Err(due) => due,
+                },
+            })
+            .collect()
+    }
+
+    fn prepare(&self, delivery: &Delivery, tools: &Tools) -> Result<Prepared, Outcome> {
+        let submission = delivery.shape.as_submission().ok_or_else(not_ours)?;
+        let index = index_of(&delivery.part).ok_or_else(not_ours)?;
+        // The gates again: the list or the clock may have changed since, and only they make an `Addressee`.
+        let addressee = self.judge(submission, index).or_else(|due| match due {
+            // A human released a parked delivery: the list is then theirs to answer for.
+            Due::Parked { finding } => self.released(delivery, submission, index, *finding),
+            Due::Refused { finding, code } => Err(Outcome::Refuse { finding: *finding, code }),
+            Due::Owed => Err(not_ours()),
+        })?;
+        let lot = self.lot(delivery, submission, tools.bodies.as_ref())?;
+        if lot.without_pdf > 0 && self.settings.without_pdf == WithoutPdf::Park {
+            let finding = Finding::error("mssante.no-pdf-copy", "un document n'a pas de copie PDF et « without_pdf: park » est réglé")
+                .requirement("ECO.2.1.5");
+            return Err(Outcome::Park { finding });
+        }
+        let recipient = &submission.recipients[index];
+        let mail = compose::mail(&compose::Composition {
+            settings: &self.settings,
+            environment: self.environment,
+            submission,
+            addressee: &addressee,
+            no_reply: recipient.no_reply,
+            without_pdf: lot.without_pdf > 0,
+            message_uuid: tools.entropy.uuid(),
+            now: tools.clock.now(),
+        })?;
+        let head = mail.head(&lot.block);
+        let size = (head.len() + lot.block.bytes().len()) as u64;
+        let limit = match addressee.is_patient() {
+            true => self.settings.patient_size_max.min(self.settings.size_max),
+            false => self.settings.size_max,
+        };
+        if size > limit {
+            return Err(too_large(limit));
+        }
+        let message_id = mail.message_id.as_str().to_owned();
+        let envelope_id = message_id.split('@').next().unwrap_or_default().to_owned();
+        let facts = MailFacts {
+            message_id: message_id.clone(),
+            envelope_id,
+            from: mail.from.address.clone(),
+            size,
+            notes: lot.notes.clone(),
+        };
+        Ok(Prepared {
+            ids: serde_json::to_value(&facts).map_err(|_| not_ours())?,
+            pieces: vec![Piece::New(head), Piece::New(lot.block.bytes().clone())],
+            keys: vec![IndexKey { kind: KeyKind::MailId, value: message_id }],
+        })
+    }
+
+    fn attempt<'a>(
+        &'a self,
+        delivery: &'a Delivery,
+        artefact: &'a Artefact,
+        tools: &'a Tools,
+    ) -> BoxFuture<'a, AttemptReport> {
+        Box::pin(self.send(delivery, artefact, tools))
+    }
+
+    fn report(&self, shape: &Shape, part: &Part, ending: &Ending<'_>, at: Timestamp) -> Option<DeliveryReport> {
+        let submission = shape.as_submission()?;
+        let recipient = submission.recipients.get(index_of(part)?)?;
+        Some(DeliveryReport {
+            origin: submission.origin.clone(),
+            channel: ReportChannel::Mssante,
+            stage: ReportStage::Submission,
+            recipient: Some(ReportRecipient { address: recipient.given_address.clone(), id: recipient.id.clone() }),
+            verdict: match ending {
+                Ending::Delivered => Verdict::Positive,
+                Ending::Refused(code) => Verdict::Negative((*code).clone()),
+            },
+            wanted: submission.wants.delivery_reports,
+            time: at,
+        })
+    }
+}
+
+impl MssanteSink {
+    /// A delivery that was parked at birth for its list and then released by a human.
+    fn released(
+        &self,
+        delivery: &Delivery,
+        submission: &DocumentSubmission,
+        index: usize,
+        finding: Finding,
+    ) -> Result<Addressee, Outcome> {
+        if !matches!(delivery.part.due, Due::Parked { .. }) {
+            return Err(Outcome::Park { finding });
+        }
+        let gates = Gates {
+            settings: &Settings { whitelist: None, ..self.settings.clone() },
+            environment: self.environment,
+            whitelist: None,
+            now: self.clock.now(),
+        };
+        gates.judge(submission, index).map_err(|due| match due {
+            Due::Refused { finding, code } => Outcome::Refuse { finding: *finding, code },
+            Due::Parked { finding } => Outcome::Park { finding: *finding },
+            Due::Owed => not_ours(),
+        })
+    }
+
+    async fn send(&self, delivery: &Delivery, artefact: &Artefact, tools: &Tools) -> AttemptReport {
+        let nothing_sent = |outcome| AttemptReport { outcome, peer: None, code: None, bytes_sent: 0, notes: Vec::new() };
+        let facts: Option<MailFacts> = serde_json::from_value(artefact.ids.clone()).ok();
+        let submission = delivery.shape.as_submission();
+        let recipient = submission.zip(index_of(&delivery.part)).and_then(|(s, at)| s.recipients.get(at));
+        let (Some(facts), Some(submission), Some(recipient)) = (facts, submission, recipient) else {
+            return nothing_sent(not_ours());
+        };
+        let Some(address) = &recipient.address else { return nothing_sent(not_ours()) };
+        // The mailbox it was prepared for is no longer ours: a change of settings, for a human to settle.
+        let Some(client) = self.clients.get(&facts.from) else { return nothing_sent(no_longer_ours()) };
+        let notify = match submission.wants.delivery_reports {
+            true => Notify::All,
+            false => Notify::Problems,
+        };
+        let envelope = Envelope {
+            from: facts.from,
+            to: vec![address.clone()],
+            size: facts.size,
+            envelope_id: facts.envelope_id,
+            notify: self.settings.dsn.then_some(notify),
+        };
+        let pieces = artefact.pieces.clone();
+        let bodies = tools.bodies.clone();
+        let sending = client.send(envelope, move || read_pieces(bodies, pieces)).await;
+        let (outcome, code) = outcome::of(&sending, &recipient.label(), &self.settings.host);
+        AttemptReport {
+            outcome,
+            peer: Some(client.endpoint().to_string()),
+            code,
+            bytes_sent: sending.bytes_sent,
+            notes: if delivery.attempt == 1 { facts.notes } else { Vec::new() },
+        }
+    }
+}
+
+/// Bytes of one read from the store.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// Reads pieces on a blocking thread, two reads ahead of the wire at most.
+fn read_pieces(bodies: Arc<dyn Bodies>, pieces: Vec<ContentRef>) -> Pieces {
+    let (sender, receiver) = mpsc::channel(2);
+    tokio::task::spawn_blocking(move || {
+        for piece in &pieces {
+            if let Err(error) = read_piece(bodies.as_ref(), piece, &sender) {
+                // Nobody listens any more: the connection is gone, and so is the interest in this error.
+                let _ = sender.blocking_send(Err(error));
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn read_piece(
+    bodies: &dyn Bodies,
+    piece: &ContentRef,
+    sender: &mpsc::Sender<Result<Bytes, BodyError>>,
+) -> Result<(), BodyError> {
+    let mut reader = bodies.open(piece)?;
+    loop {
+        let mut buffer = vec![0; PIECE_BYTES];
+        let read = reader.read(&mut buffer)?;
+        buffer.truncate(read);
+        if read == 0 || sender.blocking_send(Ok(buffer.into())).is_err() {
+            return Ok(());
+        }
+    }
+}
