@@ -143,7 +143,7 @@ impl Client {
     pub fn poll(&mut self, now: Instant) -> Result<Option<Reply>, ClientFault> {
         loop {
             // The answer is longer than any answer, or no frame at all.
-            let event = self.decoder.next().map_err(|_| self.unless_idle(ClientFault::Unframed))?;
+            let event = self.decoder.next_event().map_err(|_| self.unless_idle(ClientFault::Unframed))?;
             let event = event.or_else(|| self.settle(now));
             let Some(event) = event else { return self.nothing_came(now) };
             let Some(flight) = &self.flight else { return Err(ClientFault::Unsolicited) };

@@ -74,6 +74,8 @@ pub enum CloseReason {
     Idle,
     /// What came is not MLLP.
     NotMllp,
+    /// The gateway is stopping.
+    Stopping,
 }
 
 impl CloseReason {
@@ -85,7 +87,13 @@ impl CloseReason {
             Self::Slow => "mllp.slow-peer",
             Self::Idle => "mllp.idle-peer",
             Self::NotMllp => "mllp.not-mllp",
+            Self::Stopping => "mllp.stopping",
         }
+    }
+
+    /// Whether we cut off a peer that misbehaved or slept.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Slow | Self::Idle | Self::NotMllp)
     }
 
     /// Whether an operator may want to know.
@@ -149,6 +157,12 @@ impl Server {
         self.ending.get_or_insert(CloseReason::Finished);
     }
 
+    /// Nothing more may be taken. What is owed can still be answered; what stands in the buffer was promised nothing,
+    /// and the sender keeps it.
+    pub fn stop(&mut self) {
+        self.ending = Some(CloseReason::Stopping);
+    }
+
     /// One message was answered.
     pub fn answered(&mut self, now: Instant) {
         self.owed = self.owed.saturating_sub(1);
@@ -196,10 +210,10 @@ impl Server {
 
     fn next_event(&mut self, now: Instant) -> Option<Action> {
         // After a stream that could not be followed, nothing in the buffer means anything.
-        if self.ending == Some(CloseReason::NotMllp) {
+        if matches!(self.ending, Some(CloseReason::NotMllp | CloseReason::Stopping)) {
             return None;
         }
-        let event = match self.decoder.next() {
+        let event = match self.decoder.next_event() {
             Ok(Some(event)) => Some(event),
             Ok(None) if self.ending.is_some() || now >= self.active_at + EB_GRACE => self.decoder.settle(),
             Ok(None) => None,
@@ -387,6 +401,16 @@ mod tests {
         assert_eq!(actions, []);
         actions = world.bytes(b"G\x0bA\x1c\r");
         assert_eq!(actions, [Action::Close(CloseReason::NotMllp)]);
+    }
+
+    #[test]
+    fn after_a_stop_nothing_is_taken_and_what_is_owed_is_answered() {
+        let mut world = World::new(limits());
+        world.bytes(b"\x0bA\x1c\r\x0bB\x1c\r\x0bC\x1c\r");
+        world.server.stop();
+        assert_eq!(world.drain(), []);
+        assert_eq!(world.answered(), []);
+        assert_eq!(world.answered(), [Action::Close(CloseReason::Stopping)]);
     }
 
     #[test]

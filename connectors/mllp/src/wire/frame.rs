@@ -163,7 +163,7 @@ impl Decoder {
 
     /// Next event, or `None` until more bytes come.
     /// Call until `None`: one read may hold several messages. After an error the stream is lost.
-    pub fn next(&mut self) -> Result<Option<Event>, FrameError> {
+    pub fn next_event(&mut self) -> Result<Option<Event>, FrameError> {
         loop {
             if let State::Between { skipped, odd } = self.state {
                 if let Some(event) = self.between(skipped, odd)? {
@@ -292,7 +292,7 @@ mod tests {
         let mut events = Vec::new();
         for read in reads {
             decoder.push(read);
-            while let Some(event) = decoder.next()? {
+            while let Some(event) = decoder.next_event()? {
                 events.push(event);
             }
         }
@@ -358,7 +358,7 @@ mod tests {
     fn an_end_of_block_followed_by_silence_is_settled_by_time() {
         let mut decoder = Decoder::new(FrameLimits::default());
         decoder.push(b"\x0bA\x1c");
-        assert_eq!((decoder.next(), decoder.is_unsettled()), (Ok(None), true));
+        assert_eq!((decoder.next_event(), decoder.is_unsettled()), (Ok(None), true));
         assert_eq!(decoder.settle(), Some(lax("A")));
         assert_eq!((decoder.settle(), decoder.unfinished(), decoder.held()), (None, 0, 0));
     }
@@ -391,7 +391,7 @@ mod tests {
         decoder.push(b"\x0b");
         for _ in 0..1000 {
             decoder.push(&[b'x'; 100]);
-            assert_eq!(decoder.next(), Ok(None));
+            assert_eq!(decoder.next_event(), Ok(None));
             assert_eq!(decoder.held(), 0);
         }
         assert_eq!(decoder.unfinished(), 100_000);
@@ -402,7 +402,7 @@ mod tests {
         let mut decoder = Decoder::new(FrameLimits::default());
         decoder.push(b"\x0bABC\x1c\r");
         let place = decoder.buffer()[1..].as_ptr();
-        let Ok(Some(Event::Message { payload, .. })) = decoder.next() else { panic!("a message") };
+        let Ok(Some(Event::Message { payload, .. })) = decoder.next_event() else { panic!("a message") };
         assert_eq!(payload.as_ptr(), place);
     }
 

@@ -1,0 +1,276 @@
+//! The simulator of an LPS: receives over MLLP, acknowledges, remembers and judges what it got, misbehaves when told to.
+//! In: ZAM and documents. Out: acknowledgements; a list of what came, files of it, verdicts.
+//! Source: hl7v2.md §2.12, §2.13, §9 (B19 to B29 played from the other side).
+
+pub mod faults;
+mod received;
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use jonction_hl7v2::{AckCode, Limits as Hl7Limits, Message, ack, admission, profiles::Profile};
+use jonction_model::{Clock, Entropy, Mode, Severity, run_checks};
+use jonction_net::{Listener, ServerTls, Stream, serve};
+use jonction_ports::{Peer, Stop, StopHandle};
+use jonction_simkit::{FaultPlan, PlanError, VerdictLog};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::watch,
+    task::JoinHandle,
+};
+use tracing::{debug, warn};
+
+use crate::{
+    control_id::new_control_id,
+    wire::{Commit, Decoder, Event, FrameLimits, encode},
+};
+
+pub use faults::{FAULTS, Fault};
+pub use received::Received;
+
+/// Messages remembered.
+const RECEIVED_MAX: usize = 100_000;
+const READ_BYTES: usize = 64 * 1024;
+
+/// What a simulated LPS is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LpsSettings {
+    /// Where it listens; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Folder to write every message into, as received; `None`: none.
+    pub folder: Option<PathBuf>,
+    /// How late the fault `late-ack` answers.
+    pub late: Duration,
+    /// Seed of the faults that are drawn at a rate.
+    pub seed: u64,
+}
+
+impl LpsSettings {
+    /// Listens here, writes nothing, is 35 s late when asked to be (hl7v2.md B19).
+    pub fn at(listen: SocketAddr) -> Self {
+        Self { listen, folder: None, late: Duration::from_secs(35), seed: 1 }
+    }
+}
+
+/// A running LPS.
+#[derive(Debug)]
+pub struct Lps {
+    local: SocketAddr,
+    shared: Arc<Shared>,
+    stop: StopHandle,
+    serving: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    settings: LpsSettings,
+    faults: FaultPlan<Fault>,
+    received: Mutex<Vec<Received>>,
+    /// How many messages came, for those who wait.
+    count: watch::Sender<usize>,
+    verdicts: VerdictLog,
+    tools: Tools,
+}
+
+/// Time and randomness, handed in.
+#[derive(Clone)]
+struct Tools {
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl std::fmt::Debug for Tools {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tools")
+    }
+}
+
+impl Lps {
+    /// Starts listening. Errors: the address, the folder.
+    pub fn start(
+        settings: LpsSettings,
+        tls: Option<ServerTls>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> io::Result<Self> {
+        if let Some(folder) = &settings.folder {
+            fs::create_dir_all(folder)?;
+        }
+        let listener = Listener::bind(settings.listen, tls, jonction_net::Limits::default())?;
+        let local = listener.local_addr();
+        let shared = Arc::new(Shared {
+            faults: FaultPlan::none(FAULTS, settings.seed),
+            settings,
+            received: Mutex::default(),
+            count: watch::Sender::new(0),
+            verdicts: VerdictLog::default(),
+            tools: Tools { clock, entropy },
+        });
+        let (stop, stopped) = StopHandle::new();
+        let for_links = Arc::clone(&shared);
+        let serving =
+            tokio::spawn(serve(listener, stopped, Duration::from_secs(1), move |stream, peer, stop| {
+                talk(Arc::clone(&for_links), stream, peer, stop)
+            }));
+        Ok(Self { local, shared, stop, serving })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Everything that came, in order, repeats included.
+    pub fn received(&self) -> Vec<Received> {
+        self.shared.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns once so many messages came, counted from the start.
+    pub async fn wait_for(&self, messages: usize) -> Vec<Received> {
+        let mut count = self.shared.count.subscribe();
+        // The sender lives as long as `self`.
+        let _ = count.wait_for(|count| *count >= messages).await;
+        self.received()
+    }
+
+    /// Replaces the faults it plays: `ack-ar first 2`, `foreign-ack nth 3`, `split-ack`.
+    pub fn play<'r>(&self, rules: impl IntoIterator<Item = &'r str>) -> Result<(), PlanError> {
+        self.shared.faults.replace(rules)
+    }
+
+    /// What it thinks of what came.
+    pub fn verdicts(&self) -> &VerdictLog {
+        &self.shared.verdicts
+    }
+
+    /// Stops listening and closes its connections.
+    pub async fn stop(self) {
+        self.stop.stop();
+        // A panic inside was reported where it happened.
+        let _ = self.serving.await;
+    }
+}
+
+async fn talk(shared: Arc<Shared>, mut stream: Stream, peer: Peer, mut stop: Stop) {
+    let ended = tokio::select! {
+        () = stop.stopped() => Ok(()),
+        ended = answer_all(&shared, &mut stream) => ended,
+    };
+    if let Err(error) = ended {
+        debug!(peer = %peer.address, cause = %error.kind(), "simulated lps: connection ended");
+    }
+    let _ = stream.shutdown().await;
+}
+
+async fn answer_all(shared: &Shared, stream: &mut Stream) -> io::Result<()> {
+    let mut decoder = Decoder::new(FrameLimits::default());
+    loop {
+        while let Some(event) = decoder.next_event().map_err(io::Error::other)? {
+            if let Event::Message { payload, .. } = event
+                && !shared.answer(&payload, stream).await?
+            {
+                return Ok(());
+            }
+        }
+        decoder.buffer().reserve(READ_BYTES);
+        if stream.read_buf(decoder.buffer()).await? == 0 {
+            return Ok(());
+        }
+    }
+}
+
+impl Shared {
+    /// Takes one message and plays its part. `false`: hang up.
+    async fn answer(&self, payload: &Bytes, stream: &mut Stream) -> io::Result<bool> {
+        let fault = self.faults.draw();
+        let message = Message::parse(payload.clone(), &Hl7Limits::default()).ok();
+        let verdict = self.judge(message.as_ref(), fault);
+        self.remember(payload, message.as_ref(), verdict, fault);
+        let request = match (fault, &message) {
+            // The same message with another number: what comes back answers nobody.
+            (Some(Fault::ForeignAck), Some(message)) => renumbered(message),
+            _ => message,
+        };
+        let control_id = new_control_id(&*self.tools.entropy);
+        let Some(ack) = ack::build(request.as_ref(), verdict, &[], &control_id, self.tools.clock.now())
+        else {
+            return Ok(true);
+        };
+        let frame = encode(&ack);
+        match fault {
+            Some(Fault::NoAck) => return Ok(true),
+            Some(Fault::Drop) => return Ok(false),
+            Some(Fault::LateAck) => tokio::time::sleep(self.settings.late).await,
+            Some(Fault::Commit) => stream.write_all(&encode(&[Commit::Ack.byte()])).await?,
+            _ => {}
+        }
+        match fault {
+            Some(Fault::SplitAck) => {
+                for piece in frame.chunks(7) {
+                    stream.write_all(piece).await?;
+                    stream.flush().await?;
+                    tokio::task::yield_now().await;
+                }
+            }
+            Some(Fault::UnframedAck) => stream.write_all(&ack).await?,
+            Some(Fault::DoubleAck) => stream.write_all(&[&frame[..], &frame[..]].concat()).await?,
+            Some(Fault::BusinessAnswer) => stream.write_all(&encode(payload)).await?,
+            _ => stream.write_all(&frame).await?,
+        }
+        stream.flush().await?;
+        Ok(fault != Some(Fault::CloseEach))
+    }
+
+    /// Runs the same checks as the conformance harness; answers as a strict receiver would, unless a fault says otherwise.
+    fn judge(&self, message: Option<&Message>, fault: Option<Fault>) -> AckCode {
+        let Some(message) = message else {
+            self.verdicts.record("illisible", Vec::new(), Vec::new());
+            return AckCode::AE;
+        };
+        let profile = Profile::of(message);
+        let checks = profile.checks();
+        let findings = run_checks(checks.iter().copied(), message, Mode::Strict);
+        let header = message.header();
+        let kind = format!("{}^{}", header.message_code, header.trigger_event);
+        self.verdicts.record(kind, checks.iter().map(|check| check.id).collect(), findings);
+        let refused = admission::refusals(message, profile).iter().any(|f| f.severity == Severity::Error);
+        match fault {
+            Some(Fault::AckAe) => AckCode::AE,
+            Some(Fault::AckAr) => AckCode::AR,
+            _ if refused => AckCode::AE,
+            _ => AckCode::AA,
+        }
+    }
+
+    fn remember(&self, payload: &Bytes, message: Option<&Message>, ack: AckCode, fault: Option<Fault>) {
+        let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut new = Received::of(payload, message, ack, fault, self.tools.clock.now());
+        new.repeated = received.iter().any(|known| known.is_same_message(&new));
+        if let Some(folder) = &self.settings.folder {
+            let file = folder.join(new.file_name(received.len() + 1));
+            if let Err(error) = fs::write(file, payload) {
+                warn!(cause = %error.kind(), "simulated lps: message not written");
+            }
+        }
+        if received.len() < RECEIVED_MAX {
+            received.push(new);
+        }
+        self.count.send_modify(|count| *count += 1);
+    }
+}
+
+/// The message with another MSH-10.
+fn renumbered(message: &Message) -> Option<Message> {
+    let field = message.segments().next()?.field(10).span();
+    let raw = message.raw();
+    let mut other = BytesMut::from(&raw[..field.end]);
+    other.extend_from_slice(b"-AUTRE");
+    other.extend_from_slice(&raw[field.end..]);
+    Message::parse(other.freeze(), &Hl7Limits::default()).ok()
+}

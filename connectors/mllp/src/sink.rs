@@ -1,0 +1,212 @@
+//! The way back: delivery reports written as ZAM and sent to whoever sent the documents.
+//! In: `DeliveryReport`. Out: ZAM^Z01, Z02, Z03 over a link of our own, until acknowledged.
+//! Source: hl7v2.md §2.13, architecture §4.3, §4.4, §10 (Z02). Deliberately absent: reports on reports.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use jonction_hl7v2::{
+    AckView, Limits as Hl7Limits, Message,
+    zam::{self, ZamEvent},
+};
+use jonction_model::{
+    DeliveryReport, Finding, PartnerName, Place, ReportChannel, ReportCode, ReportStage, Shape, Verdict,
+};
+use jonction_net::ClientTls;
+use jonction_ports::{
+    Artefact, AttemptReport, BoxFuture, Delivery, Due, Ending, IndexKey, KeyKind, Outcome, Part, Piece,
+    Prepared, Sink, Tools,
+};
+use serde_json::json;
+
+use crate::{
+    config::{Limits, Settings, Target, Z02On},
+    control_id::new_control_id,
+    outgoing::{Outgoing, SendError},
+};
+
+/// Largest ZAM.
+const ZAM_BYTES_MAX: u64 = 1 << 20;
+
+/// Sink of one partner.
+#[derive(Debug)]
+pub struct MllpSink {
+    partner: PartnerName,
+    z02_on: Z02On,
+    outgoing: Outgoing,
+}
+
+impl MllpSink {
+    /// A sink that calls where the settings say; `None` when they name no receiver.
+    /// `tls` is made from the identity and the anchors the settings name; needed when [`Target::tls`] is set.
+    pub fn new(partner: PartnerName, settings: &Settings, tls: Option<ClientTls>) -> Option<Self> {
+        let target = settings.send_to.clone()?;
+        Some(Self {
+            partner,
+            z02_on: settings.z02_on,
+            outgoing: Outgoing::new(target, tls, &settings.limits),
+        })
+    }
+
+    /// A sink that calls another receiver with the given bounds: for tests and tools.
+    pub fn to(
+        partner: PartnerName,
+        target: Target,
+        z02_on: Z02On,
+        tls: Option<ClientTls>,
+        limits: &Limits,
+    ) -> Self {
+        Self { partner, z02_on, outgoing: Outgoing::new(target, tls, limits) }
+    }
+
+    /// Whether this report is told at all, and as which ZAM. Source: hl7v2.md §2.13 « How many ».
+    fn told(&self, report: &DeliveryReport) -> Option<ZamEvent> {
+        let premature = report.channel == ReportChannel::Mssante
+            && report.stage == ReportStage::Submission
+            && report.verdict == Verdict::Positive
+            && self.z02_on == Z02On::Dsn;
+        (report.wanted && !premature).then(|| ZamEvent::of(report))
+    }
+}
+
+/// `ZAM^Z02`: key of the part. Its label adds the verdict, in the words of the sender: O or N.
+fn part(event: ZamEvent, report: &DeliveryReport) -> Part {
+    let key = format!("ZAM^{}", event.as_str());
+    let verdict = if report.verdict == Verdict::Positive { "O" } else { "N" };
+    Part { label: format!("{key} = {verdict}"), key, ordering: None, due: Due::Owed }
+}
+
+impl Sink for MllpSink {
+    fn connector(&self) -> &'static str {
+        "mllp"
+    }
+
+    fn parts(&self, shape: &Shape) -> Vec<Part> {
+        match shape {
+            Shape::DeliveryReport(report) => {
+                self.told(report).map(|event| part(event, report)).into_iter().collect()
+            }
+            Shape::DocumentSubmission(_) => Vec::new(),
+        }
+    }
+
+    fn prepare(&self, delivery: &Delivery, tools: &Tools) -> Result<Prepared, Outcome> {
+        let Shape::DeliveryReport(report) = &*delivery.shape else {
+            return Err(cannot_write("cette forme de données n'est pas un compte rendu de remise"));
+        };
+        let control_id = new_control_id(&*tools.entropy);
+        let built = zam::write(report, &control_id, tools.clock.now())
+            .map_err(|_| cannot_write("le compte rendu d'un courriel ne nomme pas son destinataire"))?;
+        Ok(Prepared {
+            ids: json!({ "control_id": control_id, "event": ZamEvent::of(report).as_str() }),
+            pieces: vec![Piece::New(built.bytes)],
+            keys: vec![IndexKey { kind: KeyKind::ControlId, value: control_id }],
+        })
+    }
+
+    fn attempt<'a>(
+        &'a self,
+        _: &'a Delivery,
+        artefact: &'a Artefact,
+        tools: &'a Tools,
+    ) -> BoxFuture<'a, AttemptReport> {
+        Box::pin(async move {
+            let mut report = AttemptReport {
+                outcome: Outcome::Park {
+                    finding: Finding::error("mllp.no-artefact", "le ZAM préparé est illisible"),
+                },
+                peer: Some(self.outgoing.target().endpoint.to_string()),
+                code: None,
+                bytes_sent: 0,
+                notes: Vec::new(),
+            };
+            let Some((message, control_id)) = read_artefact(artefact, tools) else { return report };
+            let bytes = message.len() as u64;
+            match self.outgoing.send(&message, &control_id).await {
+                Ok(reply) => {
+                    report.bytes_sent = bytes;
+                    report.code = Some(reply.ack.code.as_str().to_owned());
+                    report.outcome = outcome_of(&reply.ack, reply.elapsed);
+                }
+                Err(error) => {
+                    report.bytes_sent = if error.left() { bytes } else { 0 };
+                    report.outcome = outcome_of_error(&error);
+                }
+            }
+            tracing::debug!(partner = %self.partner, bytes, outcome = name(&report.outcome), "zam attempted");
+            report
+        })
+    }
+
+    fn report(&self, _: &Shape, _: &Part, _: &Ending<'_>, _: Timestamp) -> Option<DeliveryReport> {
+        None
+    }
+}
+
+/// The ZAM as prepared, and its own number as written in it.
+fn read_artefact(artefact: &Artefact, tools: &Tools) -> Option<(Bytes, String)> {
+    let [piece] = artefact.pieces.as_slice() else { return None };
+    let message = tools.bodies.read(piece, ZAM_BYTES_MAX).ok()?;
+    let header = Message::parse(message.clone(), &Hl7Limits::default()).ok()?.header();
+    Some((message, header.control_id))
+}
+
+fn outcome_of(ack: &AckView, elapsed: Duration) -> Outcome {
+    let code = ack.code;
+    if code.is_positive() {
+        return Outcome::Done {
+            detail: format!("acquitté {} en {} ms", code.as_str(), elapsed.as_millis())
+        };
+    }
+    let finding = refusal(ack);
+    if code.may_be_sent_again() {
+        Outcome::Retry { after: None, finding }
+    } else {
+        let label = finding.sentence.clone();
+        Outcome::Refuse { finding, code: ReportCode::new(code.as_str(), label) }
+    }
+}
+
+/// What the receiver complains of. Its own texts may quote the message: only codes and places are kept.
+fn refusal(ack: &AckView) -> Finding {
+    let again = ack.code.may_be_sent_again();
+    let sentence = if again {
+        "le correspondant ne peut pas recevoir l'accusé pour le moment"
+    } else {
+        "le correspondant refuse l'accusé"
+    };
+    let code = if again { "mllp.answered-later" } else { "mllp.refused-by-receiver" };
+    let finding = Finding::error(code, sentence)
+        .remedy("voir avec l'éditeur du logiciel destinataire ; l'accusé suit hl7v2.md §2.13")
+        .expected("MSA-1 = AA", ack.code.as_str());
+    match ack.errors.first() {
+        Some(error) => {
+            let place: String =
+                error.location.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '^').take(40).collect();
+            let wire: String = error.code.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
+            let finding = finding.at(Place::path(place));
+            if wire.is_empty() { finding } else { finding.wire_code(wire) }
+        }
+        None => finding,
+    }
+}
+
+fn outcome_of_error(error: &SendError) -> Outcome {
+    let finding = Finding::error(error.code(), error.sentence());
+    if error.left() { Outcome::Unknown { finding } } else { Outcome::Retry { after: None, finding } }
+}
+
+fn cannot_write(sentence: &str) -> Outcome {
+    Outcome::Park { finding: Finding::error("mllp.cannot-write-zam", sentence) }
+}
+
+fn name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done { .. } => "done",
+        Outcome::Retry { .. } => "retry",
+        Outcome::Park { .. } => "park",
+        Outcome::Refuse { .. } => "refuse",
+        Outcome::Unknown { .. } => "unknown",
+    }
+}
