@@ -29,6 +29,27 @@ fn complete(header: &CodedValue, (_, label, system): Row) -> CodedValue {
     }
 }
 
+/// Says that a known code stands in another system than the published one.
+fn check_system(
+    header: &CodedValue,
+    row: Row,
+    code: &'static str,
+    place: &str,
+    what: &str,
+    findings: &mut Findings,
+) {
+    if !header.system.is_empty() && header.system != row.2 {
+        findings.refuse_in_dmp(Note {
+            code,
+            place: format!("{place}/@codeSystem"),
+            sentence: format!("{what} porte un autre système de codage que celui publié"),
+            expected: row.2.to_owned(),
+            found: shown(&header.system),
+            remedy: "corriger codeSystem dans le document",
+        });
+    }
+}
+
 /// typeCode: JDV_J66 for the DMP, JDV_J07 for mails.
 pub(super) fn type_code(header: &CodedValue, findings: &mut Findings) -> CodedValue {
     let code = header.code.as_str();
@@ -44,16 +65,7 @@ pub(super) fn type_code(header: &CodedValue, findings: &mut Findings) -> CodedVa
         });
     }
     let Some(row) = tables::any_type(code) else { return header.clone() };
-    if !header.system.is_empty() && header.system != row.2 {
-        findings.refuse_in_dmp(Note {
-            code: "xds.type-system",
-            place: "/ClinicalDocument/code/@codeSystem".to_owned(),
-            sentence: "le type de document porte un autre système de codage que celui publié".to_owned(),
-            expected: row.2.to_owned(),
-            found: shown(&header.system),
-            remedy: "corriger codeSystem dans le document",
-        });
-    }
+    check_system(header, row, "xds.type-system", "/ClinicalDocument/code", "le type de document", findings);
     if !header.label.is_empty() && header.label != row.1 {
         findings.warn(Note {
             code: "xds.type-label",
@@ -196,6 +208,10 @@ pub(super) fn confidentiality(
         ));
     }
     let row = tables::find(tables::CONFIDENTIALITIES, &base.code);
+    if let Some(row) = row {
+        let (code, place) = ("xds.confidentiality-system", "/ClinicalDocument/confidentialityCode");
+        check_system(base, row, code, place, "la confidentialité", findings);
+    }
     let base = row.map_or_else(|| base.clone(), |row| complete(base, row));
     let flags = [
         (visibility.hidden_from_professionals, "MASQUE_PS"),
@@ -288,6 +304,7 @@ fn place_code(
             ));
             return Some(own.clone());
         };
+        check_system(own, row, about.code[2], about.place, about.what, findings);
         return Some(complete(own, row));
     }
     let Some(code) = supposed else {

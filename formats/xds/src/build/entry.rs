@@ -30,6 +30,8 @@ pub(super) fn build_entry(
     let creation_time = header.creation_time.as_ref();
     let start = header.service_start.as_ref();
     let content = request.contents.get(index);
+    let authors: Vec<_> = header.authors.iter().map(people::document_author).collect();
+    people::judge_document_authors(&authors, findings);
     DocumentEntry {
         unique_id: document.unique_id.to_xds(),
         patient_id: set::patient_id(request, None),
@@ -44,7 +46,7 @@ pub(super) fn build_entry(
         size: content.map(|facts| facts.size),
         uri: (!is_dmp).then(|| crate::xdm::document_name(index)),
         title: title(&header.title, &type_code.label, findings),
-        authors: header.authors.iter().map(people::document_author).collect(),
+        authors,
         class_code: codes::class_code(&type_code.code, defaults, is_dmp, findings),
         format_code: Some(codes::format_code(document, defaults, findings)),
         confidentiality: codes::confidentiality(

@@ -23,6 +23,44 @@ pub(super) fn document_author(author: &jonction_model::Author) -> Author {
     }
 }
 
+/// Says what misses in the authors of a document: a registry may frown at each of these.
+pub(super) fn judge_document_authors(authors: &[Author], findings: &mut Findings) {
+    let place =
+        |number: usize, path: &str| format!("/ClinicalDocument/author[{number}]/assignedAuthor{path}");
+    if authors.is_empty() {
+        findings.refuse_in_dmp(Note {
+            code: "xds.no-author",
+            place: "/ClinicalDocument/author".to_owned(),
+            sentence: "le document n'a pas d'auteur".to_owned(),
+            expected: "un auteur au moins".to_owned(),
+            found: "rien".to_owned(),
+            remedy: "renseigner author dans le document",
+        });
+    }
+    for (author, number) in authors.iter().zip(1..) {
+        if author.person.as_ref().is_none_or(|person| person.id().is_empty()) {
+            findings.warn(Note {
+                code: "xds.author-without-id",
+                place: place(number, "/id"),
+                sentence: "un auteur du document n'a pas d'identifiant".to_owned(),
+                expected: "un identifiant national ou interne à la structure".to_owned(),
+                found: "rien".to_owned(),
+                remedy: "renseigner assignedAuthor/id dans le document",
+            });
+        }
+        if author.institutions.iter().any(|structure| structure.name().trim().is_empty()) {
+            findings.warn(Note {
+                code: "xds.structure-without-name",
+                place: place(number, "/representedOrganization/name"),
+                sentence: "la structure d'un auteur n'a pas de nom".to_owned(),
+                expected: "la raison sociale".to_owned(),
+                found: "rien".to_owned(),
+                remedy: "renseigner representedOrganization/name dans le document",
+            });
+        }
+    }
+}
+
 /// A structure without name nor identifier is no structure.
 fn institutions(organization: Option<&Organization>) -> Vec<Xon> {
     organization
