@@ -116,6 +116,9 @@ pub(crate) fn write(
             }
             continue;
         }
+        if scanner.declared().iter().any(|binding| !binding.uri.is_empty() && !binding.uri.contains(':')) {
+            return Err(scanner.error("relative namespace"));
+        }
         let at = scanner.range().start;
         if matches!(token, Token::Start { .. }) && selection.without.as_ref().is_some_and(|r| r.start == at) {
             skipped = Some(scanner.depth());

@@ -13,6 +13,8 @@ mod limits;
 pub mod lot_signature;
 pub mod mtom;
 pub mod name;
+#[cfg(test)]
+mod testing;
 mod text;
 pub mod vihf;
 mod xml;

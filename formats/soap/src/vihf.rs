@@ -53,4 +53,4 @@ pub const PURPOSE_SYSTEM: &str = "1.2.250.1.213.1.1.4.248";
 pub const X509_SUBJECT_NAME: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName";
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

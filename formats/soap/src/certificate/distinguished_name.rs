@@ -224,7 +224,7 @@ fn hex_of(any: &x509_parser::asn1_rs::Any<'_>) -> String {
 
 /// The text inside a short DER string given in hexadecimal.
 fn text_of_hex(hex: &str) -> Option<String> {
-    if hex.len() % 2 != 0 || !hex.is_ascii() {
+    if !hex.len().is_multiple_of(2) || !hex.is_ascii() {
         return None;
     }
     let pairs = hex.as_bytes().chunks(2);

@@ -192,7 +192,8 @@ fn manifest(
         let uri = format!("urn:oid:{}", id.to_xds());
         references.iter().position(|reference| reference.attribute("URI") == Some(&uri))
     };
-    match named(&expected.submission_set) {
+    let submission_set = named(&expected.submission_set);
+    match submission_set {
         None => verdict.fault(PATH, "le manifeste ne cite pas le SubmissionSet", ""),
         Some(at) => {
             if at != 0 {
@@ -204,7 +205,7 @@ fn manifest(
             }
         }
     }
-    let mut seen = 1;
+    let mut seen = usize::from(submission_set.is_some());
     for document in &expected.documents {
         let Some(at) = named(&document.unique_id) else {
             verdict.fault(PATH, "le manifeste ne cite pas un document du lot", &document.unique_id.to_xds());
