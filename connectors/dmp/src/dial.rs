@@ -1,11 +1,16 @@
 //! How a connection to the DMP is made: handed in, so that the sink also runs over a pipe in one process.
 //! Source: architecture §4.11 (network is handed in), dmp-xds.md §3 (mutual TLS).
 
-use std::time::Duration;
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use jonction_net::{ClientTls, DialError, Endpoint};
+use jonction_net::{ClientTls, DialError, Endpoint, TlsFault};
 use jonction_ports::BoxFuture;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection: socket or pipe.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -37,7 +42,61 @@ impl Dial for TlsDial {
     fn dial(&self) -> BoxFuture<'_, Result<Box<dyn Stream>, DialError>> {
         Box::pin(async {
             let stream = jonction_net::dial(&self.endpoint, Some(&self.tls), self.connect_timeout).await?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
+            Ok(Box::new(AlertFirst(stream)) as Box<dyn Stream>)
         })
+    }
+}
+
+/// A stream whose failed write tells the TLS alert that caused it, when there is one.
+/// In TLS 1.3 a server judges our certificate after we began to send: it answers with an alert and closes, and our
+/// write fails before anybody read the alert. Without this an operator would see a cut where a certificate expired.
+struct AlertFirst<S>(S);
+
+impl<S: AsyncRead + Unpin> AlertFirst<S> {
+    fn cause(&mut self, error: io::Error, context: &mut Context<'_>) -> io::Error {
+        let mut scratch = [0; 1024];
+        match Pin::new(&mut self.0).poll_read(context, &mut ReadBuf::new(&mut scratch)) {
+            Poll::Ready(Err(read)) if TlsFault::of(&read).is_some() => read,
+            _ => error,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for AlertFirst<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for AlertFirst<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.0).poll_write(context, bytes);
+        polled.map(|written| written.map_err(|error| self.cause(error, context)))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.0).poll_write_vectored(context, bytes);
+        polled.map(|written| written.map_err(|error| self.cause(error, context)))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.0).poll_flush(context);
+        polled.map(|flushed| flushed.map_err(|error| self.cause(error, context)))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }
