@@ -114,8 +114,8 @@ impl Client {
     async fn connection(&self) -> Result<Connection, Failure> {
         while let Some(mut connection) = self.take_idle() {
             let pool = &self.operator.pool;
-            let too_old =
-                connection.idle_since.elapsed() > pool.idle_max || connection.opened_at.elapsed() > pool.age_max;
+            let too_old = connection.idle_since.elapsed() > pool.idle_max
+                || connection.opened_at.elapsed() > pool.age_max;
             if too_old {
                 connection.retire().await;
                 continue;
@@ -212,7 +212,9 @@ impl Connection {
     async fn drive_patiently(&mut self, operator: &Operator, wait: Duration) -> Result<Action, Failure> {
         loop {
             match self.session.next_action() {
-                Action::Send(bytes) => timeout(wait, self.write_all(&bytes)).await.map_err(|_| Failure::Slow("a command"))??,
+                Action::Send(bytes) => {
+                    timeout(wait, self.write_all(&bytes)).await.map_err(|_| Failure::Slow("a command"))??
+                }
                 Action::Read => self.read(wait).await?,
                 Action::StartTls => self.start_tls(operator).await?,
                 Action::Broken(error) => return Err(error.into()),
@@ -236,7 +238,8 @@ impl Connection {
         let mut buffer = [0; 4096];
         let stream = self.stream.as_mut().ok_or(DialError::Closed)?;
         loop {
-            let read = timeout_at(deadline, stream.read(&mut buffer)).await.map_err(|_| Failure::Slow("a reply"))?;
+            let read =
+                timeout_at(deadline, stream.read(&mut buffer)).await.map_err(|_| Failure::Slow("a reply"))?;
             match read.map_err(|error| DialError::of(&error))? {
                 0 => {
                     self.session.closed();

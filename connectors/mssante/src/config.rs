@@ -182,11 +182,7 @@ pub struct PoolSettings {
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self {
-            connections_max: 4,
-            idle_max: Duration::from_secs(30),
-            age_max: Duration::from_secs(300),
-        }
+        Self { connections_max: 4, idle_max: Duration::from_secs(30), age_max: Duration::from_secs(300) }
     }
 }
 
@@ -234,7 +230,11 @@ impl Settings {
         let identity = fields.optional("identity", parse::text, diagnoses);
         if identity.is_none() && production {
             diagnoses
-                .error("mssante.no-identity", span, "une BAL applicative se connecte avec un certificat client")
+                .error(
+                    "mssante.no-identity",
+                    span,
+                    "une BAL applicative se connecte avec un certificat client",
+                )
                 .remedy("« identity » : nom de l'identité TLS, certificat ORG AUTH_CLI");
         }
         let trust = fields.optional("trust", parse::text, diagnoses);
@@ -244,7 +244,11 @@ impl Settings {
         let nil = fields.optional("nil", token, diagnoses);
         if nil.is_none() && production {
             diagnoses
-                .warning("mssante.no-nil", span, "sans numéro de produit, l'en-tête X-MSS-NIL manquera à chaque courriel")
+                .warning(
+                    "mssante.no-nil",
+                    span,
+                    "sans numéro de produit, l'en-tête X-MSS-NIL manquera à chaque courriel",
+                )
                 .remedy("« nil » : numéro donné par la plateforme Convergence (ECO.2.4.3)");
         }
         let size_max = fields.or("size_max", 25 << 20, parse::size, diagnoses);
@@ -252,7 +256,11 @@ impl Settings {
         let whitelist = read_whitelist(fields, base, diagnoses);
         if whitelist.is_none() && production {
             diagnoses
-                .warning("mssante.no-whitelist", span, "sans liste blanche, rien n'empêche d'écrire à un domaine inconnu")
+                .warning(
+                    "mssante.no-whitelist",
+                    span,
+                    "sans liste blanche, rien n'empêche d'écrire à un domaine inconnu",
+                )
                 .remedy("« whitelist: { file: listeblanchemssante.xml } »");
         }
         let allow = [("allow", Allow::Allow), ("refuse", Allow::Refuse)];
@@ -305,8 +313,11 @@ impl Settings {
     pub fn sender(&self, origin: &Origin) -> Option<&SenderRule> {
         let first = |text: &str| text.split('^').next().unwrap_or_default().trim().to_owned();
         let (application, facility) = (first(&origin.sending_application), first(&origin.sending_facility));
-        let serves = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
-        self.senders.iter().find(|rule| serves(&rule.application, &application) && serves(&rule.facility, &facility))
+        let serves =
+            |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
+        self.senders
+            .iter()
+            .find(|rule| serves(&rule.application, &application) && serves(&rule.facility, &facility))
     }
 }
 
@@ -320,13 +331,22 @@ fn read_auth(fields: &mut Fields<'_>, diagnoses: &mut Diagnoses) -> Option<AuthS
     let kinds = [("none", Kind::None), ("external", Kind::External), ("plain", Kind::Plain)];
     let kind = fields.choice("auth", Kind::None, &kinds, diagnoses);
     let (user, password) = match kind {
-        Kind::Plain => (fields.required("user", sasl_text, diagnoses), fields.required("password", Secret::parse, diagnoses)),
+        Kind::Plain => (
+            fields.required("user", sasl_text, diagnoses),
+            fields.required("password", Secret::parse, diagnoses),
+        ),
         _ => {
-            let (user, password) =
-                (fields.optional("user", sasl_text, diagnoses), fields.optional("password", Secret::parse, diagnoses));
+            let (user, password) = (
+                fields.optional("user", sasl_text, diagnoses),
+                fields.optional("password", Secret::parse, diagnoses),
+            );
             if user.is_some() || password.is_some() {
                 diagnoses
-                    .error("mssante.useless-password", fields.span(), "« user » et « password » ne servent qu'avec auth: plain")
+                    .error(
+                        "mssante.useless-password",
+                        fields.span(),
+                        "« user » et « password » ne servent qu'avec auth: plain",
+                    )
                     .remedy("les enlever, ou écrire auth: plain");
             }
             (None, None)
@@ -349,12 +369,20 @@ fn read_senders(fields: &mut Fields<'_>, diagnoses: &mut Diagnoses) -> Option<Ve
         let catches_all = rule.application.is_none() && rule.facility.is_none();
         if catches_all && !last {
             diagnoses
-                .error("mssante.from-out-of-reach", &nodes[at].span, "les règles qui suivent celle-ci ne servent jamais")
+                .error(
+                    "mssante.from-out-of-reach",
+                    &nodes[at].span,
+                    "les règles qui suivent celle-ci ne servent jamais",
+                )
                 .remedy("mettre en dernier la boîte sans « application » ni « facility »");
         }
         if rule.name.is_empty() {
             diagnoses
-                .warning("mssante.no-display-name", &nodes[at].span, "sans intitulé, l'expéditeur n'a qu'une adresse (ECO.2.2.7)")
+                .warning(
+                    "mssante.no-display-name",
+                    &nodes[at].span,
+                    "sans intitulé, l'expéditeur n'a qu'une adresse (ECO.2.2.7)",
+                )
                 .remedy("« display_name » : intitulé de la structure");
         }
     }
@@ -364,7 +392,12 @@ fn read_senders(fields: &mut Fields<'_>, diagnoses: &mut Diagnoses) -> Option<Ve
 fn read_sender(node: &Node, default_name: &str, diagnoses: &mut Diagnoses) -> Option<SenderRule> {
     if node.as_text().is_some() {
         let address = jonction_settings::fields::scalar(node, "from", address, diagnoses)?;
-        return Some(SenderRule { application: None, facility: None, address, name: default_name.to_owned() });
+        return Some(SenderRule {
+            application: None,
+            facility: None,
+            address,
+            name: default_name.to_owned(),
+        });
     }
     let mut block = Fields::of(node, "une boîte d'envoi", diagnoses)?;
     let rule = SenderRule {
@@ -377,7 +410,11 @@ fn read_sender(node: &Node, default_name: &str, diagnoses: &mut Diagnoses) -> Op
     Some(rule)
 }
 
-fn read_whitelist(fields: &mut Fields<'_>, base: &Path, diagnoses: &mut Diagnoses) -> Option<WhitelistSettings> {
+fn read_whitelist(
+    fields: &mut Fields<'_>,
+    base: &Path,
+    diagnoses: &mut Diagnoses,
+) -> Option<WhitelistSettings> {
     let mut block = Fields::of(fields.node("whitelist")?, "la liste blanche", diagnoses)?;
     let file = block.required("file", parse::text, diagnoses);
     let age_max = block.or("age_max", Duration::from_secs(24 * 3600), parse::duration, diagnoses);
@@ -426,7 +463,10 @@ fn host(text: &str) -> Result<String, String> {
 }
 
 fn port_number(text: &str) -> Result<u16, String> {
-    text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| "un numéro de port, de 1 à 65535".to_owned())
+    text.parse::<u16>()
+        .ok()
+        .filter(|port| *port > 0)
+        .ok_or_else(|| "un numéro de port, de 1 à 65535".to_owned())
 }
 
 fn connections(text: &str) -> Result<usize, String> {
@@ -500,7 +540,8 @@ mod tests {
         );
         let settings = settings.unwrap();
         assert_eq!((codes.len(), settings.port), (0, 465));
-        let from = |a: &str, f: &str| settings.sender(&origin(a, f)).unwrap().address.expose_local_part().to_owned();
+        let from =
+            |a: &str, f: &str| settings.sender(&origin(a, f)).unwrap().address.expose_local_part().to_owned();
         assert_eq!(from("SIL^x", "LABO^1.2.3^ISO"), "labo");
         assert_eq!(from("SIL", "AUTRE"), "pfi");
         assert_eq!(from("RIS", "LABO"), "radio");
@@ -527,7 +568,8 @@ mod tests {
 
     #[test]
     fn production_asks_for_a_certificate_a_number_and_a_list() {
-        let (_, codes) = read("host: h.example\nfrom: pfi@a.mssante.example\ndisplay_name: A\n", Environment::Production);
+        let (_, codes) =
+            read("host: h.example\nfrom: pfi@a.mssante.example\ndisplay_name: A\n", Environment::Production);
         assert_eq!(codes, ["mssante.no-identity", "mssante.no-nil", "mssante.no-whitelist"]);
     }
 

@@ -4,6 +4,6 @@ pub mod client;
 pub mod config;
 mod punycode;
 pub mod session;
-pub mod whitelist;
 pub mod simulator;
 pub mod sink;
+pub mod whitelist;

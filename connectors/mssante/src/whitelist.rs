@@ -113,7 +113,8 @@ impl Whitelist {
         if bytes.len() > limits.bytes_max {
             return Err(WhitelistError::TooLarge("bytes"));
         }
-        ListReader { limits, stack: Vec::new(), text: String::new(), nom: None, dn: None, list: None }.read(bytes, mode)
+        ListReader { limits, stack: Vec::new(), text: String::new(), nom: None, dn: None, list: None }
+            .read(bytes, mode)
     }
 
     /// Whether this list may take the place of the one in force.
@@ -200,7 +201,9 @@ impl ListReader<'_> {
                     self.add(&character.or_else(named).ok_or(not_readable("unknown entity"))?)?;
                 }
                 Ok(Event::CData(data)) => self.add(&data)?,
-                Ok(Event::End(_)) => dated |= self.close(&mut list).ok_or(not_readable("unexpected value"))?,
+                Ok(Event::End(_)) => {
+                    dated |= self.close(&mut list).ok_or(not_readable("unexpected value"))?
+                }
                 Ok(Event::DocType(_)) => return Err(not_readable("a DTD is not allowed")),
                 Ok(Event::Eof) => break,
                 // What follows a cut is not an entry.
@@ -274,7 +277,9 @@ mod tests {
 
     fn xml(domains: &[(&str, &str)], tail: &str) -> String {
         let entry = |(nom, dn): &(&str, &str)| {
-            format!("<Domaine><Nom>{nom}</Nom><Description>d</Description><DNCertificatOperateur>{dn}</DNCertificatOperateur></Domaine>")
+            format!(
+                "<Domaine><Nom>{nom}</Nom><Description>d</Description><DNCertificatOperateur>{dn}</DNCertificatOperateur></Domaine>"
+            )
         };
         let entries: String = domains.iter().map(entry).collect();
         format!(
@@ -304,14 +309,21 @@ mod tests {
     fn a_domain_has_the_certificates_of_all_its_entries() {
         let list = read(
             &xml(
-                &[("A.mssante.example", "CN=a,O=&quot;C.H. X&quot;"), ("a.mssante.example", "CN=b"), ("a.mssante.example", "CN=b")],
+                &[
+                    ("A.mssante.example", "CN=a,O=&quot;C.H. X&quot;"),
+                    ("a.mssante.example", "CN=b"),
+                    ("a.mssante.example", "CN=b"),
+                ],
                 END,
             ),
             Mode::Strict,
         )
         .unwrap();
         assert_eq!((list.len(), list.entries, list.complete), (1, 3, true));
-        assert_eq!(list.operators("a.MSSANTE.example.").unwrap().collect::<Vec<_>>(), ["CN=a,O=\"C.H. X\"", "CN=b"]);
+        assert_eq!(
+            list.operators("a.MSSANTE.example.").unwrap().collect::<Vec<_>>(),
+            ["CN=a,O=\"C.H. X\"", "CN=b"]
+        );
     }
 
     #[test]
@@ -319,7 +331,8 @@ mod tests {
         let list = read(&xml(&[("hopital.mssante.example", "CN=a")], END), Mode::Strict).unwrap();
         let at = now("2026-11-21T12:00:00Z");
         assert_eq!(list.lookup("Hopital.mssante.example", at, DAY), Listed::Yes);
-        for other in ["mssante.example", "x.hopital.mssante.example", "hopital.mssante.example.evil.example"] {
+        for other in ["mssante.example", "x.hopital.mssante.example", "hopital.mssante.example.evil.example"]
+        {
             assert_eq!(list.lookup(other, at, DAY), Listed::No, "{other}");
         }
     }
@@ -327,7 +340,10 @@ mod tests {
     #[test]
     fn an_accented_name_is_found_under_its_a_label() {
         let list = read(&xml(&[("Hôpital.mssante.example", "CN=a")], END), Mode::Strict).unwrap();
-        assert_eq!(list.lookup("xn--hpital-ixa.mssante.example", now("2026-11-21T12:00:00Z"), DAY), Listed::Yes);
+        assert_eq!(
+            list.lookup("xn--hpital-ixa.mssante.example", now("2026-11-21T12:00:00Z"), DAY),
+            Listed::Yes
+        );
     }
 
     #[test]
@@ -353,7 +369,10 @@ mod tests {
     #[test]
     fn a_list_that_loses_more_than_a_fifth_or_goes_back_in_time_is_refused() {
         assert_eq!(domains(80).may_replace(&domains(100)), Ok(()));
-        assert_eq!(domains(79).may_replace(&domains(100)), Err(WhitelistError::Shrunk { before: 100, after: 79 }));
+        assert_eq!(
+            domains(79).may_replace(&domains(100)),
+            Err(WhitelistError::Shrunk { before: 100, after: 79 })
+        );
         let older = Whitelist { generated_at: now("2026-11-20T00:00:00Z"), ..domains(100) };
         assert_eq!(older.may_replace(&domains(100)), Err(WhitelistError::Older));
     }
@@ -368,7 +387,10 @@ mod tests {
         assert_eq!(read(&deep, Mode::Tolerant), Err(WhitelistError::TooLarge("depth")));
         let limits = Limits { entries_max: 1, ..Limits::default() };
         let two = xml(&[("a.b", "c"), ("d.e", "f")], END);
-        assert_eq!(Whitelist::read(two.as_bytes(), Mode::Strict, &limits), Err(WhitelistError::TooLarge("entries")));
+        assert_eq!(
+            Whitelist::read(two.as_bytes(), Mode::Strict, &limits),
+            Err(WhitelistError::TooLarge("entries"))
+        );
     }
 
     #[test]

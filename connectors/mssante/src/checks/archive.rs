@@ -28,7 +28,12 @@ pub(super) fn patient_names(subject: &Subject) -> Vec<String> {
     let names: Vec<&str> = lines.filter_map(|line| line.strip_prefix("PID-5|")).collect();
     let birth = names.iter().find(|name| name.split('^').nth(6) == Some("L")).or(names.first());
     let Some(birth) = birth else { return Vec::new() };
-    birth.split('^').take(2).map(|part| part.split('&').next().unwrap_or_default().to_owned()).filter(|n| !n.is_empty()).collect()
+    birth
+        .split('^')
+        .take(2)
+        .map(|part| part.split('&').next().unwrap_or_default().to_owned())
+        .filter(|n| !n.is_empty())
+        .collect()
 }
 
 fn patients<'s>(documents: &[(&'s DocumentEntry, &bytes::Bytes)]) -> BTreeSet<&'s str> {
@@ -46,7 +51,12 @@ pub(super) fn m01(subject: &Subject, verdicts: &mut Verdicts<'_>) {
     if let [zip] = subject.zips.as_slice()
         && !zip.name.eq_ignore_ascii_case("IHE_XDM.zip")
     {
-        verdicts.differs(attachments(), "l'archive ne porte pas le nom attendu", "IHE_XDM.zip", "un autre nom");
+        verdicts.differs(
+            attachments(),
+            "l'archive ne porte pas le nom attendu",
+            "IHE_XDM.zip",
+            "un autre nom",
+        );
     }
     if subject.pdfs.is_empty() {
         verdicts.add(attachments(), "aucune copie PDF : un destinataire sans logiciel métier ne lira rien");
@@ -93,10 +103,17 @@ pub(super) fn m08(subject: &Subject, verdicts: &mut Verdicts<'_>) {
     let mut seen = BTreeSet::new();
     for pdf in &subject.pdfs {
         let place = Place::path(format!("partie {}", pdf.path));
-        let fields: Vec<&str> = pdf.name.strip_suffix(".pdf").map(|stem| stem.split('_').collect()).unwrap_or_default();
-        let dated = fields.first().is_some_and(|day| day.len() == 8 && day.bytes().all(|c| c.is_ascii_digit()));
+        let fields: Vec<&str> =
+            pdf.name.strip_suffix(".pdf").map(|stem| stem.split('_').collect()).unwrap_or_default();
+        let dated =
+            fields.first().is_some_and(|day| day.len() == 8 && day.bytes().all(|c| c.is_ascii_digit()));
         if !(4..=5).contains(&fields.len()) || !dated || fields.iter().any(|field| field.is_empty()) {
-            verdicts.differs(place.clone(), "nom de PDF irrégulier", "AAAAMMJJ_type_NOM_prénom[_n°].pdf", "autre chose");
+            verdicts.differs(
+                place.clone(),
+                "nom de PDF irrégulier",
+                "AAAAMMJJ_type_NOM_prénom[_n°].pdf",
+                "autre chose",
+            );
         }
         if !seen.insert(&pdf.name) {
             verdicts.add(place, "deux copies PDF portent le même nom");
@@ -114,14 +131,20 @@ pub(super) fn m13(subject: &Subject, verdicts: &mut Verdicts<'_>) {
     }
     let place = Place::path("RCPT TO");
     let Ok(ins) = Ins::parse(local) else {
-        verdicts.differs(place, "l'adresse d'un patient est son matricule INS", "15 caractères", local.len().to_string());
+        verdicts.differs(
+            place,
+            "l'adresse d'un patient est son matricule INS",
+            "15 caractères",
+            local.len().to_string(),
+        );
         return;
     };
     if subject.received.environment == Environment::Production && !ins.key_is_valid() {
         verdicts.add(place.clone(), "la clé du matricule est fausse");
     }
     let documents = subject.documents();
-    let other = documents.iter().any(|(entry, _)| entry.patient_id.as_ref().is_none_or(|id| id.id() != ins.expose()));
+    let other =
+        documents.iter().any(|(entry, _)| entry.patient_id.as_ref().is_none_or(|id| id.id() != ins.expose()));
     if other {
         verdicts.add(place, "l'adresse n'est pas celle du patient de l'archive");
     }
@@ -137,8 +160,11 @@ pub(super) fn m17(subject: &Subject, verdicts: &mut Verdicts<'_>) {
         }
         return;
     }
-    let expected: BTreeSet<&str> =
-        documents.iter().filter_map(|(entry, _)| entry.type_code.as_ref()).map(|code| code.code.as_str()).collect();
+    let expected: BTreeSet<&str> = documents
+        .iter()
+        .filter_map(|(entry, _)| entry.type_code.as_ref())
+        .map(|code| code.code.as_str())
+        .collect();
     let written: Vec<&str> = values.iter().flat_map(|value| value.split(',')).map(str::trim).collect();
     let found: BTreeSet<&str> = written.iter().copied().collect();
     if found != expected {
@@ -148,7 +174,10 @@ pub(super) fn m17(subject: &Subject, verdicts: &mut Verdicts<'_>) {
         finding.expected = Some(text(&expected));
         finding.found = Some(text(&found));
         finding.remedy = Some("recopier ClinicalDocument/code/@code de chaque document".to_owned());
-    } else if values.len() > 1 || written.len() > found.len() || values.iter().any(|value| value.contains(' ')) {
+    } else if values.len() > 1
+        || written.len() > found.len()
+        || values.iter().any(|value| value.contains(' '))
+    {
         verdicts.add(header("X-MSS-CODECDA"), "une seule ligne, sans blanc ni répétition").severity =
             jonction_model::Severity::Warning;
     }
@@ -169,7 +198,9 @@ pub(super) fn m18(subject: &Subject, verdicts: &mut Verdicts<'_>) {
         Some("O") => {
             verdicts.add(header("X-MSS-INS"), "O annonce un INS qualifié que l'archive ne porte pas");
         }
-        Some(_) | None => verdicts.differs(header("X-MSS-INS"), "la valeur doit être O ou N", "O ou N", "autre chose"),
+        Some(_) | None => {
+            verdicts.differs(header("X-MSS-INS"), "la valeur doit être O ou N", "O ou N", "autre chose")
+        }
     }
 }
 
@@ -177,9 +208,12 @@ pub(super) fn m18(subject: &Subject, verdicts: &mut Verdicts<'_>) {
 fn carries_ins(entry: &DocumentEntry, environment: Environment) -> bool {
     let domain = entry.patient_id.as_ref().and_then(|id| id.ins_domain());
     let right_world = domain.is_some_and(|domain| domain.is_test() == (environment == Environment::Test));
-    let line = |prefix: &str| entry.source_patient_info.iter().any(|line| {
-        line.expose().strip_prefix(prefix).is_some_and(|value| !value.is_empty())
-    });
+    let line = |prefix: &str| {
+        entry
+            .source_patient_info
+            .iter()
+            .any(|line| line.expose().strip_prefix(prefix).is_some_and(|value| !value.is_empty()))
+    };
     right_world && line("PID-5|") && line("PID-7|") && line("PID-8|")
 }
 
@@ -211,7 +245,8 @@ pub(super) fn x02(subject: &Subject, verdicts: &mut Verdicts<'_>) {
         Some(Ok(archive)) => {
             for set in &archive.sets {
                 let members = set.submission.associations.iter().filter(|link| {
-                    link.kind == jonction_xds::AssociationKind::HasMember && link.source == set.submission.set.id
+                    link.kind == jonction_xds::AssociationKind::HasMember
+                        && link.source == set.submission.set.id
                 });
                 let (expected, found) = (set.submission.entries.len(), members.count());
                 if found != expected {

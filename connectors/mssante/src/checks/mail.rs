@@ -18,7 +18,8 @@ pub(super) fn m04(subject: &Subject, verdicts: &mut Verdicts<'_>) {
         return;
     }
     let text = subject.received.mail.subject();
-    let Some(rest) = text.get(..PREFIX.len()).filter(|p| p.eq_ignore_ascii_case(PREFIX)).map(|_| &text[PREFIX.len()..])
+    let Some(rest) =
+        text.get(..PREFIX.len()).filter(|p| p.eq_ignore_ascii_case(PREFIX)).map(|_| &text[PREFIX.len()..])
     else {
         verdicts.differs(header("Subject"), "l'objet ne commence pas comme il faut", PREFIX, "autre chose");
         return;
@@ -30,7 +31,8 @@ pub(super) fn m04(subject: &Subject, verdicts: &mut Verdicts<'_>) {
     }
     for name in super::archive::patient_names(subject) {
         if !rest.to_lowercase().contains(&name.to_lowercase()) {
-            verdicts.add(header("Subject"), "l'objet ne porte pas le nom et le prénom du patient de l'archive");
+            verdicts
+                .add(header("Subject"), "l'objet ne porte pas le nom et le prénom du patient de l'archive");
             return;
         }
     }
@@ -44,8 +46,8 @@ fn is_french_date(word: &str) -> bool {
 pub(super) fn m05(subject: &Subject, verdicts: &mut Verdicts<'_>) {
     let mail = &subject.received.mail;
     if !mail.head().is_ascii() {
-        verdicts.add(Place::path("en-têtes"), "des octets hors ASCII figurent dans les en-têtes")
-            .remedy = Some("coder les en-têtes accentués selon la RFC 2047".to_owned());
+        verdicts.add(Place::path("en-têtes"), "des octets hors ASCII figurent dans les en-têtes").remedy =
+            Some("coder les en-têtes accentués selon la RFC 2047".to_owned());
     }
     if mail.raw().split(|&c| c == b'\n').any(|line| line.len() > 999) {
         verdicts.add(Place::default(), "une ligne dépasse 998 caractères");
@@ -57,13 +59,24 @@ pub(super) fn m05(subject: &Subject, verdicts: &mut Verdicts<'_>) {
 }
 
 pub(super) fn m09(subject: &Subject, verdicts: &mut Verdicts<'_>) {
-    let ids: Vec<_> = subject.received.mail.headers().iter().filter(|h| h.name.eq_ignore_ascii_case("Message-ID")).collect();
+    let ids: Vec<_> = subject
+        .received
+        .mail
+        .headers()
+        .iter()
+        .filter(|h| h.name.eq_ignore_ascii_case("Message-ID"))
+        .collect();
     match ids.as_slice() {
         [one] if MailId::parse(&one.raw).is_ok() => {}
         [_] => {
             verdicts.add(header("Message-ID"), "le Message-ID n'est pas de la forme <gauche@droite>");
         }
-        other => verdicts.differs(header("Message-ID"), "il faut un Message-ID et un seul", "1", other.len().to_string()),
+        other => verdicts.differs(
+            header("Message-ID"),
+            "il faut un Message-ID et un seul",
+            "1",
+            other.len().to_string(),
+        ),
     }
 }
 
@@ -136,7 +149,10 @@ pub(super) fn m20(subject: &Subject, verdicts: &mut Verdicts<'_>) {
     let Some(notify) = subject.received.notify else { return };
     let wanted = RCPT_NOTIFY_SUCCESS | RCPT_NOTIFY_FAILURE;
     if subject.received.mail.value("Return-Receipt-To").is_some() && notify & wanted != wanted {
-        verdicts.add(Place::path("RCPT TO"), "un accusé de réception est demandé, mais NOTIFY ne porte pas SUCCESS et FAILURE");
+        verdicts.add(
+            Place::path("RCPT TO"),
+            "un accusé de réception est demandé, mais NOTIFY ne porte pas SUCCESS et FAILURE",
+        );
     }
 }
 

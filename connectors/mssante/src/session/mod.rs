@@ -295,7 +295,11 @@ impl Session {
                 if !self.parser.is_empty() && !matches!(self.phase, Phase::Over(_)) {
                     self.end_sent = end_sent;
                     let injected = self.phase == Phase::Handshake;
-                    self.over(if injected { SessionError::Injected } else { SessionError::OutOfStep("unsolicited") });
+                    self.over(if injected {
+                        SessionError::Injected
+                    } else {
+                        SessionError::OutOfStep("unsolicited")
+                    });
                 }
             }
         }

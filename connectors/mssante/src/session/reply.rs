@@ -155,7 +155,8 @@ fn split_status(code: u16, text: &str) -> (Option<&str>, &str) {
     let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
     let number = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
     let parts: Vec<&str> = first.split('.').collect();
-    let is_status = parts.len() == 3 && parts.iter().all(|p| number(p)) && parts[0] == (code / 100).to_string();
+    let is_status =
+        parts.len() == 3 && parts.iter().all(|p| number(p)) && parts[0] == (code / 100).to_string();
     if is_status { (Some(first), rest) } else { (None, text) }
 }
 
@@ -181,7 +182,11 @@ mod tests {
 
     #[test]
     fn several_lines_are_one_reply_and_its_status_is_read() {
-        let replies = parse(b"250-a.example\r\n250-SIZE 100\r\n250 DSN\r\n550 5.1.1 inconnu\r\n", ReplyLimits::default()).unwrap();
+        let replies = parse(
+            b"250-a.example\r\n250-SIZE 100\r\n250 DSN\r\n550 5.1.1 inconnu\r\n",
+            ReplyLimits::default(),
+        )
+        .unwrap();
         assert_eq!(replies[0].lines, ["a.example", "SIZE 100", "DSN"]);
         assert_eq!((replies[1].codes().as_str(), replies[1].lines[0].as_str()), ("550 5.1.1", "inconnu"));
     }
@@ -193,7 +198,9 @@ mod tests {
 
     #[test]
     fn what_is_not_a_reply_is_refused() {
-        for wrong in [&b"hello\r\n"[..], b"25\r\n", b"\r\n", b"250_x\r\n", b"999 x\r\n", b"\x16\x03\x01\n", b"199 x\n"] {
+        for wrong in
+            [&b"hello\r\n"[..], b"25\r\n", b"\r\n", b"250_x\r\n", b"999 x\r\n", b"\x16\x03\x01\n", b"199 x\n"]
+        {
             assert_eq!(codes(wrong), Err(ReplyError::NotAReply), "{wrong:?}");
         }
         assert_eq!(codes(b"250-a\r\n251 b\r\n"), Err(ReplyError::CodesDiffer));

@@ -84,7 +84,9 @@ impl Dialogue {
             Some(ConnectionFault::Busy) => vec![reply(421, "4.3.2", "surcharge"), Step::Close],
             Some(ConnectionFault::Silent) => vec![Step::Close],
             Some(ConnectionFault::Endless) => vec![Step::Write(b"220-bla\r\n".repeat(20_000)), Step::Stall],
-            Some(ConnectionFault::Binary) => vec![Step::Write((0..=255).cycle().take(4096).collect()), Step::Stall],
+            Some(ConnectionFault::Binary) => {
+                vec![Step::Write((0..=255).cycle().take(4096).collect()), Step::Stall]
+            }
             _ => vec![Step::Write(format!("220 {host} ESMTP simulateur\r\n").into_bytes())],
         };
         let dialogue = Self {
@@ -118,20 +120,20 @@ impl Dialogue {
         while !self.over && iter.len() > 0 {
             if self.body.is_some() {
                 self.ingest_body(&mut iter, &mut steps);
-                continue;
+            } else {
+                match self.receiver.ingest(&mut iter).map(Request::into_owned) {
+                    Ok(request) => self.request(request, &mut steps),
+                    Err(ProtoError::NeedsMoreData { .. }) => break,
+                    Err(error) => self.mistake(&error, &mut steps),
+                }
             }
-            match self.receiver.ingest(&mut iter).map(Request::into_owned) {
-                Ok(request) => self.request(request, &mut steps),
-                Err(ProtoError::NeedsMoreData { .. }) => break,
-                Err(error) => self.mistake(&error, &mut steps),
-            }
+            self.over |= matches!(steps.last(), Some(Step::Close | Step::Stall));
             if matches!(steps.last(), Some(Step::StartTls)) {
                 // Whatever follows in clear is thrown away with the parser's buffer.
                 self.receiver = RequestReceiver::default();
                 break;
             }
         }
-        self.over |= steps.iter().any(|step| matches!(step, Step::Close | Step::Stall));
         if self.transaction.as_ref().is_some_and(|t| t.fault == Some(MailFault::Slow)) {
             steps = steps.into_iter().map(slowly).collect();
         }
@@ -164,7 +166,9 @@ impl Dialogue {
                 steps.push(Step::Write(format!("250 {}\r\n", self.world.settings.host).into_bytes()));
             }
             Request::StartTls => self.start_tls(steps),
-            Request::Auth { mechanism, initial_response } => steps.push(self.auth(mechanism, &initial_response)),
+            Request::Auth { mechanism, initial_response } => {
+                steps.push(self.auth(mechanism, &initial_response))
+            }
             Request::Mail { from } => steps.push(self.mail(&from)),
             Request::Rcpt { to } => self.recipient(&to, steps),
             Request::Data => steps.push(self.data()),
@@ -213,7 +217,8 @@ impl Dialogue {
         }
         lines.extend(["8BITMIME".to_owned(), "ENHANCEDSTATUSCODES".to_owned()]);
         let last = lines.len() - 1;
-        let line = |(at, line): (usize, String)| format!("250{}{line}\r\n", if at == last { ' ' } else { '-' });
+        let line =
+            |(at, line): (usize, String)| format!("250{}{line}\r\n", if at == last { ' ' } else { '-' });
         lines.into_iter().enumerate().map(line).collect::<String>().into_bytes()
     }
 
@@ -333,7 +338,6 @@ impl Dialogue {
     fn ingest_body(&mut self, iter: &mut Iter<'_, u8>, steps: &mut Vec<Step>) {
         let (Some(body), Some(transaction)) = (&mut self.body, &self.transaction) else { return };
         if transaction.fault == Some(MailFault::DropBody) {
-            self.over = true;
             return steps.push(Step::Close);
         }
         let done = body.receiver.ingest(iter, &mut body.data);
@@ -389,5 +393,92 @@ fn slowly(step: Step) -> Step {
     match step {
         Step::Write(bytes) => Step::WriteSlowly(bytes),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::simulator::world::{SimulatorSettings, World};
+
+    fn open(security: Security) -> Dialogue {
+        let settings = SimulatorSettings {
+            security,
+            auth: ServerAuth::Open,
+            size_max: 1000,
+            ..SimulatorSettings::with_domains(["ville.mssante.example", "patient.mssante.fr"])
+        };
+        Dialogue::open(World::new(settings), Arc::new(Faults::none(1)), false).0
+    }
+
+    fn codes(steps: &[Step]) -> Vec<String> {
+        let word = |step: &Step| match step {
+            Step::Write(bytes) | Step::WriteSlowly(bytes) => String::from_utf8(bytes[..3].to_vec()).unwrap(),
+            Step::StartTls => "tls".to_owned(),
+            Step::Deliver(_) => "deliver".to_owned(),
+            Step::Stall => "stall".to_owned(),
+            Step::Close => "close".to_owned(),
+        };
+        steps.iter().map(word).collect()
+    }
+
+    #[test]
+    fn nothing_but_starttls_is_done_in_clear() {
+        let mut dialogue = open(Security::StartTls);
+        let steps = dialogue.ingest(b"EHLO a.example\r\nMAIL FROM:<a@b.example>\r\nAUTH PLAIN AAAA\r\nSTARTTLS\r\nMAIL FROM:<x@y.example>\r\n");
+        assert_eq!(codes(&steps), ["250", "530", "530", "220", "tls"]);
+
+        dialogue.secured(false);
+        assert_eq!(
+            codes(&dialogue.ingest(b"MAIL FROM:<a@b.example>\r\n")),
+            ["503"],
+            "what followed STARTTLS is forgotten"
+        );
+    }
+
+    #[test]
+    fn a_whole_mail_is_delivered_before_its_answer() {
+        let mut dialogue = open(Security::Implicit);
+        let steps = dialogue.ingest(b"EHLO a.example\r\nMAIL FROM:<a@b.example> SIZE=10\r\nRCPT TO:<c@ville.mssante.example> NOTIFY=SUCCESS,FAILURE\r\nRCPT TO:<d@ailleurs.example>\r\nDATA\r\nSubject: x\r\n\r\n..a\r\n.\r\nQUIT\r\n");
+        assert_eq!(codes(&steps), ["250", "250", "250", "554", "354", "deliver", "250", "221", "close"]);
+        let Some(Step::Deliver(mail)) = steps.into_iter().nth(5) else { panic!() };
+        assert_eq!((mail.recipients.len(), mail.raw.as_ref()), (1, b"Subject: x\r\n\r\n.a\r\n".as_slice()));
+    }
+
+    #[test]
+    fn the_limit_on_size_is_exact_and_a_wrong_command_costs_one_line() {
+        for (bytes, code) in [(1000, "250"), (1001, "552")] {
+            let mut dialogue = open(Security::Implicit);
+            let mail = format!("X: {}\r\n", "y".repeat(bytes - 5));
+            let dialogue_text = format!(
+                "EHLO a\r\nFOO bar\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@ville.mssante.example>\r\nDATA\r\n{mail}.\r\nNOOP\r\n"
+            );
+            let steps = codes(&dialogue.ingest(dialogue_text.as_bytes()));
+            assert_eq!(steps[..5], ["250", "500", "250", "250", "354"], "{bytes}");
+            assert_eq!(steps[steps.len() - 2..], [code, "250"], "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_only_makes_mistakes_is_left() {
+        let mut dialogue = open(Security::Implicit);
+        let steps = dialogue.ingest("\0\u{1}garbage\r\n".repeat(1000).as_bytes());
+        assert_eq!(codes(&steps).last().unwrap(), "close");
+        assert_eq!(steps.len(), MISTAKES_MAX as usize + 1);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(chunks in proptest::collection::vec(prop_oneof![
+            any::<Vec<u8>>(), Just(b"EHLO a\r\n".to_vec()), Just(b"MAIL FROM:<a@b.example>\r\n".to_vec()),
+            Just(b"RCPT TO:<sim+grey@ville.mssante.example>\r\n".to_vec()), Just(b"DATA\r\n".to_vec()),
+            Just(b"\r\n.\r\n".to_vec()), Just(b"RSET\r\n".to_vec())], 0..12)) {
+            let mut dialogue = open(Security::Implicit);
+            for chunk in chunks {
+                dialogue.ingest(&chunk);
+            }
+        }
     }
 }

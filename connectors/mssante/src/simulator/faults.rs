@@ -30,14 +30,30 @@ pub enum ConnectionFault {
 /// Faults of connections.
 pub const CONNECTION_FAULTS: FaultTable<ConnectionFault> = &[
     FaultRow { name: "421-banner", summary: "répond 421 à la connexion", fault: ConnectionFault::Busy },
-    FaultRow { name: "drop-banner", summary: "ferme la connexion sans un mot", fault: ConnectionFault::Silent },
+    FaultRow {
+        name: "drop-banner",
+        summary: "ferme la connexion sans un mot",
+        fault: ConnectionFault::Silent,
+    },
     FaultRow { name: "nostarttls", summary: "n'offre pas STARTTLS", fault: ConnectionFault::NoStartTls },
     FaultRow { name: "strip", summary: "STARTTLS masqué en route", fault: ConnectionFault::Strip },
-    FaultRow { name: "inject", summary: "réponse forgée derrière celle à STARTTLS", fault: ConnectionFault::Inject },
-    FaultRow { name: "auth-refused", summary: "refuse l'authentification (535)", fault: ConnectionFault::AuthRefused },
+    FaultRow {
+        name: "inject",
+        summary: "réponse forgée derrière celle à STARTTLS",
+        fault: ConnectionFault::Inject,
+    },
+    FaultRow {
+        name: "auth-refused",
+        summary: "refuse l'authentification (535)",
+        fault: ConnectionFault::AuthRefused,
+    },
     FaultRow { name: "minimal", summary: "n'offre ni DSN ni SIZE", fault: ConnectionFault::Minimal },
     FaultRow { name: "endless", summary: "une réponse sans fin", fault: ConnectionFault::Endless },
-    FaultRow { name: "binary", summary: "des octets qui ne sont pas une réponse", fault: ConnectionFault::Binary },
+    FaultRow {
+        name: "binary",
+        summary: "des octets qui ne sont pas une réponse",
+        fault: ConnectionFault::Binary,
+    },
 ];
 
 /// What goes wrong with one mail.
@@ -86,11 +102,19 @@ pub const MAIL_FAULTS: FaultTable<MailFault> = &[
     FaultRow { name: "553", summary: "nom de boîte invalide", fault: recipient(553, "5.1.3") },
     FaultRow { name: "nolist", summary: "domaine hors de la liste blanche", fault: recipient(554, "5.7.1") },
     FaultRow { name: "422", summary: "boîte pleine pour le moment", fault: recipient(452, "4.2.2") },
-    FaultRow { name: "421", summary: "service interrompu après le destinataire", fault: recipient(421, "4.3.2") },
+    FaultRow {
+        name: "421",
+        summary: "service interrompu après le destinataire",
+        fault: recipient(421, "4.3.2"),
+    },
     FaultRow { name: "552", summary: "boîte pleine, après le corps", fault: body(552, "5.2.2") },
     FaultRow { name: "size", summary: "courriel trop gros, après le corps", fault: body(552, "5.3.4") },
     FaultRow { name: "busy", summary: "traitement interrompu, après le corps", fault: body(451, "4.3.0") },
-    FaultRow { name: "grey", summary: "liste grise : 451 deux fois par destinataire", fault: MailFault::Grey },
+    FaultRow {
+        name: "grey",
+        summary: "liste grise : 451 deux fois par destinataire",
+        fault: MailFault::Grey,
+    },
     FaultRow { name: "drop-rcpt", summary: "coupe après le destinataire", fault: MailFault::DropRecipient },
     FaultRow { name: "drop-data", summary: "coupe au milieu du corps", fault: MailFault::DropBody },
     FaultRow { name: "dup", summary: "accepte le courriel puis coupe sans répondre", fault: MailFault::Dup },
@@ -166,8 +190,11 @@ mod tests {
 
     #[test]
     fn every_name_is_in_one_table_only() {
-        let mut names: Vec<_> =
-            CONNECTION_FAULTS.iter().map(|row| row.name).chain(MAIL_FAULTS.iter().map(|row| row.name)).collect();
+        let mut names: Vec<_> = CONNECTION_FAULTS
+            .iter()
+            .map(|row| row.name)
+            .chain(MAIL_FAULTS.iter().map(|row| row.name))
+            .collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();

@@ -78,10 +78,11 @@ impl Simulator {
         });
         let (stop, listening) = StopHandle::new();
         let handler = shared.clone();
-        let running = tokio::spawn(serve(listener, listening, Duration::from_secs(1), move |stream, _peer, stop| {
-            let shared = handler.clone();
-            async move { shared.converse(stream, stop).await }
-        }));
+        let running =
+            tokio::spawn(serve(listener, listening, Duration::from_secs(1), move |stream, _peer, stop| {
+                let shared = handler.clone();
+                async move { shared.converse(stream, stop).await }
+            }));
         Ok(Self { shared, address, stop, running })
     }
 
@@ -166,7 +167,12 @@ impl Shared {
     }
 
     /// Plays steps in order. `None`: the connection is over.
-    async fn play(&self, stream: Stream, dialogue: &mut Dialogue, steps: Vec<Step>) -> io::Result<Option<Stream>> {
+    async fn play(
+        &self,
+        stream: Stream,
+        dialogue: &mut Dialogue,
+        steps: Vec<Step>,
+    ) -> io::Result<Option<Stream>> {
         let mut stream = stream;
         for step in steps {
             match step {
@@ -182,7 +188,8 @@ impl Shared {
                     }
                 }
                 Step::StartTls => {
-                    stream = upgrade_server(stream, &self.tls, HANDSHAKE_MAX).await.map_err(io::Error::other)?;
+                    stream =
+                        upgrade_server(stream, &self.tls, HANDSHAKE_MAX).await.map_err(io::Error::other)?;
                     dialogue.secured(stream.peer_certificate().is_some());
                 }
                 Step::Deliver(delivered) => self.deliver(*delivered),

@@ -94,7 +94,8 @@ impl SimulatorSettings {
             security: Security::StartTls,
             auth: ServerAuth::Certificate,
             operators: vec![Operator {
-                dn: "CN=smtp.operateur.mssante.example,OU=1990000001,O=OPERATEUR SIMULE,ST=Paris (75),C=FR".to_owned(),
+                dn: "CN=smtp.operateur.mssante.example,OU=1990000001,O=OPERATEUR SIMULE,ST=Paris (75),C=FR"
+                    .to_owned(),
                 domains,
             }],
             size_max: 25 << 20,
@@ -153,7 +154,10 @@ pub struct StoredMail {
 
 impl std::fmt::Debug for StoredMail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StoredMail").field("number", &self.number).field("bytes", &self.raw.len()).finish_non_exhaustive()
+        f.debug_struct("StoredMail")
+            .field("number", &self.number)
+            .field("bytes", &self.raw.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -204,7 +208,9 @@ impl World {
         let local = address.expose_local_part();
         let known = |domain: &Domain| match &domain.mailboxes {
             Mailboxes::Any => true,
-            Mailboxes::Listed(list) => local.starts_with("sim+") || list.iter().any(|m| m.eq_ignore_ascii_case(local)),
+            Mailboxes::Listed(list) => {
+                local.starts_with("sim+") || list.iter().any(|m| m.eq_ignore_ascii_case(local))
+            }
         };
         if same.any(known) { RecipientVerdict::Known } else { RecipientVerdict::UnknownMailbox }
     }
@@ -229,7 +235,8 @@ impl World {
             root.join(folder_name(&name, rank))
         });
         let mailbox = kept.boxes.entry(name).or_default();
-        let same = |known: &&mut StoredMail| !mail.message_id.is_empty() && known.message_id == mail.message_id;
+        let same =
+            |known: &&mut StoredMail| !mail.message_id.is_empty() && known.message_id == mail.message_id;
         if let Some(known) = mailbox.iter_mut().find(same) {
             known.copies += 1;
             return Ok(());
@@ -256,13 +263,16 @@ impl World {
 }
 
 fn mailbox_name(address: &str) -> String {
-    MssAddress::parse(address).map_or_else(|_| address.to_owned(), |address| address.expose().to_ascii_lowercase())
+    MssAddress::parse(address)
+        .map_or_else(|_| address.to_owned(), |address| address.expose().to_ascii_lowercase())
 }
 
 /// A path without any datum of a patient: their mailboxes are numbered.
 fn folder_name(mailbox: &str, rank: usize) -> PathBuf {
     match mailbox.split_once('@') {
-        Some((_, domain)) if domain == PATIENT_DOMAIN => PathBuf::from(domain).join(format!("boite-{:03}", rank + 1)),
+        Some((_, domain)) if domain == PATIENT_DOMAIN => {
+            PathBuf::from(domain).join(format!("boite-{:03}", rank + 1))
+        }
         Some((local, domain)) => {
             let safe = |c: char| if c.is_ascii_alphanumeric() || "-_+.".contains(c) { c } else { '_' };
             PathBuf::from(domain).join(local.chars().map(safe).collect::<String>())

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jonction_model::{
-    DocumentSubmission, Environment, Finding, MssAddress, ObstacleScope, QualifiedIdentity, Recipient, RecipientKind,
-    ReportCode, ids::PATIENT_DOMAIN, smtp_code::smtp_report_code,
+    DocumentSubmission, Environment, Finding, MssAddress, ObstacleScope, QualifiedIdentity, Recipient,
+    RecipientKind, ReportCode, ids::PATIENT_DOMAIN, smtp_code::smtp_report_code,
 };
 use jonction_ports::Due;
 
@@ -94,7 +94,10 @@ impl Gates<'_> {
     /// Judges one recipient. `Err`: what the part becomes instead of being owed.
     pub(crate) fn judge(&self, submission: &DocumentSubmission, index: usize) -> Result<Addressee, Due> {
         let Some(recipient) = submission.recipients.get(index) else {
-            return Err(refused(554, Finding::error("mssante.no-such-recipient", "ce destinataire n'existe pas")));
+            return Err(refused(
+                554,
+                Finding::error("mssante.no-such-recipient", "ce destinataire n'existe pas"),
+            ));
         };
         let patient = is_patient(recipient);
         let covers = |scope: &ObstacleScope| match scope {
@@ -108,9 +111,12 @@ impl Gates<'_> {
             return Err(Due::Refused { finding: Box::new(obstacle.finding.clone()), code });
         }
         let Some(address) = &recipient.address else {
-            let finding = Finding::error("mssante.not-an-address", "l'adresse du destinataire n'est pas une adresse MSSanté")
-                .remedy("corriger PRT-15.4 dans le logiciel émetteur")
-                .requirement("mssante.md §1.3");
+            let finding = Finding::error(
+                "mssante.not-an-address",
+                "l'adresse du destinataire n'est pas une adresse MSSanté",
+            )
+            .remedy("corriger PRT-15.4 dans le logiciel émetteur")
+            .requirement("mssante.md §1.3");
             return Err(refused(if patient { 553 } else { 513 }, finding));
         };
         let addressee = match patient {
@@ -129,9 +135,10 @@ impl Gates<'_> {
             refused(554, finding)
         })?;
         if submission.visibility.hidden_from_patient {
-            let finding = Finding::error("mssante.hidden-from-patient", "le document n'est pas visible par le patient")
-                .remedy("lever INVISIBLE_PATIENT, ou ne pas écrire au patient")
-                .requirement("hl7v2.md §2.9");
+            let finding =
+                Finding::error("mssante.hidden-from-patient", "le document n'est pas visible par le patient")
+                    .remedy("lever INVISIBLE_PATIENT, ou ne pas écrire au patient")
+                    .requirement("hl7v2.md §2.9");
             return Err(refused(554, finding));
         }
         let mailbox = PatientMailbox::of(&identity, address, submission).map_err(|sentence| {
@@ -145,9 +152,12 @@ impl Gates<'_> {
 
     fn professional(&self, submission: &DocumentSubmission, address: &MssAddress) -> Result<Addressee, Due> {
         if submission.visibility.hidden_from_professionals && self.settings.masque_ps == Allow::Refuse {
-            let finding = Finding::error("mssante.hidden-from-professionals", "le document est masqué aux professionnels de santé")
-                .remedy("lever MASQUE_PS, ou régler « masque_ps: allow »")
-                .requirement("hl7v2.md §2.9");
+            let finding = Finding::error(
+                "mssante.hidden-from-professionals",
+                "le document est masqué aux professionnels de santé",
+            )
+            .remedy("lever MASQUE_PS, ou régler « masque_ps: allow »")
+            .requirement("hl7v2.md §2.9");
             return Err(refused(554, finding));
         }
         if self.settings.without_qualified_ins == Allow::Refuse
@@ -164,23 +174,28 @@ impl Gates<'_> {
     /// The liste blanche says no only when it is whole and fresh; otherwise a human decides.
     fn listed(&self, address: &MssAddress) -> Result<(), Due> {
         let Some(settings) = &self.settings.whitelist else { return Ok(()) };
-        let (code, sentence) = match self.whitelist.map(|list| list.lookup(address.domain(), self.now, settings.age_max)) {
-            Some(Listed::Yes) => return Ok(()),
-            Some(Listed::No) => {
-                let finding =
-                    Finding::error("mssante.domain-not-listed", "le domaine du destinataire n'est pas dans la liste blanche")
-                        .remedy("vérifier l'adresse ; si le domaine est nouveau, attendre la prochaine liste")
-                        .requirement("MSS-W04");
-                return Err(refused(554, finding));
-            }
-            Some(Listed::NotInCutList) => {
-                ("mssante.whitelist-cut", "le domaine n'est pas dans la liste blanche, qui est incomplète")
-            }
-            Some(Listed::NotInStaleList) => {
-                ("mssante.whitelist-stale", "le domaine n'est pas dans la liste blanche, qui est trop ancienne")
-            }
-            None => ("mssante.whitelist-missing", "aucune liste blanche n'a pu être lue"),
-        };
+        let (code, sentence) =
+            match self.whitelist.map(|list| list.lookup(address.domain(), self.now, settings.age_max)) {
+                Some(Listed::Yes) => return Ok(()),
+                Some(Listed::No) => {
+                    let finding = Finding::error(
+                        "mssante.domain-not-listed",
+                        "le domaine du destinataire n'est pas dans la liste blanche",
+                    )
+                    .remedy("vérifier l'adresse ; si le domaine est nouveau, attendre la prochaine liste")
+                    .requirement("MSS-W04");
+                    return Err(refused(554, finding));
+                }
+                Some(Listed::NotInCutList) => (
+                    "mssante.whitelist-cut",
+                    "le domaine n'est pas dans la liste blanche, qui est incomplète",
+                ),
+                Some(Listed::NotInStaleList) => (
+                    "mssante.whitelist-stale",
+                    "le domaine n'est pas dans la liste blanche, qui est trop ancienne",
+                ),
+                None => ("mssante.whitelist-missing", "aucune liste blanche n'a pu être lue"),
+            };
         let finding = Finding::error(code, sentence)
             .remedy("mettre à jour la liste blanche, puis reprendre cet envoi")
             .requirement("mssante.md §1.5");

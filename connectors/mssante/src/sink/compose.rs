@@ -23,7 +23,8 @@ pub(crate) struct Composition<'a> {
     pub(crate) now: Timestamp,
 }
 
-const PDF_MISSING: &str = "Le document joint n'existe qu'au format IHE_XDM : il s'ouvre avec un logiciel métier.";
+const PDF_MISSING: &str =
+    "Le document joint n'existe qu'au format IHE_XDM : il s'ouvre avec un logiciel métier.";
 
 /// Makes the head. Errors: no mailbox of ours serves this sender.
 pub(crate) fn mail(request: &Composition<'_>) -> Result<OutgoingMail, Outcome> {
@@ -51,7 +52,8 @@ pub(crate) fn mail(request: &Composition<'_>) -> Result<OutgoingMail, Outcome> {
         nil: settings.nil.clone(),
         no_reply: request.no_reply && addressee.is_patient(),
         read_receipt_to: wants.reading_reports.then(|| rule.address.clone()),
-        delivery_receipt_to: (wants.delivery_reports && settings.return_receipt).then(|| rule.address.clone()),
+        delivery_receipt_to: (wants.delivery_reports && settings.return_receipt)
+            .then(|| rule.address.clone()),
         auto_replied: false,
         text: text(request),
     })
@@ -77,7 +79,8 @@ fn codes(submission: &DocumentSubmission) -> Vec<Token> {
 fn ins_is_qualified(submission: &DocumentSubmission, environment: Environment) -> bool {
     let Ok(identity) = submission.patient.qualified(environment) else { return false };
     submission.documents.iter().all(|document| {
-        document.subject.ins.as_ref() == Some(identity.ins()) && document.subject.traits.missing_with_ins().is_empty()
+        document.subject.ins.as_ref() == Some(identity.ins())
+            && document.subject.traits.missing_with_ins().is_empty()
     })
 }
 

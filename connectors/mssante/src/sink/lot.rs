@@ -57,13 +57,14 @@ pub(crate) struct LotRequest<'a> {
 }
 
 impl LotRequest<'_> {
-    /// What tells lots apart: the message, and every document in it.
+    /// What tells lots apart: the message, and everything attachments are made of. Recipients and texts are no part of it.
     pub(crate) fn key(&self) -> BodyId {
-        let mut text = format!("{} {} {}", self.message, self.received_at, self.submission.origin.control_id);
-        for document in &self.submission.documents {
-            text += &format!(" {} {}", document.unique_id, document.content.body);
-        }
-        BodyId::of(text.as_bytes())
+        let s = self.submission;
+        let made_of =
+            (&s.operation, &s.patient, &s.sender, &s.encounter, &s.documents, &s.visibility, &s.mail.label);
+        // Shapes always serialise: the journal stores them so. Were it not so, the message alone would tell lots apart.
+        let made_of = serde_json::to_string(&made_of).unwrap_or_default();
+        BodyId::of(format!("{} {} {made_of}", self.message, self.received_at).as_bytes())
     }
 
     pub(crate) fn make(&self, bodies: &dyn Bodies) -> Result<Lot, LotError> {
@@ -87,9 +88,12 @@ impl LotRequest<'_> {
         }
         if without_pdf > 0 {
             notes.push(
-                Finding::warning("mssante.no-pdf-copy", "un document n'a pas de copie PDF : seul l'archive XDM le porte")
-                    .remedy("faire porter une copie PDF au document (section 55108-5) par le logiciel émetteur")
-                    .requirement("ECO.2.1.5"),
+                Finding::warning(
+                    "mssante.no-pdf-copy",
+                    "un document n'a pas de copie PDF : seul l'archive XDM le porte",
+                )
+                .remedy("faire porter une copie PDF au document (section 55108-5) par le logiciel émetteur")
+                .requirement("ECO.2.1.5"),
             );
         }
         Ok(Lot { block: AttachmentBlock::encode(&attachments), without_pdf, notes })
@@ -123,8 +127,12 @@ impl LotRequest<'_> {
             return Err(LotError::Build(findings));
         }
         let documents: Vec<&[u8]> = documents.iter().map(AsRef::as_ref).collect();
-        let request =
-            ArchiveRequest { submission: &lot, documents: &documents, origin: self.origin, time: self.received_at };
+        let request = ArchiveRequest {
+            submission: &lot,
+            documents: &documents,
+            origin: self.origin,
+            time: self.received_at,
+        };
         match write(&request) {
             Ok(archive) => Ok((archive, findings)),
             Err(error) => Err(LotError::Build(vec![Finding::error(
@@ -163,7 +171,9 @@ impl LotCache {
         let mut lots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lots.retain(|(known, _)| *known != key);
         lots.push_back((key, lot.clone()));
-        let bytes = |lots: &VecDeque<(BodyId, Arc<Lot>)>| lots.iter().map(|(_, l)| l.block.bytes().len()).sum::<usize>();
+        let bytes = |lots: &VecDeque<(BodyId, Arc<Lot>)>| {
+            lots.iter().map(|(_, l)| l.block.bytes().len()).sum::<usize>()
+        };
         while lots.len() > lots_max || bytes(&lots) > bytes_max {
             if lots.pop_front().is_none() {
                 break;

@@ -17,13 +17,13 @@ use std::{
 use bytes::Bytes;
 use jiff::Timestamp;
 use jonction_model::{
-    Clock, ContentRef, DeliveryReport, DocumentSubmission, Environment, Finding, MssAddress, Oid, ReportChannel,
-    ReportRecipient, ReportStage, Severity, Shape, Verdict, smtp_code::smtp_report_code,
+    Clock, ContentRef, DeliveryReport, DocumentSubmission, Environment, Finding, MssAddress, Oid,
+    ReportChannel, ReportRecipient, ReportStage, Severity, Shape, Verdict, smtp_code::smtp_report_code,
 };
 use jonction_net::{ClientTls, Endpoint};
 use jonction_ports::{
-    Artefact, AttemptReport, Bodies, BodyError, BoxFuture, Delivery, Due, Ending, IndexKey, KeyKind, Outcome, Part,
-    Piece, Prepared, Sink, Tools,
+    Artefact, AttemptReport, Bodies, BodyError, BoxFuture, Delivery, Due, Ending, IndexKey, KeyKind, Outcome,
+    Part, Piece, Prepared, Sink, Tools,
 };
 use jonction_xds::{Defaults, xdm::Origin};
 use serde::{Deserialize, Serialize};
@@ -122,9 +122,10 @@ impl MssanteSink {
                     auth: match &settings.auth {
                         AuthSettings::None => Auth::None,
                         AuthSettings::External => Auth::External(mailbox.clone()),
-                        AuthSettings::Plain { user, .. } => {
-                            Auth::Plain { user: user.clone(), password: parts.password.clone().unwrap_or_default() }
-                        }
+                        AuthSettings::Plain { user, .. } => Auth::Plain {
+                            user: user.clone(),
+                            password: parts.password.clone().unwrap_or_default(),
+                        },
                     },
                     client_name: settings.client_name.clone(),
                     limits: ReplyLimits::default(),
@@ -180,7 +181,12 @@ impl MssanteSink {
         gates.judge(submission, index)
     }
 
-    fn lot(&self, delivery: &Delivery, submission: &DocumentSubmission, bodies: &dyn Bodies) -> Result<Arc<Lot>, Outcome> {
+    fn lot(
+        &self,
+        delivery: &Delivery,
+        submission: &DocumentSubmission,
+        bodies: &dyn Bodies,
+    ) -> Result<Arc<Lot>, Outcome> {
         let identity = submission.patient.qualified(self.environment).ok();
         let request = LotRequest {
             submission,
@@ -206,29 +212,38 @@ impl MssanteSink {
 fn of_lot_error(error: LotError) -> Outcome {
     match error {
         LotError::Store => Outcome::Park {
-            finding: Finding::error("mssante.document-unreadable", "un document ne peut pas être relu du journal")
-                .remedy("vérifier le disque et le journal"),
+            finding: Finding::error(
+                "mssante.document-unreadable",
+                "un document ne peut pas être relu du journal",
+            )
+            .remedy("vérifier le disque et le journal"),
         },
         LotError::TooLarge(limit) => too_large(limit),
         LotError::Build(findings) => {
             let first = findings.into_iter().find(|finding| finding.severity == Severity::Error);
-            let finding = first.unwrap_or_else(|| Finding::error("mssante.no-archive", "l'archive XDM ne peut pas être faite"));
+            let finding = first.unwrap_or_else(|| {
+                Finding::error("mssante.no-archive", "l'archive XDM ne peut pas être faite")
+            });
             Outcome::Refuse { finding, code: smtp_report_code(554) }
         }
     }
 }
 
 fn too_large(limit: u64) -> Outcome {
-    let finding = Finding::error("mssante.too-large", format!("le courriel dépasse la limite de {} Mo", limit >> 20))
-        .remedy("réduire le document, ou le transmettre autrement")
-        .requirement("MSS/va1.13")
-        .wire_code("523");
+    let finding =
+        Finding::error("mssante.too-large", format!("le courriel dépasse la limite de {} Mo", limit >> 20))
+            .remedy("réduire le document, ou le transmettre autrement")
+            .requirement("MSS/va1.13")
+            .wire_code("523");
     Outcome::Refuse { finding, code: smtp_report_code(523) }
 }
 
 fn not_ours() -> Outcome {
     Outcome::Park {
-        finding: Finding::error("mssante.not-ours", "cet envoi n'est pas un courriel que ce connecteur sait préparer"),
+        finding: Finding::error(
+            "mssante.not-ours",
+            "cet envoi n'est pas un courriel que ce connecteur sait préparer",
+        ),
     }
 }
 
@@ -288,8 +303,11 @@ impl Sink for MssanteSink {
         })?;
         let lot = self.lot(delivery, submission, tools.bodies.as_ref())?;
         if lot.without_pdf > 0 && self.settings.without_pdf == WithoutPdf::Park {
-            let finding = Finding::error("mssante.no-pdf-copy", "un document n'a pas de copie PDF et « without_pdf: park » est réglé")
-                .requirement("ECO.2.1.5");
+            let finding = Finding::error(
+                "mssante.no-pdf-copy",
+                "un document n'a pas de copie PDF et « without_pdf: park » est réglé",
+            )
+            .requirement("ECO.2.1.5");
             return Err(Outcome::Park { finding });
         }
         let recipient = &submission.recipients[index];
@@ -337,14 +355,23 @@ impl Sink for MssanteSink {
         Box::pin(self.send(delivery, artefact, tools))
     }
 
-    fn report(&self, shape: &Shape, part: &Part, ending: &Ending<'_>, at: Timestamp) -> Option<DeliveryReport> {
+    fn report(
+        &self,
+        shape: &Shape,
+        part: &Part,
+        ending: &Ending<'_>,
+        at: Timestamp,
+    ) -> Option<DeliveryReport> {
         let submission = shape.as_submission()?;
         let recipient = submission.recipients.get(index_of(part)?)?;
         Some(DeliveryReport {
             origin: submission.origin.clone(),
             channel: ReportChannel::Mssante,
             stage: ReportStage::Submission,
-            recipient: Some(ReportRecipient { address: recipient.given_address.clone(), id: recipient.id.clone() }),
+            recipient: Some(ReportRecipient {
+                address: recipient.given_address.clone(),
+                id: recipient.id.clone(),
+            }),
             verdict: match ending {
                 Ending::Delivered => Verdict::Positive,
                 Ending::Refused(code) => Verdict::Negative((*code).clone()),
@@ -381,7 +408,8 @@ impl MssanteSink {
     }
 
     async fn send(&self, delivery: &Delivery, artefact: &Artefact, tools: &Tools) -> AttemptReport {
-        let nothing_sent = |outcome| AttemptReport { outcome, peer: None, code: None, bytes_sent: 0, notes: Vec::new() };
+        let nothing_sent =
+            |outcome| AttemptReport { outcome, peer: None, code: None, bytes_sent: 0, notes: Vec::new() };
         let facts: Option<MailFacts> = serde_json::from_value(artefact.ids.clone()).ok();
         let submission = delivery.shape.as_submission();
         let recipient = submission.zip(index_of(&delivery.part)).and_then(|(s, at)| s.recipients.get(at));

@@ -18,10 +18,15 @@ pub(crate) fn subject(submission: &DocumentSubmission) -> Masked<String> {
 
 /// `<date de l'acte>_<type>_<NOM>_<prénom>.pdf`; a name already used gets `_2`, `_3`… as fifth field.
 //= ECO.2.1.6
-pub(crate) fn pdf_name(submission: &DocumentSubmission, document: &SubmittedDocument, used: &mut Vec<String>) -> String {
+pub(crate) fn pdf_name(
+    submission: &DocumentSubmission,
+    document: &SubmittedDocument,
+    used: &mut Vec<String>,
+) -> String {
     let traits = &document.subject.traits;
     let metadata = &document.metadata;
-    let day = metadata.service_start.as_ref().or(metadata.creation_time.as_ref()).map(|time| time.day().to_owned());
+    let day =
+        metadata.service_start.as_ref().or(metadata.creation_time.as_ref()).map(|time| time.day().to_owned());
     let fields = [day.unwrap_or_default(), label(submission, document), family(traits), given(traits)];
     let stem = fields.map(|field| clean(&field)).join("_");
     used.push(stem.clone());
@@ -33,8 +38,10 @@ pub(crate) fn pdf_name(submission: &DocumentSubmission, document: &SubmittedDocu
 
 /// OBR-4.2 for the first document and those of its type, else the label of the document's own code, else its title.
 fn label(submission: &DocumentSubmission, document: &SubmittedDocument) -> String {
-    let same_type = |first: &SubmittedDocument| first.metadata.type_code.code == document.metadata.type_code.code;
-    let asked = submission.mail.label.as_deref().filter(|_| submission.documents.first().is_some_and(same_type));
+    let same_type =
+        |first: &SubmittedDocument| first.metadata.type_code.code == document.metadata.type_code.code;
+    let asked =
+        submission.mail.label.as_deref().filter(|_| submission.documents.first().is_some_and(same_type));
     let own = document.metadata.type_code.label.as_str();
     [asked.unwrap_or_default(), own, document.metadata.title.as_str()]
         .into_iter()

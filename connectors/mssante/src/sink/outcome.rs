@@ -45,7 +45,10 @@ fn of_result(result: &MailResult, label: &str) -> (Outcome, Option<String>) {
         MailResult::Accepted { recipients, reply } => match recipients.first() {
             Some(recipient) if !recipient.is_positive() => (recipient, Stage::Recipient),
             _ => {
-                return (Outcome::Done { detail: format!("{} pour {label}", reply.code) }, Some(reply.codes()));
+                return (
+                    Outcome::Done { detail: format!("{} pour {label}", reply.code) },
+                    Some(reply.codes()),
+                );
             }
         },
         MailResult::RecipientsRefused(replies) => match replies.first() {
@@ -111,30 +114,40 @@ pub(crate) fn report_code(reply: &Reply) -> ReportCode {
 fn of_failure(failure: &Failure, host: &str) -> Outcome {
     let finding = match failure {
         Failure::Store(_) => {
-            let finding = Finding::error("mssante.stored-mail-unreadable", "le courriel préparé ne peut pas être relu")
-                .remedy("vérifier le disque et le journal");
+            let finding =
+                Finding::error("mssante.stored-mail-unreadable", "le courriel préparé ne peut pas être relu")
+                    .remedy("vérifier le disque et le journal");
             return Outcome::Park { finding };
         }
         Failure::Session(SessionError::AuthRefused(codes)) => {
             let finding = Finding::error("mssante.auth-refused", "l'opérateur refuse notre authentification")
                 .found("", codes)
-                .remedy("vérifier le certificat ou le mot de passe avec l'opérateur, puis reprendre les envois")
+                .remedy(
+                    "vérifier le certificat ou le mot de passe avec l'opérateur, puis reprendre les envois",
+                )
                 .wire_code("530");
             return Outcome::Park { finding };
         }
-        Failure::Link(error) => {
-            Finding::warning(error.code(), format!("{host} : {}", error.sentence())).wire_code(match error {
+        Failure::Link(error) => Finding::warning(error.code(), format!("{host} : {}", error.sentence()))
+            .wire_code(match error {
                 DialError::Refused => "111",
                 DialError::Unreachable => "101",
                 DialError::NameNotFound => "512",
                 DialError::Timeout => "441",
                 _ => "442",
-            })
+            }),
+        Failure::Slow(_) => {
+            Finding::warning("mssante.no-answer", format!("{host} ne répond pas dans le délai"))
+                .wire_code("420")
         }
-        Failure::Slow(_) => Finding::warning("mssante.no-answer", format!("{host} ne répond pas dans le délai")).wire_code("420"),
-        Failure::Session(error) => Finding::warning(error.code(), session_sentence(error, host)).wire_code("421"),
+        Failure::Session(error) => {
+            Finding::warning(error.code(), session_sentence(error, host)).wire_code("421")
+        }
     };
-    retry(finding.remedy("rien n'est perdu : l'envoi est repris tout seul ; si cela dure, prévenir l'opérateur"))
+    retry(
+        finding
+            .remedy("rien n'est perdu : l'envoi est repris tout seul ; si cela dure, prévenir l'opérateur"),
+    )
 }
 
 fn session_sentence(error: &SessionError, host: &str) -> String {
@@ -204,11 +217,8 @@ mod tests {
 
     #[test]
     fn a_lost_answer_is_unknown_and_a_lost_link_before_it_is_a_retry() {
-        let sending = |unknown| Sending {
-            result: Err(Failure::Session(SessionError::Closed)),
-            unknown,
-            bytes_sent: 1,
-        };
+        let sending =
+            |unknown| Sending { result: Err(Failure::Session(SessionError::Closed)), unknown, bytes_sent: 1 };
         assert!(matches!(of(&sending(true), "a@…", "h").0, Outcome::Unknown { .. }));
         assert!(matches!(of(&sending(false), "a@…", "h").0, Outcome::Retry { .. }));
     }
