@@ -2,6 +2,8 @@
 //! In: typed metadata → XML text; XML bytes → typed metadata and notes on what was irregular. IO: none.
 //! Source: dmp-xds.md §2.3 to §2.7, §7.1, §7.8, §7.10. Reading ignores prefixes and order, refuses DTD, has limits.
 
+mod notes;
+mod objects;
 mod query;
 mod read;
 mod response;

@@ -2,8 +2,9 @@
 //! Encoding rules of values: dmp-xds.md §2.5, §7.8. Which queries exist and what they mean is the registry's affair.
 
 use super::{
-    Decoded, Limits, ReadError, ns,
-    read::Notes,
+    Decoded, Limits, ReadError,
+    notes::Notes,
+    ns,
     tree::{Element, Tree},
     xml::XmlWriter,
 };

@@ -4,8 +4,10 @@
 use jonction_model::Masked;
 
 use super::{
-    Decoded, Limits, ReadError, ns,
-    read::{Notes, RegistryObjects},
+    Decoded, Limits, ReadError,
+    notes::Notes,
+    ns,
+    read::RegistryObjects,
     tree::{Element, Tree},
     write::{Ids, document_entry},
     xml::XmlWriter,
