@@ -13,6 +13,7 @@ mod limits;
 pub mod lot_signature;
 pub mod mtom;
 pub mod name;
+mod received;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -22,3 +23,4 @@ pub mod xmldsig;
 
 pub use error::Error;
 pub use limits::Limits;
+pub use received::{Received, receive};

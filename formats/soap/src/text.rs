@@ -51,49 +51,53 @@ fn declared_encoding(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(value).ok().map(str::to_ascii_lowercase)
 }
 
-/// Escapes character data for our own writing, in the canonical way: our texts are canonical as they stand.
+/// Escapes character data in the canonical way: what we write is canonical as it stands.
 pub(crate) fn push_text(out: &mut String, text: &str) {
-    for part in text.split_inclusive(['&', '<', '>', '\r']) {
-        push_special(out, part, |c| match c {
-            '&' => Some("&amp;"),
-            '<' => Some("&lt;"),
-            '>' => Some("&gt;"),
-            '\r' => Some("&#xD;"),
-            _ => None,
-        });
-    }
+    push_escaped(out, text, |byte| match byte {
+        b'&' => "&amp;",
+        b'<' => "&lt;",
+        b'>' => "&gt;",
+        b'\r' => "&#xD;",
+        _ => "",
+    });
 }
 
-/// Escapes an attribute value, in the canonical way.
+/// Escapes an attribute value in the canonical way.
 pub(crate) fn push_attribute(out: &mut String, value: &str) {
-    for part in value.split_inclusive(['&', '<', '"', '\t', '\n', '\r']) {
-        push_special(out, part, |c| match c {
-            '&' => Some("&amp;"),
-            '<' => Some("&lt;"),
-            '"' => Some("&quot;"),
-            '\t' => Some("&#x9;"),
-            '\n' => Some("&#xA;"),
-            '\r' => Some("&#xD;"),
-            _ => None,
-        });
-    }
+    push_escaped(out, value, |byte| match byte {
+        b'&' => "&amp;",
+        b'<' => "&lt;",
+        b'"' => "&quot;",
+        b'\t' => "&#x9;",
+        b'\n' => "&#xA;",
+        b'\r' => "&#xD;",
+        _ => "",
+    });
 }
 
-/// A run without special character, followed by at most one.
-fn push_special(out: &mut String, part: &str, escape: impl Fn(char) -> Option<&'static str>) {
-    match part.chars().next_back().and_then(|last| Some((last, escape(last)?))) {
-        Some((last, escaped)) => {
-            out.push_str(&part[..part.len() - last.len_utf8()]);
+/// Copies runs without special byte whole. Special bytes are ASCII, hence never inside a character.
+fn push_escaped(out: &mut String, text: &str, escape: impl Fn(u8) -> &'static str) {
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escaped = escape(byte);
+        if !escaped.is_empty() {
+            out.push_str(&text[from..at]);
             out.push_str(escaped);
+            from = at + 1;
         }
-        None => out.push_str(part),
     }
+    out.push_str(&text[from..]);
 }
 
-/// Whether XML 1.0 can carry the text: no control character but tab, line feed and carriage return.
+/// Whether XML 1.0 can carry the text: no control character but tab, line feed and carriage return, no U+FFFE, U+FFFF.
 pub(crate) fn is_xml_text(text: &str) -> bool {
-    !text.bytes().any(|byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
-        && !text.contains(['\u{fffe}', '\u{ffff}'])
+    // Without short circuit, so that the compiler counts many bytes at once.
+    let controls = text.bytes().fold(0_usize, |count, byte| {
+        count + usize::from((byte < 0x20) & (byte != b'\t') & (byte != b'\n') & (byte != b'\r'))
+    });
+    let bytes = text.as_bytes();
+    let noncharacter = |at: usize| matches!(&bytes[at..], [0xef, 0xbf, 0xbe | 0xbf, ..]);
+    controls == 0 && !memchr::memchr_iter(0xef, bytes).any(noncharacter)
 }
 
 #[cfg(test)]
@@ -111,6 +115,14 @@ mod tests {
         assert!(decode(b"<?xml version='1.0' encoding='ebcdic-fr'?><a/>").is_err());
         assert!(decode(b"\xff\xfe<\0a\0/\0>\0").is_err());
         assert_eq!(decode(b"<a>\xe9</a>"), Err(Error::Xml { offset: 3, reason: "bytes are not utf-8" }));
+    }
+
+    #[test]
+    fn text_that_xml_cannot_carry_is_told() {
+        assert!(is_xml_text("a\t\n\ré\u{7f}\u{85}\u{fffd}\u{1f600}"));
+        for wrong in ["\0", "\u{1f}", "a\u{b}", "é\u{fffe}", "\u{ffff}"] {
+            assert!(!is_xml_text(wrong), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -114,17 +114,21 @@ fn judge_usage(signer: &[u8]) -> Result<(), CertificateFault> {
     let usage = certificate.key_usage().map_err(|_| CertificateFault::Malformed)?;
     let extended = certificate.extended_key_usage().map_err(|_| CertificateFault::Malformed)?;
     let signs = usage.is_none_or(|usage| usage.value.digital_signature() || usage.value.non_repudiation());
-    // A usage for TLS with nothing else is what ORG AUTH_CLI and server certificates have.
+    // What ORG AUTH_CLI, server and CPS authentication certificates have: a usage for TLS, and none for documents.
     let tls_only = extended.is_some_and(|usage| {
         let usage = usage.value;
-        (usage.client_auth || usage.server_auth)
-            && !(usage.any || usage.email_protection || usage.code_signing || !usage.other.is_empty())
+        let documents = usage.other.iter().any(|oid| DOCUMENT_SIGNING.contains(&oid.to_id_string().as_str()));
+        let signs = usage.any || usage.email_protection || documents;
+        (usage.client_auth || usage.server_auth) && !signs
     });
     if certificate.is_ca() || !signs || tls_only {
         return Err(CertificateFault::NotForSignature);
     }
     Ok(())
 }
+
+/// Extended usages for signing documents: RFC 9336, and the one that came before it.
+const DOCUMENT_SIGNING: &[&str] = &["1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.311.10.3.12"];
 
 /// Usages are judged above, in terms of signatures; the chain itself accepts any.
 struct AnyUsage;

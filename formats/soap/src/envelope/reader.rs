@@ -72,6 +72,13 @@ pub struct Message {
     pub fault: Option<Fault>,
 }
 
+impl Message {
+    /// Whether this is the answer to the request of that MessageID. An answer to another question must be rejected.
+    pub fn answers(&self, message_id: &str) -> bool {
+        self.relates_to.as_ref().is_some_and(|header| header.value == message_id)
+    }
+}
+
 /// An assertion found in an envelope.
 #[derive(Clone)]
 pub struct Assertion {

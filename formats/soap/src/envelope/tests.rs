@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use proptest::prelude::*;
 
 use super::*;
 use crate::{Error, Limits, c14n, name};
@@ -54,7 +55,7 @@ fn a_request_reads_back() {
 fn an_answer_names_its_question() {
     let head = ReplyHead { message_id: "urn:uuid:2", relates_to: "urn:uuid:1", action: "urn:answer" };
     let message = parse(write_reply(&head, b"").unwrap()).unwrap();
-    assert_eq!(message.relates_to.unwrap().value, "urn:uuid:1");
+    assert!(message.answers("urn:uuid:1") && !message.answers("urn:uuid:2"));
     assert!(message.body.is_empty());
 }
 
@@ -162,6 +163,15 @@ fn a_request_cut_anywhere_is_refused_and_never_panics() {
     let xml = request();
     for cut in 0..xml.len() {
         assert!(parse(xml.slice(..cut)).is_err(), "{cut}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_change_of_a_request_is_read_or_refused(at in 0..request().len(), byte in any::<u8>()) {
+        let mut xml = request().to_vec();
+        xml[at] = byte;
+        let _ = parse(xml);
     }
 }
 

@@ -5,7 +5,7 @@ use jonction_model::{DocumentUniqueId, Severity};
 use super::*;
 use crate::{
     Limits,
-    testing::{identity, now, trust, xmlsec1_accepts},
+    testing::{authority, file, identity, now, tool, trust, xmlsec1_accepts},
     xmldsig::VerifyOptions,
 };
 
@@ -209,6 +209,59 @@ fn limits_hold_at_their_value_and_not_beyond() {
         at(Limits { signed_bytes_max: xml.len() - 40, ..Limits::default() }).unwrap_err().code(),
         "soap.limit-exceeded"
     );
+}
+
+/// A lot as published messages have it: SHA-1, properties first and without namespace, an Id that starts with a digit.
+/// Signed by another stack.
+#[test]
+fn a_legacy_lot_of_another_stack_is_read_and_its_sha_1_told() {
+    let mut xml = signed_with(false)
+        .replace("_7c9e6679", "7c9e6679")
+        .replace("<ds:SignatureProperty ", "<SignatureProperty xmlns=\"\" ")
+        .replace("</ds:SignatureProperty>", "</SignatureProperty>");
+    let properties_start = xml.find("<ds:Object><ds:SignatureProperties>").unwrap();
+    let properties_end = xml.find("</ds:SignatureProperties></ds:Object>").unwrap() + 37;
+    let properties: String = xml.drain(properties_start..properties_end).collect();
+    let first = xml.find("<ds:Object>").unwrap();
+    xml.insert_str(first, &properties);
+    // The manifest keeps its digests of documents; the signature gets new ones.
+    let end = xml.find("</ds:SignedInfo>").unwrap();
+    let mut template = xml[..end]
+        .replace(crate::name::RSA_SHA256, crate::name::RSA_SHA1)
+        .replace(crate::name::SHA256, crate::name::SHA1);
+    while let Some(at) = template.find("<ds:DigestValue>") {
+        let stop = template[at..].find("</ds:DigestValue>").unwrap() + at + "</ds:DigestValue>".len();
+        template.replace_range(at..stop, "<ds:DigestValue/>");
+    }
+    template.push_str(&xml[end..]);
+    let value = template.find("<ds:SignatureValue>").unwrap();
+    let value_end = template.find("</ds:SignatureValue>").unwrap() + "</ds:SignatureValue>".len();
+    template.replace_range(value..value_end, "<ds:SignatureValue/>");
+    let (_temp, path) = file("template.xml", template.as_bytes());
+    let key = authority().key_of(Leaf::Sign);
+    let arguments = [
+        "--sign",
+        "--ignore-manifests",
+        "--id-attr:Id",
+        "http://www.w3.org/2000/09/xmldsig#:Manifest",
+        "--id-attr:Id",
+        "http://uri.etsi.org/01903/v1.1.1#:SignedProperties",
+        "--privkey-pem",
+        key.to_str().unwrap(),
+        path.to_str().unwrap(),
+    ];
+    let Some(output) = tool("xmlsec1", &arguments) else { return };
+    assert!(output.status.success(), "{}", String::from_utf8(output.stderr).unwrap());
+    let legacy = String::from_utf8(output.stdout).unwrap();
+
+    let read = verdict(&legacy, &expected());
+    assert!(read.uses_sha1);
+    let told: Vec<_> =
+        read.findings.iter().map(|finding| (finding.severity, finding.sentence.as_str())).collect();
+    assert_eq!(told, [(Severity::Warning, "la signature du lot emploie SHA-1")]);
+    let strict = VerifyOptions { reject_sha1: true, ..VerifyOptions::default() };
+    let refused = verify(legacy.as_bytes(), &expected(), &strict).unwrap();
+    assert_eq!(refused.findings[0].severity, Severity::Error);
 }
 
 /// Without the parts that depend on keys made for each run.

@@ -1,4 +1,5 @@
 use jonction_certs_dev::Leaf;
+use proptest::prelude::*;
 
 use super::*;
 use crate::{
@@ -202,6 +203,27 @@ fn a_signed_element_cut_anywhere_is_refused_and_never_panics() {
     let xml = signed();
     for cut in (0..xml.len()).filter(|cut| xml.is_char_boundary(*cut)).step_by(7) {
         assert!(verified(&xml[..cut]).is_err());
+    }
+}
+
+proptest! {
+    // Keys differ at each run: a failing case cannot be kept.
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever byte is changed, either the signature is refused or what is read is what was signed. The certificate is
+    /// not covered by the signature: trust refuses a changed one.
+    #[test]
+    fn no_change_of_one_byte_changes_what_is_read(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let xml = signed();
+        let original = verified(&xml).unwrap();
+        let mut changed = xml.into_bytes();
+        let at = at.index(changed.len());
+        changed[at] = byte;
+        if let Ok(node) = verify_enveloped(&changed, &VerifyOptions::default()) {
+            prop_assert_eq!(node.canonical, original.canonical);
+            prop_assert_eq!(node.id, original.id);
+            prop_assert!(node.chain == original.chain || trust().judge(&node.chain, now()).is_err());
+        }
     }
 }
 
