@@ -13,6 +13,8 @@ pub mod delimiters;
 pub mod edit;
 pub mod error;
 pub mod escape;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod group;
 pub mod header;
 mod index;

@@ -68,16 +68,31 @@ impl Refine for Finding {
     }
 }
 
-/// A coded value as a finding may show it. Only what looks like a code is shown: a shifted field may hold a name.
+/// A coded value as a finding may show it. Only what looks like a code is shown, because a shifted field may hold
+/// a name or a matricule: three characters, or a digit or `_` among letters, or a word of our own tables.
+/// MSH says nothing of a person and is shown as it is.
 pub(crate) fn shown(value: Value<'_>) -> String {
     let text = value.trimmed();
-    let code = |c: char| c.is_ascii_alphanumeric() || "._-/: ".contains(c);
-    match text.chars().count() {
+    let length = text.chars().count();
+    let printable = text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/: ".contains(c));
+    let in_header = value.span().end <= value.message().msh().span().end;
+    let long_number = length > 6 && text.chars().all(|c| c.is_ascii_digit() || c == ' ');
+    let code = length <= 3
+        || WORDS.contains(&&*text)
+        || !text.contains(' ') && !long_number && text.contains(|c: char| c.is_ascii_digit() || c == '_');
+    match length {
         0 => "rien".to_owned(),
-        1..=32 if text.chars().all(code) && text.split(' ').count() <= 2 => text.into_owned(),
-        length => format!("un texte de {length} caractères"),
+        1..=32 if printable && (in_header || code) => text.into_owned(),
+        _ => format!("un texte de {length} caractères"),
     }
 }
+
+/// Codes of letters alone that senders put where another was expected.
+#[rustfmt::skip]
+const WORDS: [&str; 28] = [
+    "VIDE", "PROV", "VALI", "DOUB", "DESA", "DPOT", "DOUA", "COLP", "COLV", "FILI", "CACH", "ANOM", "IDVER", "RECD",
+    "IDRA", "USUR", "HOMD", "HOMA", "INVA", "FICT", "DOUT", "TEXT", "text", "Text", "BASE64", "RPPS", "SIRET", "Internet",
+];
 
 pub(crate) fn message_code(message: &Message) -> String {
     message.msh().field(9).component(1).trimmed().into_owned()
