@@ -85,7 +85,9 @@ impl MllpAdmission {
         };
         findings.truncate(FINDINGS_MAX);
         let accepted = !has_errors(&findings);
-        let repeat = repeat(&message, &header, &facts);
+        // A refusal is judged anew each time: the settings may have been corrected since, and what an impostor sent must
+        // never answer for the true sender.
+        let repeat = if accepted { repeat(&message, &header, &facts) } else { None };
         Judged {
             admitted: Admitted { facts, findings, accepted, repeat },
             header: Some(header),
@@ -174,7 +176,7 @@ fn facts(header: &Header) -> MessageFacts {
     }
 }
 
-/// Key and digest of a message; `None` when it has no usable number.
+/// Key and digest of an accepted message; `None` when it has no usable number.
 fn repeat(message: &Message, header: &Header, facts: &MessageFacts) -> Option<Repeat> {
     let control_id = facts.control_id.as_ref()?;
     let key = [&header.sending_application, &header.sending_facility, control_id.as_str()].join("|");

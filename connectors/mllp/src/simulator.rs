@@ -6,6 +6,7 @@ pub mod faults;
 mod received;
 
 use std::{
+    collections::HashSet,
     fs, io,
     net::SocketAddr,
     path::PathBuf,
@@ -15,7 +16,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use jonction_hl7v2::{AckCode, Limits as Hl7Limits, Message, ack, admission, profiles::Profile};
-use jonction_model::{Clock, Entropy, Mode, Severity, run_checks};
+use jonction_model::{BodyId, Clock, Entropy, Mode, Severity, run_checks};
 use jonction_net::{Listener, ServerTls, Stream, serve};
 use jonction_ports::{Peer, Stop, StopHandle};
 use jonction_simkit::{FaultPlan, PlanError, VerdictLog};
@@ -71,11 +72,18 @@ pub struct Lps {
 struct Shared {
     settings: LpsSettings,
     faults: FaultPlan<Fault>,
-    received: Mutex<Vec<Received>>,
+    received: Mutex<Memory>,
     /// How many messages came, for those who wait.
     count: watch::Sender<usize>,
     verdicts: VerdictLog,
     tools: Tools,
+}
+
+/// What came, and the addresses of all of it.
+#[derive(Debug, Default)]
+struct Memory {
+    list: Vec<Received>,
+    seen: HashSet<BodyId>,
 }
 
 /// Time and randomness, handed in.
@@ -128,7 +136,7 @@ impl Lps {
 
     /// Everything that came, in order, repeats included.
     pub fn received(&self) -> Vec<Received> {
-        self.shared.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.received.lock().unwrap_or_else(PoisonError::into_inner).list.clone()
     }
 
     /// Returns once so many messages came, counted from the start.
@@ -249,18 +257,19 @@ impl Shared {
     }
 
     fn remember(&self, payload: &Bytes, message: Option<&Message>, ack: AckCode, fault: Option<Fault>) {
-        let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut new = Received::of(payload, message, ack, fault, self.tools.clock.now());
-        new.repeated = received.iter().any(|known| known.is_same_message(&new));
-        if let Some(folder) = &self.settings.folder {
-            let file = folder.join(new.file_name(received.len() + 1));
-            if let Err(error) = fs::write(file, payload) {
-                warn!(cause = %error.kind(), "simulated lps: message not written");
+        let mut received = Received::of(payload, message, ack, fault, self.tools.clock.now());
+        let mut memory = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        received.repeated = !memory.seen.insert(BodyId::of(payload));
+        if memory.list.len() < RECEIVED_MAX {
+            if let Some(folder) = &self.settings.folder {
+                let file = folder.join(received.file_name(memory.list.len() + 1));
+                if let Err(error) = fs::write(file, payload) {
+                    warn!(cause = %error.kind(), "simulated lps: message not written");
+                }
             }
+            memory.list.push(received);
         }
-        if received.len() < RECEIVED_MAX {
-            received.push(new);
-        }
+        drop(memory);
         self.count.send_modify(|count| *count += 1);
     }
 }

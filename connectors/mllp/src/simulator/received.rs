@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use jonction_hl7v2::{AckCode, Message, zam};
-use jonction_model::{BodyId, Masked, MssAddress, ReportCode, Verdict};
+use jonction_model::{Masked, MssAddress, ReportCode, Verdict};
 
 use super::Fault;
 
@@ -30,7 +30,6 @@ pub struct Received {
     pub repeated: bool,
     /// Its length in bytes.
     pub bytes: usize,
-    body: BodyId,
 }
 
 impl Received {
@@ -65,12 +64,7 @@ impl Received {
             fault,
             repeated: false,
             bytes: payload.len(),
-            body: BodyId::of(payload),
         }
-    }
-
-    pub(super) fn is_same_message(&self, other: &Self) -> bool {
-        self.body == other.body
     }
 
     /// `0007-ZAM_Z02.er7`: nothing the sender chose but the type, and only its letters.
