@@ -18,8 +18,12 @@ impl Observation<'_> {
     /// Whether it carries a document: OBX-2 = ED and OBX-5.3 = XML.
     /// The mail texts (CORPSMAIL_*) are ED too, without OBX-5.3. Source: hl7v2.md §2.6 and §2.8.
     pub fn is_document(&self) -> bool {
-        self.obx.field(2) == "ED" && self.obx.field(5).component(3).trimmed().eq_ignore_ascii_case("XML")
+        is_document(self.obx)
     }
+}
+
+pub(crate) fn is_document(obx: Segment<'_>) -> bool {
+    obx.field(2) == "ED" && obx.field(5).component(3).trimmed().eq_ignore_ascii_case("XML")
 }
 
 /// Any segment but PRT and NTE closes a group.

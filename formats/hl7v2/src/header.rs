@@ -2,6 +2,7 @@
 //! In: a message, or the first bytes of one that could not be read. Out: owned texts. Source: hl7v2.md §2.2, §2.12, §6.5.
 
 use bytes::Bytes;
+use jonction_model::{IdError, MessageControlId, Origin};
 
 use crate::{
     charset::Charset,
@@ -90,6 +91,22 @@ impl Header {
         Some(message.header())
     }
 
+    /// What acknowledgements must repeat, for the shape that crosses the gateway.
+    /// `event_time` is EVN-2 of an MDM, MSH-7 of an ORU: see [`Message::origin`].
+    /// Errors: MSH-10 is empty or not printable.
+    pub fn origin(&self, event_time: &str) -> Result<Origin, IdError> {
+        Ok(Origin {
+            control_id: MessageControlId::parse(&self.control_id)?,
+            sending_application: self.sending_application.clone(),
+            sending_facility: self.sending_facility.clone(),
+            receiving_application: self.receiving_application.clone(),
+            receiving_facility: self.receiving_facility.clone(),
+            processing: self.processing.clone(),
+            charset: self.charset.declared().to_owned(),
+            event_time: event_time.to_owned(),
+        })
+    }
+
     /// Version as two numbers (`2.5.1` gives 2, 5); `None` when MSH-12 is none.
     pub fn version_numbers(&self) -> Option<(u32, u32)> {
         let mut numbers = self.version.split('.').map(|part| part.trim().parse::<u32>().ok());
@@ -141,6 +158,24 @@ mod tests {
         assert_eq!((header.profile_version.as_str(), header.profile.as_str()), ("2.1", "CISIS_CDA_HL7_V2"));
         assert_eq!(header.version_numbers(), Some((2, 6)));
         assert!(!header.is_enhanced_mode());
+    }
+
+    #[test]
+    fn the_origin_takes_the_time_of_the_event() {
+        let origin = |raw: &str| {
+            Message::parse(Bytes::copy_from_slice(raw.as_bytes()), &Limits::default())
+                .unwrap()
+                .origin()
+                .unwrap()
+        };
+        let mdm = origin("MSH|^~\\&|A|B|C|D|7||MDM^T02|M1|T|2.6||||||8859/15\rEVN||2\r");
+        assert_eq!(
+            (mdm.event_time.as_str(), mdm.control_id.as_str(), mdm.charset.as_str()),
+            ("2", "M1", "8859/15")
+        );
+        assert_eq!(origin("MSH|^~\\&|A|B|C|D|7||ORU^R01|M1|T|2.5\r").event_time, "7");
+        let nameless = Message::parse(Bytes::from_static(b"MSH|^~\\&|A\r"), &Limits::default()).unwrap();
+        assert!(nameless.origin().is_err());
     }
 
     #[test]

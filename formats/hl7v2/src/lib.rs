@@ -41,3 +41,8 @@ pub use note::Note;
 pub use path::{Path, PathError};
 pub use profiles::Profile;
 pub use value::{Presence, Value};
+
+/// The examples of the README, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

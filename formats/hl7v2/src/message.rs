@@ -4,6 +4,7 @@
 use std::{fmt, ops::Range, sync::OnceLock};
 
 use bytes::Bytes;
+use jonction_model::{IdError, Origin};
 
 use crate::{
     charset::Charset,
@@ -123,6 +124,14 @@ impl Message {
     /// What routing and acknowledgements need of MSH, as text.
     pub fn header(&self) -> Header {
         Header::of(self)
+    }
+
+    /// What acknowledgements must repeat, with the time of the event: EVN-2, else MSH-7. Source: hl7v2.md §2.13.
+    /// Errors: MSH-10 is empty or not printable.
+    pub fn origin(&self) -> Result<Origin, IdError> {
+        let header = self.header();
+        let recorded = self.segment("EVN").and_then(|evn| evn.field(2).component(1).code());
+        header.origin(&recorded.unwrap_or(header.time.as_str().into()))
     }
 
     /// Changes to make on a copy of the bytes.

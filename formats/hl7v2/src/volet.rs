@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use jonction_model::Operation;
 
 use crate::{
-    group::Observation,
+    group::{Observation, is_document},
     message::{Message, Segment},
     value::Value,
 };
@@ -146,6 +146,9 @@ const EVENTS: [&str; 3] = ["T02", "T10", "T04"];
 const STATUSES: [&str; 3] = ["F", "C", "D"];
 const CONTROLS: [&str; 3] = ["NW", "RO", "CA"];
 
+/// Documents of one message that are judged one by one; the volet allows two.
+pub(crate) const DOCUMENTS_MAX: usize = 1000;
+
 /// Everything that says what is asked: the event of an MDM, OBX-11 of each document, ORC-1.
 /// ORC-1 = SC, or no ORC, says nothing before edition 2.1.
 pub(crate) fn signals(message: &Message) -> Vec<Signal> {
@@ -159,9 +162,9 @@ pub(crate) fn signals(message: &Message) -> Vec<Signal> {
     if event.component(1) == "MDM" {
         signals.push(signal("MSH-9.2".to_owned(), event.component(2), &EVENTS));
     }
-    for document in documents(message) {
-        let path = format!("OBX[{}]-11", document.obx.occurrence());
-        signals.push(signal(path, document.obx.field(11), &STATUSES));
+    let numbered = (1..).zip(message.segments_of("OBX")).filter(|(_, obx)| is_document(*obx));
+    for (number, obx) in numbered.take(DOCUMENTS_MAX) {
+        signals.push(signal(format!("OBX[{number}]-11"), obx.field(11), &STATUSES));
     }
     if let Some(orc) = message.segment("ORC") {
         let silent = edition(message) < Edition::V2_1 && (orc.field(1) == "SC" || !orc.field(1).is_valued());

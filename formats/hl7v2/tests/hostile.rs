@@ -145,7 +145,22 @@ fn a_segment_of_a_hundred_megabytes_meets_the_limit() {
 
 #[test]
 fn many_separators_of_every_level_stay_linear() {
-    for separator in ["^", "&", "~", "\\", "\\F", "\r", "\n", "˜", "MSH|\r", "OBX|\r", "PRT|\r", " "] {
+    for separator in [
+        "^",
+        "&",
+        "~",
+        "\\",
+        "\\F",
+        "\r",
+        "\n",
+        "˜",
+        "MSH|\r",
+        "OBX|\r",
+        "PRT|\r",
+        " ",
+        "OBX|1|ED|||^^XML^Base64^Q\r",
+        "OBX|1|CWE|DESTDMP\rNTE||||FIN\r",
+    ] {
         let mut raw = "MSH|^˜\\&|A\rOBX|1|ED|||".as_bytes().to_vec();
         raw.extend(separator.as_bytes().repeat(20_000));
         exercise(&raw);

@@ -7,7 +7,7 @@ use super::{FINDINGS_MAX, Refine, message_code, say};
 use crate::{
     message::{Message, Segment},
     value::Value,
-    volet::{Flag, documents},
+    volet::{DOCUMENTS_MAX, Flag, documents},
 };
 
 /// OBX that should carry a document: not a flag, and ED, or behind the OBR type. The first OBX always is.
@@ -16,7 +16,8 @@ pub(crate) fn document_candidates(message: &Message) -> Vec<(usize, Segment<'_>)
     let is_document = |number: usize, obx: &Segment<'_>| {
         !is_flag(obx) && (number == 1 || obx.field(2) == "ED" && obx.field(5).component(3).is_valued())
     };
-    (1..).zip(message.segments_of("OBX")).filter(|(number, obx)| is_document(*number, obx)).collect()
+    let numbered = (1..).zip(message.segments_of("OBX")).filter(|(number, obx)| is_document(*number, obx));
+    numbered.take(DOCUMENTS_MAX).collect()
 }
 
 /// Fields of type CE or CWE that the volets use, beside OBX-3 and OBX-5.

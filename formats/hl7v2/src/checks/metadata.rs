@@ -13,8 +13,13 @@ use crate::{
 fn numbered(message: &Message) -> Vec<(String, Flag, Segment<'_>)> {
     let flag = |obx: Segment<'_>| Flag::of(&obx.field(3).component(1).trimmed());
     let all = (1..).zip(message.segments_of("OBX"));
-    all.filter_map(|(number, obx)| Some((format!("OBX[{number}]"), flag(obx)?, obx))).collect()
+    all.filter_map(|(number, obx)| Some((format!("OBX[{number}]"), flag(obx)?, obx)))
+        .take(FLAGS_MAX)
+        .collect()
 }
+
+/// Metadata OBX judged one by one; the volet has twelve.
+const FLAGS_MAX: usize = 1000;
 
 /// Flags that have a default when they are missing.
 fn has_default(flag: Flag) -> bool {
@@ -186,13 +191,13 @@ pub(crate) fn h080_some_destination(message: &Message, v: &mut Verdicts<'_>) {
 }
 
 pub(crate) fn h092_no_reply(message: &Message, v: &mut Verdicts<'_>) {
-    for observation in message.observations() {
+    for (number, observation) in (1..).zip(message.observations()) {
         let flag = Flag::of(&observation.obx.field(3).component(1).trimmed());
         let fin = observation.notes.iter().any(|note| note.field(4).component(1) == "FIN");
-        if fin && flag != Some(Flag::Destmssantepat) {
+        if fin && flag != Some(Flag::Destmssantepat) && number <= FLAGS_MAX {
             say(
                 v,
-                format!("OBX[{}]", observation.obx.occurrence()),
+                format!("OBX[{number}]"),
                 "NTE-4 = FIN n'a de sens que derrière DESTMSSANTEPAT",
                 "placer ce NTE juste après l'OBX DESTMSSANTEPAT",
             );
