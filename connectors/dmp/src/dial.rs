@@ -73,7 +73,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for AlertFirst<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for AlertFirst<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.0).poll_write(context, bytes);
         polled.map(|written| written.map_err(|error| self.cause(error, context)))
     }

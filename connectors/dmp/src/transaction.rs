@@ -330,7 +330,9 @@ impl<'a> Attempt<'a> {
         })?;
         self.code = Some(answer.status.to_string());
         let context = self.context(act);
-        match wire::read_answer(transaction, &answer, &message_id) {
+        let raw =
+            wire::RawAnswer { status: answer.status, content_type: &answer.content_type, body: &answer.body };
+        match wire::read_answer(transaction, &raw, &message_id) {
             Ok(read) => {
                 answer.lease.keep();
                 self.code = Some(read.code);

@@ -9,7 +9,7 @@ use jonction_soap::{
     Limits as SoapLimits,
     certificate::SigningIdentity,
     envelope::{self, Fault, Message, RequestHead},
-    mtom,
+    mtom, receive,
     vihf::{Automate, Dialect, Lps, ModeSpelling, Vihf},
 };
 use jonction_xds::ebrim::{self, AdhocQuery, ErrorSeverity, Limits as XdsLimits, RegistryResponse};
@@ -17,7 +17,6 @@ use jonction_xds::ebrim::{self, AdhocQuery, ErrorSeverity, Limits as XdsLimits, 
 use crate::{
     config::Settings,
     endpoint::Service,
-    http::Answer,
     outcome::{RegistryFailure, SoapFailure},
     speaker::Speaker,
     text::without_person,
@@ -208,17 +207,27 @@ const NOT_OURS: Unreadable = Unreadable::Answer {
     sentence: "la réponse du DMP porte le numéro d'une autre requête",
 };
 
+/// An answer of HTTP.
+pub(crate) struct RawAnswer<'a> {
+    /// Status.
+    pub(crate) status: u16,
+    /// Content-Type; may be empty.
+    pub(crate) content_type: &'a str,
+    /// Body.
+    pub(crate) body: &'a Bytes,
+}
+
 /// Reads an answer. Only what belongs to `message_id` is believed (architecture §4.4).
 pub(crate) fn read_answer(
     transaction: Transaction,
-    answer: &Answer,
+    answer: &RawAnswer<'_>,
     message_id: &str,
 ) -> Result<Reading, Unreadable> {
     let limits = SoapLimits { envelope_bytes_max: answer.body.len(), ..SoapLimits::default() };
     // A page of the front, whatever its status says, is no answer of the DMP.
     let unreadable = || if answer.status >= 300 { Unreadable::Status(answer.status) } else { NOT_SOAP };
-    let xml = envelope_of(answer, &limits).ok_or_else(unreadable)?;
-    let message = envelope::read(&xml, &limits).map_err(|_| unreadable())?;
+    // Faults may come inside a multipart too (MTOM-04).
+    let message = receive(answer.content_type, answer.body, &limits).map_err(|_| unreadable())?.message;
     let related = message.relates_to.as_ref().map(|header| header.value.as_str());
     match (related, &message.fault) {
         (Some(related), _) if related == message_id => {}
@@ -229,19 +238,6 @@ pub(crate) fn read_answer(
     match &message.fault {
         Some(fault) => Ok(of_fault(fault)),
         None => of_body(transaction, &message),
-    }
-}
-
-/// The envelope: the body itself, or the root of a multipart (MTOM-04: faults come so too).
-fn envelope_of(answer: &Answer, limits: &SoapLimits) -> Option<Bytes> {
-    let content_type = mtom::ContentType::parse(&answer.content_type)?;
-    match content_type.media_type() {
-        "multipart/related" => {
-            let package = mtom::read(&answer.content_type, &answer.body, limits).ok()?;
-            Some(package.root.body)
-        }
-        "application/soap+xml" | "text/xml" | "application/xml" => Some(answer.body.clone()),
-        _ => None,
     }
 }
 
@@ -309,4 +305,93 @@ fn warnings(response: &RegistryResponse) -> Vec<Finding> {
         finding
     };
     response.errors.iter().map(|error| remark(&error.code, error.context.expose())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jonction_soap::envelope::{CONTENT_TYPE, FaultCode, ReplyHead, write_fault, write_reply};
+    use jonction_xds::ebrim::{QueryResponse, RegistryError, write_query_response, write_registry_response};
+
+    use super::*;
+
+    const QUESTION: &str = "urn:uuid:6fa1c2d0-0000-4000-8000-000000000001";
+
+    fn head(relates_to: &str) -> ReplyHead<'_> {
+        ReplyHead { message_id: "urn:uuid:2", relates_to, action: "a" }
+    }
+
+    fn read(transaction: Transaction, status: u16, body: &Bytes) -> Result<Reading, Unreadable> {
+        read_answer(transaction, &RawAnswer { status, content_type: CONTENT_TYPE, body }, QUESTION)
+    }
+
+    fn word(read: Result<Reading, Unreadable>) -> String {
+        match read {
+            Ok(Reading { reply: Ok(Reply::Success), .. }) => "success".to_owned(),
+            Ok(Reading { reply: Ok(Reply::References(references)), .. }) => {
+                format!("references {references:?}")
+            }
+            Ok(Reading { reply: Err(Refused::Fault(fault)), .. }) => format!("fault {}", fault.subcode),
+            Ok(Reading { reply: Err(Refused::Registry(failures)), .. }) => {
+                format!("refused {}", failures.iter().map(|f| f.code.as_str()).collect::<Vec<_>>().join(" "))
+            }
+            Err(Unreadable::Status(status)) => format!("status {status}"),
+            Err(Unreadable::Answer { check, .. }) => check.to_owned(),
+        }
+    }
+
+    fn success(relates_to: &str) -> Bytes {
+        write_reply(&head(relates_to), write_registry_response(&RegistryResponse::success()).as_bytes())
+            .unwrap()
+    }
+
+    #[test]
+    fn only_an_answer_to_our_question_is_believed() {
+        assert_eq!(word(read(Transaction::Provide, 200, &success(QUESTION))), "success");
+        for other in ["", "urn:uuid:2", &QUESTION.to_uppercase()] {
+            assert_eq!(
+                word(read(Transaction::Provide, 200, &success(other))),
+                "dmp.answer-to-another-question"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_to_another_transaction_is_no_answer() {
+        assert_eq!(word(read(Transaction::FindReferences, 200, &success(QUESTION))), "dmp.answer-unreadable");
+        let found = write_query_response(&QueryResponse::object_refs(vec!["urn:uuid:9".to_owned()]));
+        let found = write_reply(&head(QUESTION), found.as_bytes()).unwrap();
+        assert_eq!(word(read(Transaction::FindReferences, 200, &found)), "references [\"urn:uuid:9\"]");
+        assert_eq!(word(read(Transaction::Update, 200, &found)), "dmp.answer-unreadable");
+    }
+
+    #[test]
+    fn refusals_keep_their_codes_without_prefix() {
+        let errors = ["urn:ihe:XDSRegistryBusy", "DMPClosed"].map(|code| RegistryError::new(code, "c"));
+        let failure = write_registry_response(&RegistryResponse::failure(errors.to_vec()));
+        let failure = write_reply(&head(QUESTION), failure.as_bytes()).unwrap();
+        assert_eq!(word(read(Transaction::Provide, 200, &failure)), "refused XDSRegistryBusy DMPClosed");
+    }
+
+    #[test]
+    fn a_fault_without_addressing_is_ours_and_one_of_another_question_is_not() {
+        let fault = Fault::new(FaultCode::Sender, "DMPInvalidCertificate", "r");
+        let of = |relates_to: &str| {
+            let text = write_fault(&head(relates_to), &fault).unwrap();
+            let text = std::str::from_utf8(&text).unwrap().replace("<wsa:RelatesTo></wsa:RelatesTo>", "");
+            word(read(Transaction::Provide, 500, &Bytes::from(text)))
+        };
+        assert_eq!(of(QUESTION), "fault DMPInvalidCertificate");
+        assert_eq!(of(""), "fault DMPInvalidCertificate");
+        assert_eq!(of("urn:uuid:2"), "dmp.answer-to-another-question");
+    }
+
+    #[test]
+    fn a_success_cut_anywhere_is_never_a_success() {
+        let whole = success(QUESTION);
+        for cut in 0..whole.len() {
+            let said = word(read(Transaction::Provide, 200, &whole.slice(..cut)));
+            assert_eq!(said, "dmp.answer-unreadable", "cut at {cut}");
+        }
+        assert_eq!(word(read(Transaction::Provide, 503, &Bytes::from_static(b"<html>"))), "status 503");
+    }
 }

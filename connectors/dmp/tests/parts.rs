@@ -55,7 +55,8 @@ fn a_real_ins_never_leaves_a_test_gateway() {
 
 #[test]
 fn a_document_of_somebody_else_is_filed_under_nobody() {
-    let refused = refusal(|asked| asked.documents[0].subject.ins.as_mut().unwrap().ins = ins(2_850_175_123_456));
+    let refused =
+        refusal(|asked| asked.documents[0].subject.ins.as_mut().unwrap().ins = ins(2_850_175_123_456));
     assert_eq!(refused.0, "dmp.other-patient");
 }
 

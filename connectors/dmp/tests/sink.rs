@@ -151,10 +151,7 @@ async fn the_state_of_the_dmp_decides_what_the_sender_learns() {
     for (state, expected) in [
         (DmpState::Closed, "refuse DMPClosed dmp.DMPClosed"),
         (DmpState::None, "refuse XDSUnknownPatientId dmp.XDSUnknownPatientId"),
-        (
-            DmpState::Opposed,
-            "refuse DMPAccessDeniedByRightsService dmp.DMPAccessDeniedByRightsService",
-        ),
+        (DmpState::Opposed, "refuse DMPAccessDeniedByRightsService dmp.DMPAccessDeniedByRightsService"),
     ] {
         let world = World::new(Setup::default());
         world.simulator.set_patient(patient_ins(), state);
@@ -176,9 +173,12 @@ async fn busy_twice_then_fed_with_the_same_bytes_and_a_fresh_vihf() {
     assert_eq!(words, ["retry dmp.XDSRepositoryBusy", "retry dmp.XDSRepositoryBusy", "done déposé"]);
     assert_eq!(world.held(), held(&[(FIRST, "Approved")]));
     let captured = world.simulator.captured();
-    let bodies: Vec<_> = captured.iter().map(|request| between(&request.body, "<soap:Body>", "</soap:Body>")).collect();
-    let vihfs: Vec<_> =
-        captured.iter().map(|request| between(&request.body, "<wsse:Security>", "</wsse:Security>")).collect();
+    let bodies: Vec<_> =
+        captured.iter().map(|request| between(&request.body, "<soap:Body>", "</soap:Body>")).collect();
+    let vihfs: Vec<_> = captured
+        .iter()
+        .map(|request| between(&request.body, "<wsse:Security>", "</wsse:Security>"))
+        .collect();
     assert_eq!((bodies[0], bodies[1]), (bodies[1], bodies[2]));
     assert_ne!(vihfs[0], vihfs[1]);
     assert_eq!(world.findings(), NOTHING);
@@ -230,8 +230,7 @@ async fn a_probe_without_answer_keeps_the_outcome_unknown() {
     });
     let mut owed = world.owe(world.submit(FIRST));
 
-    let words =
-        [word(&owed.attempt().await), word(&owed.attempt().await), word(&owed.attempt().await)];
+    let words = [word(&owed.attempt().await), word(&owed.attempt().await), word(&owed.attempt().await)];
 
     assert_eq!(words, ["unknown dmp.answer-lost", "unknown dmp.http-status", "done déjà déposé (vérifié)"]);
     assert_eq!(world.held(), held(&[(FIRST, "Approved")]));
@@ -259,7 +258,11 @@ async fn resending_a_lost_lot_without_asking_is_found() {
 
     // The registry knows the identifiers; the sink then asks, and finds its own lot.
     assert_eq!(word(&report), "done déjà déposé (vérifié)");
-    assert!(world.findings().iter().any(|finding| finding.starts_with("dmp/ERR-03")), "{:?}", world.findings());
+    assert!(
+        world.findings().iter().any(|finding| finding.starts_with("dmp/ERR-03")),
+        "{:?}",
+        world.findings()
+    );
     assert_eq!(world.held(), held(&[(FIRST, "Approved")]));
 }
 
@@ -354,10 +357,7 @@ async fn a_client_certificate_the_server_refuses_is_an_alert_and_nothing_is_stor
 #[tokio::test]
 async fn a_vihf_signed_with_the_wrong_certificate_is_refused_by_its_fault() {
     use jonction_certs_dev::Leaf;
-    for (seal, check) in [
-        (Leaf::AuthCli, "dmp/VIHF-04"),
-        (Leaf::SignUnknown, "dmp/VIHF-04"),
-    ] {
+    for (seal, check) in [(Leaf::AuthCli, "dmp/VIHF-04"), (Leaf::SignUnknown, "dmp/VIHF-04")] {
         let world = World::new(Setup { seal, ..Setup::default() });
         let report = world.send(world.submit(FIRST)).await;
         assert_eq!(word(&report), "park dmp.DMPInvalidCertificate", "{seal:?}: {report:?}");
@@ -389,7 +389,11 @@ async fn a_clock_ten_minutes_ahead_is_found() {
     let report = world.send(world.submit(FIRST)).await;
 
     assert_eq!(word(&report), "park dmp.fault", "{report:?}");
-    assert!(world.findings().iter().any(|finding| finding.starts_with("dmp/VIHF-02")), "{:?}", world.findings());
+    assert!(
+        world.findings().iter().any(|finding| finding.starts_with("dmp/VIHF-02")),
+        "{:?}",
+        world.findings()
+    );
 }
 
 #[tokio::test]

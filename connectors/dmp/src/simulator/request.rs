@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use jonction_model::BodyId;
-use jonction_soap::{
-    Limits as SoapLimits,
-    envelope::{self, Message},
-    mtom::{self, Package},
-};
+use jonction_soap::{Limits as SoapLimits, Received, envelope::Message, mtom::Package, receive};
 use jonction_xds::{
     Submission,
     ebrim::{self, AdhocQuery, Decoded, DocumentContent, Limits as XdsLimits, ProvideAndRegister},
@@ -52,19 +48,10 @@ pub(crate) struct Unread {
 impl ClientRequest {
     /// Takes a body apart.
     pub(crate) fn read(content_type: &str, body: &Bytes, limits: &SoapLimits) -> Result<Self, Unread> {
-        let unread = |sentence: String| Unread { sentence, message_id: String::new() };
-        let kind = mtom::ContentType::parse(content_type);
-        let multipart = kind.is_some_and(|kind| kind.media_type() == "multipart/related");
-        let package = match multipart {
-            true => Some(
-                mtom::read(content_type, body, limits)
-                    .map_err(|error| unread(format!("multipart illisible ({error})")))?,
-            ),
-            false => None,
-        };
-        let envelope = package.as_ref().map_or_else(|| body.clone(), |package| package.root.body.clone());
-        let message = envelope::read(&envelope, limits)
-            .map_err(|error| unread(format!("enveloppe SOAP illisible ({error})")))?;
+        let Received { message, package } = receive(content_type, body, limits).map_err(|error| Unread {
+            sentence: format!("requête illisible ({error})"),
+            message_id: String::new(),
+        })?;
         let message_id = message.message_id.as_ref().map_or_else(String::new, |header| header.value.clone());
         let unread = |sentence: String| Unread { sentence, message_id: message_id.clone() };
         let (transaction, body) = read_body(&message, package.as_ref()).map_err(unread)?;
