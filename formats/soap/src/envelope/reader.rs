@@ -10,7 +10,7 @@ use super::Fault;
 use crate::{
     Error, Limits,
     limits::within,
-    name,
+    name, text,
     xml::{Scanner, Token},
 };
 
@@ -100,12 +100,15 @@ impl std::fmt::Debug for Assertion {
 /// Errors: XML refused, limits, no envelope, a header given twice, several body elements, content behind the body.
 pub fn read(xml: &Bytes, limits: &Limits) -> Result<Message, Error> {
     within("bytes of an envelope", xml.len(), limits.envelope_bytes_max)?;
+    if !matches!(text::declared_encoding(xml).as_deref(), None | Some("utf-8" | "us-ascii")) {
+        return Err(Error::Envelope("the declared encoding is not utf-8"));
+    }
     let start = if xml.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let text = std::str::from_utf8(&xml[start..])
+    let source = std::str::from_utf8(&xml[start..])
         .map_err(|error| Error::Xml { offset: error.valid_up_to() as u64, reason: "bytes are not utf-8" })?;
     let mut reader =
         Reader { xml: xml.slice(start..), block: None, message: None, in_body: false, bodies: 0 };
-    let mut scanner = Scanner::new(text, limits);
+    let mut scanner = Scanner::new(source, limits);
     loop {
         match scanner.next()? {
             Token::Start { prefix, local } => reader.start(prefix, local, &scanner)?,
@@ -120,8 +123,8 @@ pub fn read(xml: &Bytes, limits: &Limits) -> Result<Message, Error> {
         return Err(Error::Envelope("no body"));
     }
     if Fault::is_fault(&message.body_name.0, &message.body_name.1) {
-        let text = std::str::from_utf8(&message.body).unwrap_or_default();
-        message.fault = Some(Fault::parse(text, limits)?);
+        let body = std::str::from_utf8(&message.body).unwrap_or_default();
+        message.fault = Some(Fault::parse(body, limits)?);
     }
     Ok(message)
 }
@@ -324,19 +327,19 @@ impl Pending {
         let start = scanner.range().start;
         let declared = scanner.declared();
         let outside = &scanner.scope()[1..scanner.scope().len() - declared.len()];
-        let mut text = String::new();
+        let mut declarations = String::new();
         for (at, binding) in outside.iter().enumerate() {
             let hidden = outside[at + 1..].iter().chain(declared).any(|inner| inner.prefix == binding.prefix);
             if hidden || (binding.prefix.is_empty() && binding.uri.is_empty()) {
                 continue;
             }
-            text.push_str(if binding.prefix.is_empty() { " xmlns" } else { " xmlns:" });
-            text.push_str(binding.prefix);
-            text.push_str("=\"");
-            crate::text::push_attribute(&mut text, &binding.uri);
-            text.push('"');
+            declarations.push_str(if binding.prefix.is_empty() { " xmlns" } else { " xmlns:" });
+            declarations.push_str(binding.prefix);
+            declarations.push_str("=\"");
+            text::push_attribute(&mut declarations, &binding.uri);
+            declarations.push('"');
         }
-        Self { start, name_end: scanner.name_end(), outside: text }
+        Self { start, name_end: scanner.name_end(), outside: declarations }
     }
 
     fn standalone(&self, xml: &Bytes, end: usize) -> Bytes {

@@ -173,6 +173,36 @@ fn what_xml_cannot_carry_is_refused() {
     assert!(refused(Vihf { id: "_a\"/>".into(), ..automate() }));
 }
 
+#[test]
+fn only_a_valid_signature_of_a_trusted_certificate_is_authentic() {
+    let by = |leaf| automate().sign(&Dialect::default(), &identity(leaf)).unwrap().bytes;
+    assert!(read(&by(Leaf::Sign)).is_authentic());
+    assert!(!read(&by(Leaf::AuthCli)).is_authentic());
+    assert!(!read(&by(Leaf::SignUnknown)).is_authentic());
+    let tampered = String::from_utf8(by(Leaf::Sign).to_vec()).unwrap().replace("SA41", "SA42");
+    assert!(!read(tampered.as_bytes()).is_authentic());
+}
+
+#[test]
+fn hostile_assertions_are_refused_before_they_cost_anything() {
+    let refused = |xml: &str| {
+        let options = VerifyOptions::default();
+        view(xml.as_bytes(), &trust(), &options, VihfContext::feeding(now())).unwrap_err().code()
+    };
+    let nested = format!("{}{}", "<a>".repeat(10_000), "</a>".repeat(10_000));
+    assert_eq!(refused(&nested), "soap.limit-exceeded");
+    assert_eq!(refused(&format!("<a>{}</a>", "<b/>".repeat(20_000))), "soap.limit-exceeded");
+    assert_eq!(refused(&format!("<a>{}</a>", "x".repeat(1024 * 1024))), "soap.limit-exceeded");
+    let laughs = "<!DOCTYPE a [<!ENTITY b 'ha'><!ENTITY c '&b;&b;&b;'>]><a>&c;</a>";
+    assert_eq!(refused(laughs), "soap.xml-refused");
+    let signed = String::from_utf8(sign(&automate(), &Dialect::default()).bytes.to_vec()).unwrap();
+    let certificate =
+        &signed[signed.find("<ds:X509Certificate>").unwrap()..signed.find("</ds:X509Data>").unwrap()];
+    let view = |copies: usize| read(signed.replace(certificate, &certificate.repeat(copies)).as_bytes());
+    assert!(view(8).signature.is_ok());
+    assert_eq!(view(9).signature.unwrap_err().code(), "soap.limit-exceeded");
+}
+
 /// What a reader sees must be what was signed: an unsigned comment in the middle of an identifier is a known attack.
 #[test]
 fn a_comment_inside_an_identifier_does_not_shorten_it() {

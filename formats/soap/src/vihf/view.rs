@@ -191,6 +191,11 @@ fn coded(node: Node<'_>) -> CodedValue {
 }
 
 impl VihfView {
+    /// Whether the signature holds and its certificate is trusted: without that, nothing it says may be acted upon.
+    pub fn is_authentic(&self) -> bool {
+        self.signature.is_ok() && self.certificate == Some(Ok(()))
+    }
+
     /// Every attribute of this name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a AttributeView> {
         self.attributes.iter().filter(move |attribute| attribute.name == name)
