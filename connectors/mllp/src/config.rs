@@ -5,7 +5,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use jonction_model::{Environment, Mode};
-use jonction_net::Endpoint;
+use jonction_net::{Anchors, ClientAuth, Endpoint, Identity, MaterialError, ServerTls, server_config};
 use jonction_settings::{Diagnoses, Fields, fields::scalar, parse};
 
 use crate::{
@@ -167,6 +167,14 @@ impl Settings {
             mode,
             limits,
         })
+    }
+}
+
+impl Settings {
+    /// TLS of the listener, from the identity and the anchors that the settings name.
+    pub fn server_tls(&self, identity: &Identity, trust: &Anchors) -> Result<ServerTls, MaterialError> {
+        let auth = if self.client_certificate { ClientAuth::Required(trust) } else { ClientAuth::None };
+        server_config(identity, auth).map(ServerTls::new)
     }
 }
 

@@ -127,6 +127,20 @@ impl Outgoing {
         Ok(reply)
     }
 
+    /// Sends one message and hangs up at once, as a sender that crashes does.
+    pub(crate) async fn send_and_hang_up(&self, message: &[u8]) -> Result<(), SendError> {
+        let mut link = self.open().await?;
+        let written = tokio::time::timeout(self.limits.ack_timeout, async {
+            link.stream.write_all(&encode(message)).await?;
+            link.stream.shutdown().await
+        });
+        match written.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(SendError::Broken(DialError::of(&error))),
+            Err(_) => Err(SendError::Broken(DialError::Timeout)),
+        }
+    }
+
     /// An open link that is still alive and silent. Dead ones are dropped without a word: many receivers close after
     /// each message.
     async fn take_idle(&self) -> Option<OpenLink> {

@@ -84,6 +84,11 @@ impl Sender {
         let reply = self.0.send(message, &control_id).await;
         Sent { kind, control_id, bytes: message.len(), reply }
     }
+
+    /// Sends one message on a link of its own and hangs up without waiting for the answer: what a crashed sender does.
+    pub async fn send_and_hang_up(&self, message: &Bytes) -> Result<(), SendError> {
+        self.0.send_and_hang_up(message).await
+    }
 }
 
 #[cfg(test)]

@@ -181,6 +181,39 @@ async fn a_stop_does_not_outlast_its_grace() {
     assert_eq!(wire.frame().await, None);
 }
 
+/// The sender crashed between its message and our answer: it sends again, and gets the answer it missed.
+#[tokio::test]
+async fn a_sender_that_hangs_up_too_early_finds_its_answer_when_it_comes_back() {
+    let running = start(settings()).await;
+    let target = Target {
+        endpoint: Endpoint { host: "127.0.0.1".to_owned(), port: running.address.port() },
+        tls: false,
+    };
+    let sender = Sender::new(target, None, &Limits::default());
+    sender.send_and_hang_up(&mdm("M1").into()).await.unwrap();
+    while running.engine.accepted().is_empty() {
+        tokio::task::yield_now().await;
+    }
+
+    let sent = sender.send(&mdm("M1").into()).await;
+    assert_eq!((sent.kind.as_str(), sent.reply.unwrap().ack.code.as_str()), ("MDM^T02", "AA"));
+    assert_eq!(running.engine.control_ids(), ["M1"]);
+    assert_eq!(running.counters.repeated.load(Relaxed), 1);
+}
+
+/// Any number of small links: one connection per message, as some senders do.
+#[tokio::test]
+async fn a_connection_per_message_is_fine_and_places_come_back() {
+    let running = start(with_limits(|limits| limits.connections_max = 4)).await;
+    for n in 0..100 {
+        let mut wire = Wire::to(running.address).await;
+        assert_eq!(wire.exchange(mdm(&format!("M{n}"))).await.short(), format!("AA M{n}"));
+        wire.tcp.shutdown().await.unwrap();
+        assert_eq!(wire.frame().await, None);
+    }
+    assert_eq!(running.counters.connections.load(Relaxed), 100);
+}
+
 #[tokio::test]
 async fn an_address_in_use_is_told_in_words() {
     let running = start(settings()).await;
