@@ -129,6 +129,10 @@ impl<'a> Scanner<'a> {
 
     /// The next token.
     pub(crate) fn next(&mut self) -> Result<Token<'a>, Error> {
+        // The first mark was taken off before; the reader would drop a second one and shift every range.
+        if self.source.starts_with('\u{feff}') {
+            return Err(self.error("byte order mark inside the text"));
+        }
         loop {
             let start = self.position();
             let event = self.reader.read_event();

@@ -106,8 +106,14 @@ pub fn read(xml: &Bytes, limits: &Limits) -> Result<Message, Error> {
     let start = if xml.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let source = std::str::from_utf8(&xml[start..])
         .map_err(|error| Error::Xml { offset: error.valid_up_to() as u64, reason: "bytes are not utf-8" })?;
-    let mut reader =
-        Reader { xml: xml.slice(start..), block: None, message: None, in_body: false, bodies: 0 };
+    let mut reader = Reader {
+        xml: xml.slice(start..),
+        mark: start,
+        block: None,
+        message: None,
+        in_body: false,
+        bodies: 0,
+    };
     let mut scanner = Scanner::new(source, limits);
     loop {
         match scanner.next()? {
@@ -143,12 +149,15 @@ struct Pending {
     start: usize,
     /// Where declarations can be added: behind its name.
     name_end: usize,
-    /// Declarations it needs from outside.
-    outside: String,
+    /// Prefixes declared outside of it, with their declarations.
+    outside: Vec<(String, String)>,
 }
 
 struct Reader {
+    /// The envelope without its byte order mark.
     xml: Bytes,
+    /// Bytes of that mark, counted in the ranges that are given out.
+    mark: usize,
     message: Option<Message>,
     block: Option<Block>,
     in_body: bool,
@@ -251,8 +260,8 @@ impl Reader {
                 let pending =
                     self.block.as_mut().filter(|_| !self.in_body).and_then(|block| block.pending.take());
                 if let (Some(pending), Some(message)) = (pending, self.message.as_mut()) {
-                    let range = pending.start..end;
-                    message.assertions.push(Assertion { xml: pending.standalone(&self.xml, end), range });
+                    let range = pending.start + self.mark..end + self.mark;
+                    message.assertions.push(Assertion { xml: pending.with_all(&self.xml, end), range });
                 }
             }
             2 => {
@@ -261,8 +270,8 @@ impl Reader {
                 };
                 match block.pending {
                     Some(pending) if self.in_body => {
-                        message.body_range = pending.start..end;
-                        message.body = pending.standalone(&self.xml, end);
+                        message.body_range = pending.start + self.mark..end + self.mark;
+                        message.body = pending.with_used(&self.xml, end);
                     }
                     _ => block.into_header(message)?,
                 }
@@ -327,26 +336,42 @@ impl Pending {
         let start = scanner.range().start;
         let declared = scanner.declared();
         let outside = &scanner.scope()[1..scanner.scope().len() - declared.len()];
-        let mut declarations = String::new();
+        let mut found = Vec::new();
         for (at, binding) in outside.iter().enumerate() {
             let hidden = outside[at + 1..].iter().chain(declared).any(|inner| inner.prefix == binding.prefix);
             if hidden || (binding.prefix.is_empty() && binding.uri.is_empty()) {
                 continue;
             }
-            declarations.push_str(if binding.prefix.is_empty() { " xmlns" } else { " xmlns:" });
-            declarations.push_str(binding.prefix);
-            declarations.push_str("=\"");
-            text::push_attribute(&mut declarations, &binding.uri);
-            declarations.push('"');
+            let mut declaration = String::from(if binding.prefix.is_empty() { " xmlns" } else { " xmlns:" });
+            declaration.push_str(binding.prefix);
+            declaration.push_str("=\"");
+            text::push_attribute(&mut declaration, &binding.uri);
+            declaration.push('"');
+            found.push((binding.prefix.to_owned(), declaration));
         }
-        Self { start, name_end: scanner.name_end(), outside: declarations }
+        Self { start, name_end: scanner.name_end(), outside: found }
     }
 
-    fn standalone(&self, xml: &Bytes, end: usize) -> Bytes {
-        if self.outside.is_empty() {
+    /// With every declaration: inclusive canonical forms write unused ones too.
+    fn with_all(&self, xml: &Bytes, end: usize) -> Bytes {
+        self.standalone(xml, end, |_| true)
+    }
+
+    /// With the declarations that may be used: a prefix that occurs nowhere, not even in a value, is not. Mostly no copy.
+    fn with_used(&self, xml: &Bytes, end: usize) -> Bytes {
+        let inside = &xml[self.start..end];
+        let used = |prefix: &str| {
+            prefix.is_empty() || memchr::memmem::find(inside, format!("{prefix}:").as_bytes()).is_some()
+        };
+        self.standalone(xml, end, used)
+    }
+
+    fn standalone(&self, xml: &Bytes, end: usize, wanted: impl Fn(&str) -> bool) -> Bytes {
+        let wanted = self.outside.iter().filter(|(prefix, _)| wanted(prefix));
+        let declarations: String = wanted.map(|(_, declaration)| declaration.as_str()).collect();
+        if declarations.is_empty() {
             return xml.slice(self.start..end);
         }
-        let parts = [&xml[self.start..self.name_end], self.outside.as_bytes(), &xml[self.name_end..end]];
-        parts.concat().into()
+        [&xml[self.start..self.name_end], declarations.as_bytes(), &xml[self.name_end..end]].concat().into()
     }
 }

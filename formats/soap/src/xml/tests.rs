@@ -124,6 +124,13 @@ fn ten_thousand_nested_elements_are_refused_without_recursion() {
     assert_eq!(scan(&xml), Err(Error::Limit { what: "depth of elements", limit: 200 }));
 }
 
+/// The reader below drops a mark without counting it: ranges would be those of other bytes.
+#[test]
+fn a_byte_order_mark_that_is_left_is_refused() {
+    assert!(scan("\u{feff}<a/>").is_err());
+    assert!(scan("<a>\u{feff}</a>").is_ok());
+}
+
 #[test]
 fn ranges_give_the_source_back() {
     let xml = "<a><b x='>'>t</b><c/></a>";
