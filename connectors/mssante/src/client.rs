@@ -54,6 +54,18 @@ pub enum Failure {
     Store(String),
 }
 
+impl Failure {
+    /// Stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Link(error) => error.code(),
+            Self::Session(error) => error.code(),
+            Self::Slow(_) => "mssante.no-answer",
+            Self::Store(_) => "mssante.stored-mail-unreadable",
+        }
+    }
+}
+
 /// How the sending of a mail ended.
 #[derive(Debug)]
 pub struct Sending {

@@ -3,12 +3,14 @@
 //! Source: mssante.md §2.2 to §2.9, §3.3, §3.5. What the sheet marks unconfirmed is a key here.
 
 use std::{
+    net::IpAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use jonction_mime::Token;
 use jonction_model::{Environment, Mode, MssAddress, Origin};
+use jonction_net::Endpoint;
 use jonction_settings::{Diagnoses, Fields, Node, Secret, parse};
 
 use crate::session::Security;
@@ -214,19 +216,32 @@ impl Settings {
     ) -> Option<Self> {
         let span = fields.span();
         let production = environment == Environment::Production;
-        let host = fields.required("host", host, diagnoses);
+        let endpoint = fields.required("host", host_and_port, diagnoses);
         let security = fields.choice(
             "security",
             Security::StartTls,
             &[("starttls", Security::StartTls), ("tls", Security::Implicit)],
             diagnoses,
         );
-        let port = match security {
+        let usual = match security {
             Security::StartTls => 587,
             Security::Implicit => 465,
         };
-        let port = fields.or("port", port, port_number, diagnoses);
-        let server_name = fields.optional("server_name", self::host, diagnoses).or_else(|| host.clone());
+        let port = fields.optional("port", port_number, diagnoses);
+        if let (Some((_, Some(_))), Some(_)) = (&endpoint, port) {
+            diagnoses
+                .error(
+                    "mssante.two-ports",
+                    span,
+                    "le port est donné deux fois, dans « host » et dans « port »",
+                )
+                .remedy("n'en garder qu'un");
+        }
+        let (host, port) = match endpoint {
+            Some((host, in_host)) => (Some(host), in_host.or(port).unwrap_or(usual)),
+            None => (None, usual),
+        };
+        let server_name = fields.optional("server_name", host_name, diagnoses).or_else(|| host.clone());
         let identity = fields.optional("identity", parse::text, diagnoses);
         if identity.is_none() && production {
             diagnoses
@@ -240,7 +255,7 @@ impl Settings {
         let trust = fields.optional("trust", parse::text, diagnoses);
         let auth = read_auth(fields, diagnoses);
         let senders = read_senders(fields, diagnoses);
-        let client_name = fields.optional("client_name", self::host, diagnoses);
+        let client_name = fields.optional("client_name", host_name, diagnoses);
         let nil = fields.optional("nil", token, diagnoses);
         if nil.is_none() && production {
             diagnoses
@@ -360,50 +375,31 @@ fn read_auth(fields: &mut Fields<'_>, diagnoses: &mut Diagnoses) -> Option<AuthS
 }
 
 fn read_senders(fields: &mut Fields<'_>, diagnoses: &mut Diagnoses) -> Option<Vec<SenderRule>> {
-    let default_name = fields.or("display_name", String::new(), one_line, diagnoses);
-    fields.required_node("from", diagnoses)?;
-    let nodes = fields.list("from");
-    let rules: Vec<_> = nodes.iter().filter_map(|node| read_sender(node, &default_name, diagnoses)).collect();
+    fields.required_node("senders", diagnoses)?;
+    let nodes = fields.list("senders");
+    let rules: Vec<_> = nodes.iter().filter_map(|node| read_sender(node, diagnoses)).collect();
     for (at, rule) in rules.iter().enumerate() {
-        let last = at + 1 == rules.len();
         let catches_all = rule.application.is_none() && rule.facility.is_none();
-        if catches_all && !last {
+        if catches_all && at + 1 < nodes.len() {
             diagnoses
                 .error(
-                    "mssante.from-out-of-reach",
+                    "mssante.sender-out-of-reach",
                     &nodes[at].span,
-                    "les règles qui suivent celle-ci ne servent jamais",
+                    "les boîtes qui suivent celle-ci ne servent jamais",
                 )
                 .remedy("mettre en dernier la boîte sans « application » ni « facility »");
-        }
-        if rule.name.is_empty() {
-            diagnoses
-                .warning(
-                    "mssante.no-display-name",
-                    &nodes[at].span,
-                    "sans intitulé, l'expéditeur n'a qu'une adresse (ECO.2.2.7)",
-                )
-                .remedy("« display_name » : intitulé de la structure");
         }
     }
     (rules.len() == nodes.len() && !rules.is_empty()).then_some(rules)
 }
 
-fn read_sender(node: &Node, default_name: &str, diagnoses: &mut Diagnoses) -> Option<SenderRule> {
-    if node.as_text().is_some() {
-        let address = jonction_settings::fields::scalar(node, "from", address, diagnoses)?;
-        return Some(SenderRule {
-            application: None,
-            facility: None,
-            address,
-            name: default_name.to_owned(),
-        });
-    }
+fn read_sender(node: &Node, diagnoses: &mut Diagnoses) -> Option<SenderRule> {
     let mut block = Fields::of(node, "une boîte d'envoi", diagnoses)?;
     let rule = SenderRule {
         application: block.optional("application", parse::text, diagnoses),
         facility: block.optional("facility", parse::text, diagnoses),
-        name: block.or("display_name", default_name.to_owned(), one_line, diagnoses),
+        //= ECO.2.2.7
+        name: block.required("name", one_line, diagnoses).unwrap_or_default(),
         address: block.required("address", address, diagnoses)?,
     };
     block.finish(diagnoses);
@@ -455,10 +451,18 @@ fn address(text: &str) -> Result<MssAddress, String> {
     MssAddress::parse(text).map_err(|_| "une adresse MSSanté, boite@domaine, sans accent".to_owned())
 }
 
-fn host(text: &str) -> Result<String, String> {
-    let good = !text.is_empty()
-        && text.len() <= 253
-        && text.bytes().all(|c| c.is_ascii_alphanumeric() || b".-:[]".contains(&c));
+/// `smtp.operateur.example` or `smtp.operateur.example:587`.
+fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
+    if let Ok(host) = host_name(text) {
+        return Ok((host, None));
+    }
+    let both = Endpoint::parse(text).map_err(|_| "un nom de machine, avec son port ou non".to_owned())?;
+    Ok((both.host, Some(both.port)))
+}
+
+fn host_name(text: &str) -> Result<String, String> {
+    let name = text.bytes().all(|c| c.is_ascii_alphanumeric() || b".-_".contains(&c));
+    let good = !text.is_empty() && text.len() <= 253 && (name || text.parse::<IpAddr>().is_ok());
     if good { Ok(text.to_owned()) } else { Err("un nom de machine ou une adresse IP".to_owned()) }
 }
 
@@ -521,7 +525,7 @@ mod tests {
     #[test]
     fn the_shortest_block_has_the_defaults_of_the_sheet() {
         let (settings, codes) = read(
-            "host: smtp.op.example\nfrom: pfi@a.mssante.example\ndisplay_name: Hôpital A\n",
+            "host: smtp.op.example\nsenders: {address: pfi@a.mssante.example, name: Hôpital A}\n",
             Environment::Test,
         );
         let settings = settings.unwrap();
@@ -535,7 +539,7 @@ mod tests {
     #[test]
     fn the_sending_mailbox_follows_msh_3_and_4() {
         let (settings, codes) = read(
-            "host: h.example\nsecurity: tls\nfrom:\n  - {application: SIL, facility: LABO, address: labo@a.mssante.example, display_name: Labo}\n  - {application: RIS, address: radio@a.mssante.example, display_name: Radio}\n  - {address: pfi@a.mssante.example, display_name: A}\n",
+            "host: h.example\nsecurity: tls\nsenders:\n  - {application: SIL, facility: LABO, address: labo@a.mssante.example, name: Labo}\n  - {application: RIS, address: radio@a.mssante.example, name: Radio}\n  - {address: pfi@a.mssante.example, name: A}\n",
             Environment::Test,
         );
         let settings = settings.unwrap();
@@ -548,9 +552,24 @@ mod tests {
     }
 
     #[test]
+    fn the_port_may_stand_in_the_host_but_not_twice() {
+        let block = |text: &str| {
+            read(
+                &format!("{text}\nsenders: {{address: pfi@a.mssante.example, name: A}}\n"),
+                Environment::Test,
+            )
+        };
+        let (settings, codes) = block("host: localhost:2587");
+        let settings = settings.unwrap();
+        assert_eq!((settings.host.as_str(), settings.port, codes.len()), ("localhost", 2587, 0));
+        assert_eq!(settings.server_name, "localhost");
+        assert_eq!(block("host: localhost:2587\nport: 25").1, ["mssante.two-ports"]);
+    }
+
+    #[test]
     fn every_mistake_is_told_with_its_code() {
         let (settings, codes) = read(
-            "host: 'a b'\nfrom: [pfi@a.mssante.example, x@b.mssante.example]\ndisplay_name: A\nuser: u\npasword: x\nnil: 'a b'\n",
+            "host: 'a b'\nsenders: [{address: a@b.mssante.example, name: A}, {address: é, name: B}]\nuser: u\npasword: x\nnil: 'a b'\n",
             Environment::Test,
         );
         assert!(settings.is_none());
@@ -559,7 +578,8 @@ mod tests {
             [
                 "settings.wrong-value",
                 "mssante.useless-password",
-                "mssante.from-out-of-reach",
+                "settings.wrong-value",
+                "mssante.sender-out-of-reach",
                 "settings.wrong-value",
                 "settings.unknown-key"
             ]
@@ -568,15 +588,17 @@ mod tests {
 
     #[test]
     fn production_asks_for_a_certificate_a_number_and_a_list() {
-        let (_, codes) =
-            read("host: h.example\nfrom: pfi@a.mssante.example\ndisplay_name: A\n", Environment::Production);
+        let (_, codes) = read(
+            "host: h.example\nsenders: {address: pfi@a.mssante.example, name: A}\n",
+            Environment::Production,
+        );
         assert_eq!(codes, ["mssante.no-identity", "mssante.no-nil", "mssante.no-whitelist"]);
     }
 
     #[test]
     fn a_password_is_a_reference_and_only_goes_with_plain() {
         let (settings, codes) = read(
-            "host: h.example\nfrom: pfi@a.mssante.example\ndisplay_name: A\nauth: plain\nuser: u\npassword: en-clair\n",
+            "host: h.example\nsenders: {address: pfi@a.mssante.example, name: A}\nauth: plain\nuser: u\npassword: en-clair\n",
             Environment::Test,
         );
         assert!(settings.is_none());

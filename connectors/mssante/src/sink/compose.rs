@@ -31,7 +31,7 @@ pub(crate) fn mail(request: &Composition<'_>) -> Result<OutgoingMail, Outcome> {
     let Composition { settings, submission, addressee, .. } = request;
     let no_mailbox = || Outcome::Park {
         finding: Finding::error("mssante.no-mailbox", "aucune boîte d'envoi n'est réglée pour cet émetteur")
-            .remedy("ajouter à « from » une boîte pour ses MSH-3 et MSH-4"),
+            .remedy("ajouter à « senders » une boîte pour ses MSH-3 et MSH-4"),
     };
     let rule = settings.sender(&submission.origin).ok_or_else(no_mailbox)?;
     let message_id = format!("{}@{}", request.message_uuid, rule.address.domain());

@@ -17,7 +17,7 @@ use std::{
 use bytes::Bytes;
 use jiff::Timestamp;
 use jonction_model::{
-    Clock, ContentRef, DeliveryReport, DocumentSubmission, Environment, Finding, MssAddress, Oid,
+    Clock, ContentRef, DeliveryReport, DocumentSubmission, Environment, Finding, MssAddress, Oid, Recipient,
     ReportChannel, ReportRecipient, ReportStage, Severity, Shape, Verdict, smtp_code::smtp_report_code,
 };
 use jonction_net::{ClientTls, Endpoint};
@@ -250,7 +250,7 @@ fn not_ours() -> Outcome {
 fn no_longer_ours() -> Outcome {
     Outcome::Park {
         finding: Finding::error("mssante.no-mailbox", "la boîte d'envoi de ce courriel n'est plus réglée")
-            .remedy("remettre cette boîte dans « from », puis reprendre l'envoi"),
+            .remedy("remettre cette boîte dans « senders », puis reprendre l'envoi"),
     }
 }
 
@@ -260,13 +260,15 @@ fn index_of(part: &Part) -> Option<usize> {
 }
 
 /// What orders deliveries: the same patient to the same mailbox. `None` without any identifier.
-fn ordering(submission: &DocumentSubmission, address: &str) -> Option<String> {
+fn ordering(submission: &DocumentSubmission, recipient: &Recipient) -> Option<String> {
     let patient = match (&submission.patient.ins, submission.patient.local_ids.first()) {
         (Some(ins), _) => ins.to_cx(),
         (None, Some(local)) => format!("{} {}", local.authority, local.id.expose()),
         (None, None) => return None,
     };
-    Some(format!("{patient}|{}", address.to_ascii_lowercase()))
+    let mailbox =
+        recipient.address.as_ref().map_or(recipient.given_address.expose().as_str(), MssAddress::expose);
+    Some(format!("{patient}|{}", mailbox.to_ascii_lowercase()))
 }
 
 impl Sink for MssanteSink {
@@ -282,7 +284,7 @@ impl Sink for MssanteSink {
             .map(|(index, recipient)| Part {
                 key: format!("recipient {}", index + 1),
                 label: recipient.label(),
-                ordering: ordering(submission, recipient.given_address.expose()),
+                ordering: ordering(submission, recipient),
                 due: match self.judge(submission, index) {
                     Ok(_) => Due::Owed,
                     Err(due) => due,
@@ -439,9 +441,22 @@ impl MssanteSink {
             peer: Some(client.endpoint().to_string()),
             code,
             bytes_sent: sending.bytes_sent,
-            notes: if delivery.attempt == 1 { facts.notes } else { Vec::new() },
+            notes: notes(delivery, facts.notes),
         }
     }
+}
+
+/// What was noted while preparing is told once; a resend after a lost answer says that it is one.
+fn notes(delivery: &Delivery, prepared: Vec<Finding>) -> Vec<Finding> {
+    let mut notes = if delivery.attempt == 1 { prepared } else { Vec::new() };
+    if delivery.after_unknown {
+        notes.push(Finding::new(
+            Severity::Info,
+            "mssante.resent",
+            "courriel renvoyé avec le même Message-ID : la réponse à l'envoi précédent s'est perdue",
+        ));
+    }
+    notes
 }
 
 /// Bytes of one read from the store.

@@ -22,9 +22,8 @@ pub(crate) fn of(sending: &Sending, label: &str, host: &str) -> (Outcome, Option
                 "mssante.outcome-unknown",
                 "le courriel est parti, mais l'opérateur n'a pas répondu : il a pu être remis",
             )
-            .found("", failure_code(failure))
             .remedy("rien à faire : il est renvoyé avec le même Message-ID, que le destinataire reconnaît");
-            (Outcome::Unknown { finding }, None)
+            (Outcome::Unknown { finding: answered(finding, failure.code()) }, None)
         }
         Err(failure) => (of_failure(failure, host), None),
     }
@@ -72,18 +71,16 @@ fn of_refusal(reply: &Reply, stage: Stage) -> Outcome {
     let code = report_code(reply);
     if reply.is_transient() {
         let finding = Finding::warning("mssante.not-now", "l'opérateur demande de revenir plus tard")
-            .found("", reply.codes())
             .remedy("rien à faire : l'envoi est repris tout seul")
             .wire_code(&code.code);
-        return retry(finding);
+        return retry(answered(finding, reply.codes()));
     }
     // Our own rights: no recipient is at fault, and every mail would fail alike. A human must look (mssante.md §2.9).
     if stage == Stage::Sender && matches!(reply.code, 530 | 535 | 538) {
         let finding = Finding::error("mssante.auth-required", "l'opérateur refuse notre boîte d'envoi")
-            .found("", reply.codes())
             .remedy("vérifier le certificat et la boîte avec l'opérateur, puis reprendre les envois")
             .wire_code("530");
-        return Outcome::Park { finding };
+        return Outcome::Park { finding: answered(finding, reply.codes()) };
     }
     let (check, sentence) = match stage {
         Stage::Sender => ("mssante.sender-refused", "l'opérateur refuse ce courriel"),
@@ -91,10 +88,9 @@ fn of_refusal(reply: &Reply, stage: Stage) -> Outcome {
         Stage::Body => ("mssante.mail-refused", "l'opérateur refuse le contenu ou la taille du courriel"),
     };
     let finding = Finding::error(check, format!("{sentence} : {}", code.label))
-        .found("", reply.codes())
         .remedy("corriger l'adresse ou le document dans le logiciel émetteur, puis renvoyer")
         .wire_code(&code.code);
-    Outcome::Refuse { finding, code }
+    Outcome::Refuse { finding: answered(finding, reply.codes()), code }
 }
 
 /// The code for the sender. Statuses that are clearer than their reply code come first (552 5.3.4 is a size, 452 4.2.2
@@ -121,12 +117,11 @@ fn of_failure(failure: &Failure, host: &str) -> Outcome {
         }
         Failure::Session(SessionError::AuthRefused(codes)) => {
             let finding = Finding::error("mssante.auth-refused", "l'opérateur refuse notre authentification")
-                .found("", codes)
                 .remedy(
                     "vérifier le certificat ou le mot de passe avec l'opérateur, puis reprendre les envois",
                 )
                 .wire_code("530");
-            return Outcome::Park { finding };
+            return Outcome::Park { finding: answered(finding, codes) };
         }
         Failure::Link(error) => Finding::warning(error.code(), format!("{host} : {}", error.sentence()))
             .wire_code(match error {
@@ -163,30 +158,14 @@ fn session_sentence(error: &SessionError, host: &str) -> String {
     format!("{host} : {what}")
 }
 
-fn failure_code(failure: &Failure) -> &'static str {
-    match failure {
-        Failure::Link(error) => error.code(),
-        Failure::Session(error) => error.code(),
-        Failure::Slow(_) => "mssante.no-answer",
-        Failure::Store(_) => "mssante.stored-mail-unreadable",
-    }
-}
-
 fn retry(finding: Finding) -> Outcome {
     Outcome::Retry { after: None, finding }
 }
 
-/// A finding that only says what was found.
-trait Found {
-    fn found(self, expected: &str, found: impl Into<String>) -> Self;
-}
-
-impl Found for Finding {
-    fn found(mut self, expected: &str, found: impl Into<String>) -> Self {
-        self.expected = (!expected.is_empty()).then(|| expected.to_owned());
-        self.found = Some(found.into());
-        self
-    }
+/// Says what was answered: codes, never a text of the server.
+fn answered(mut finding: Finding, codes: impl Into<String>) -> Finding {
+    finding.found = Some(codes.into());
+    finding
 }
 
 #[cfg(test)]

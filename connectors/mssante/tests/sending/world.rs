@@ -203,6 +203,23 @@ impl World {
         self.try_prepare(submission, index).unwrap()
     }
 
+    /// A world that shares this one's store, whose operator serves one more domain.
+    pub(crate) fn with_domain(self, submission: &DocumentSubmission, domain: &str) -> Self {
+        assert_eq!(submission.recipients[0].address.as_ref().unwrap().domain(), domain);
+        let mut world = Self::with(
+            |simulator| {
+                let mailboxes = jonction_mssante::simulator::Mailboxes::Any;
+                simulator.operators[0]
+                    .domains
+                    .push(jonction_mssante::simulator::Domain { name: domain.to_owned(), mailboxes });
+            },
+            |_| {},
+        );
+        world.tools.bodies = self.bodies.clone();
+        world.bodies = self.bodies;
+        world
+    }
+
     pub(crate) async fn attempt(&self, mail: &mut Mail) -> AttemptReport {
         let report = self.sink.attempt(&mail.delivery, &mail.artefact, &self.tools).await;
         mail.delivery.attempt += 1;
