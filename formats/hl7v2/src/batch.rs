@@ -20,6 +20,8 @@ pub fn split(raw: &Bytes, messages_max: usize) -> Batch {
     let mut open: Option<usize> = None;
     for line in line_starts(raw) {
         let id = raw.get(line..line + 3).unwrap_or_default();
+        // A line of base64 may start with these letters, but not with a delimiter behind them.
+        let id = if raw.get(line + 3).is_some_and(u8::is_ascii_punctuation) { id } else { &[] };
         let full = batch.messages.len() + 1 >= messages_max;
         if !matches!(id, b"MSH" | b"FHS" | b"BHS" | b"BTS" | b"FTS")
             || (id == b"MSH" && open.is_some() && full)
@@ -76,6 +78,7 @@ mod tests {
     #[test]
     fn one_message_is_itself() {
         assert_eq!(cut("MSH|^~\\&|\rPID|MSH|\r"), (vec!["MSH|^~\\&|\rPID|MSH|\r".into()], None));
+        assert_eq!(cut("MSH|^~\\&|\rOBX|1|ED|||QUJD\rMSHA\r").0.len(), 1);
         assert_eq!(cut("rubbish"), (vec![], None));
     }
 

@@ -198,6 +198,8 @@ impl Builder {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::{limits::Limits, message::Message, path::Path};
 
@@ -219,6 +221,26 @@ mod tests {
             &b"MSH|^~\\&|RIS||||||MDM^T02^MDM_T02|||2.6\rPID|1||IPP1~2790^^^&1.2.250.1.213.1.4.10|||||\r"[..]
         );
         assert_eq!(built.replaced, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_texts_at_any_places_read_back(
+            leaves in prop::collection::btree_map((1_u16..12, 1_u16..4, 1_u16..5, 1_u16..4), "[^\\s].{0,12}[^\\s]", 1..12)
+        ) {
+            let mut builder = Builder::new(Delimiters::standard(), Charset::utf8());
+            builder.segment("MSH").text(18, "UNICODE UTF-8");
+            let draft = builder.segment("ZZZ");
+            for (&(field, repetition, component, sub), text) in &leaves {
+                draft.text(Position::field(field).repetition(repetition).component(component).subcomponent(sub), text);
+            }
+            let message = Message::parse(builder.finish().bytes, &Limits::default()).unwrap();
+            for ((field, repetition, component, sub), text) in &leaves {
+                let path = Path::parse(&format!("ZZZ-{field}[{repetition}].{component}.{sub}")).unwrap();
+                prop_assert_eq!(message.get(&path).text(), text.as_str());
+            }
+            prop_assert_eq!(message.all(&Path::parse("ZZZ").unwrap()).len(), 1);
+        }
     }
 
     #[test]

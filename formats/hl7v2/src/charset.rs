@@ -75,6 +75,11 @@ impl Charset {
         Self { declared: label.to_owned(), used, reply, finding: None, double_encoded: false }
     }
 
+    /// The same, but encoding as the bytes of the message are, whatever it declares: for changes inside it.
+    pub(crate) fn as_used(&self) -> Self {
+        Self { reply: Reply::With(self.used), ..self.clone() }
+    }
+
     /// What a message declares against what it is. Base64 payloads are not looked at.
     pub(crate) fn examine(message: &Message) -> Self {
         let field = message.msh().field(18).repetition(1).raw();
@@ -210,8 +215,7 @@ fn declared(label: &str) -> Declared {
             let label = format!("iso-8859-{}", &part[4..]);
             Encoding::for_label(label.as_bytes()).map_or(Declared::Unknown, Declared::Other)
         }
-        "GB180302000" => Declared::Other(encoding_rs::GB18030),
-        "BIG5" => Declared::Other(encoding_rs::BIG5),
+        // Asian double-byte charsets hold delimiters inside characters: not supported.
         _ => Declared::Unknown,
     }
 }

@@ -72,7 +72,7 @@ impl<'m> Edits<'m> {
             return Err(EditError::NoDelimiter);
         }
         let mut bytes = Vec::new();
-        self.replaced += self.message.charset().encode(&escaped, &mut bytes);
+        self.replaced += self.message.charset().as_used().encode(&escaped, &mut bytes);
         self.put(path, bytes)
     }
 
@@ -199,7 +199,7 @@ fn at<T: Default + Clone>(list: &mut Vec<T>, number: usize) -> &mut T {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Limits;
+    use crate::{limits::Limits, value::Presence};
 
     fn edit(raw: &str, changes: &[(&str, &str)]) -> Result<String, EditError> {
         let message = Message::parse(Bytes::copy_from_slice(raw.as_bytes()), &Limits::default()).unwrap();
@@ -228,6 +228,40 @@ mod tests {
         let added = edit(RAW, &[("PID-8", "F"), ("PID-11[2].7", "BDL"), ("MSH-10", "1")]).unwrap();
         assert!(added.contains("A|B||||||1\n"), "{added:?}");
         assert!(added.contains("PID|1||x^^^ns&oid~y^^^^INS|||||F|||~^^^^^^BDL"), "{added:?}");
+    }
+
+    /// Two encodings in one message could not be told apart again.
+    #[test]
+    fn a_change_is_encoded_as_the_bytes_are_whatever_is_declared() {
+        let raw = b"MSH|^~\\&||||||||||||||||UNICODE UTF-8|\xe9t\xe9|x\r";
+        let message = Message::parse(Bytes::from_static(raw), &Limits::default()).unwrap();
+        let path = Path::parse("MSH-20").unwrap();
+        let edited =
+            Message::parse(message.edit().set(&path, "à €").unwrap().apply(), &Limits::default()).unwrap();
+        assert_eq!(edited.get(&path).raw(), b"\xe0 \x80");
+        assert_eq!((edited.get(&path).text(), edited.msh().field(19).text()), ("à €".into(), "été".into()));
+    }
+
+    #[test]
+    fn a_look_alike_separator_is_kept() {
+        let raw = "MSH|^˜\\&|A\rPID|||a˜b^c\r";
+        assert_eq!(edit(raw, &[("PID-3[2].1", "z")]).unwrap(), raw.replace("b^", "z^"));
+    }
+
+    #[test]
+    fn null_is_written_as_null_and_its_two_quotes_as_data() {
+        let message = Message::parse(Bytes::from_static(RAW.as_bytes()), &Limits::default()).unwrap();
+        let path = Path::parse("PID-1").unwrap();
+        let presence = |edits: Edits<'_>| {
+            let edited = Message::parse(edits.apply(), &Limits::default()).unwrap();
+            (edited.get(&path).presence(), edited.get(&path).text().into_owned())
+        };
+        assert_eq!(presence(message.edit().set_null(&path).unwrap()), (Presence::Null, String::new()));
+        let quotes = "\"\"";
+        assert_eq!(
+            presence(message.edit().set(&path, quotes).unwrap()),
+            (Presence::Valued, quotes.to_owned())
+        );
     }
 
     #[test]

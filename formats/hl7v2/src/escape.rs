@@ -155,6 +155,10 @@ pub enum LineBreak {
 /// Escapes one leaf. Control bytes would break the framing, so they go as hex; a tabulation stays.
 /// Out: text that holds no delimiter. Without a declared escape character, delimiters become blanks.
 pub fn escape(text: &str, delimiters: &Delimiters, line_break: LineBreak) -> String {
+    if let ("\"\"", Some(escape)) = (text, delimiters.escape.map(char::from)) {
+        // Bare, it would be the null value.
+        return format!("{escape}X22{escape}\"");
+    }
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -244,7 +248,7 @@ mod tests {
         #[test]
         fn what_is_escaped_reads_back(written in any::<String>()) {
             let escaped = escape(&written, &Delimiters::standard(), LineBreak::Hex);
-            prop_assert!(!escaped.contains(['|', '^', '~', '&', '\r', '\n']));
+            prop_assert!(escaped != "\"\"" && !escaped.contains(['|', '^', '~', '&', '\r', '\n']));
             prop_assert_eq!(text(&escaped), written);
         }
 
