@@ -6,33 +6,31 @@ mod compose;
 mod lot;
 mod names;
 mod outcome;
+mod send;
 
 use std::{
     collections::HashMap,
     fs,
-    io::Read as _,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use jonction_model::{
-    Clock, ContentRef, DeliveryReport, DocumentSubmission, Environment, Finding, MssAddress, Oid, Recipient,
+    Clock, DeliveryReport, DocumentSubmission, Environment, Finding, MssAddress, Oid, Recipient,
     ReportChannel, ReportRecipient, ReportStage, Severity, Shape, Verdict, smtp_code::smtp_report_code,
 };
 use jonction_net::{ClientTls, Endpoint};
 use jonction_ports::{
-    Artefact, AttemptReport, Bodies, BodyError, BoxFuture, Delivery, Due, Ending, IndexKey, KeyKind, Outcome,
-    Part, Piece, Prepared, Sink, Tools,
+    Artefact, AttemptReport, Bodies, BoxFuture, Delivery, Due, Ending, IndexKey, KeyKind, Outcome, Part,
+    Piece, Prepared, Sink, Tools,
 };
 use jonction_xds::{Defaults, xdm::Origin};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 
 use crate::{
-    client::{Client, Operator, Pieces},
+    client::{Client, Operator},
     config::{AuthSettings, Settings, WithoutPdf},
-    session::{Auth, Envelope, Notify, SessionConfig, reply::ReplyLimits},
+    session::{Auth, SessionConfig, reply::ReplyLimits},
     whitelist::{self, Whitelist, WhitelistError},
 };
 use addressee::{Addressee, Gates, is_wanted};
@@ -407,88 +405,5 @@ impl MssanteSink {
             Due::Parked { finding } => Outcome::Park { finding: *finding },
             Due::Owed => not_ours(),
         })
-    }
-
-    async fn send(&self, delivery: &Delivery, artefact: &Artefact, tools: &Tools) -> AttemptReport {
-        let nothing_sent =
-            |outcome| AttemptReport { outcome, peer: None, code: None, bytes_sent: 0, notes: Vec::new() };
-        let facts: Option<MailFacts> = serde_json::from_value(artefact.ids.clone()).ok();
-        let submission = delivery.shape.as_submission();
-        let recipient = submission.zip(index_of(&delivery.part)).and_then(|(s, at)| s.recipients.get(at));
-        let (Some(facts), Some(submission), Some(recipient)) = (facts, submission, recipient) else {
-            return nothing_sent(not_ours());
-        };
-        let Some(address) = &recipient.address else { return nothing_sent(not_ours()) };
-        // The mailbox it was prepared for is no longer ours: a change of settings, for a human to settle.
-        let Some(client) = self.clients.get(&facts.from) else { return nothing_sent(no_longer_ours()) };
-        let notify = match submission.wants.delivery_reports {
-            true => Notify::All,
-            false => Notify::Problems,
-        };
-        let envelope = Envelope {
-            from: facts.from,
-            to: vec![address.clone()],
-            size: facts.size,
-            envelope_id: facts.envelope_id,
-            notify: self.settings.dsn.then_some(notify),
-        };
-        let pieces = artefact.pieces.clone();
-        let bodies = tools.bodies.clone();
-        let sending = client.send(envelope, move || read_pieces(bodies, pieces)).await;
-        let (outcome, code) = outcome::of(&sending, &recipient.label(), &self.settings.host);
-        AttemptReport {
-            outcome,
-            peer: Some(client.endpoint().to_string()),
-            code,
-            bytes_sent: sending.bytes_sent,
-            notes: notes(delivery, facts.notes),
-        }
-    }
-}
-
-/// What was noted while preparing is told once; a resend after a lost answer says that it is one.
-fn notes(delivery: &Delivery, prepared: Vec<Finding>) -> Vec<Finding> {
-    let mut notes = if delivery.attempt == 1 { prepared } else { Vec::new() };
-    if delivery.after_unknown {
-        notes.push(Finding::new(
-            Severity::Info,
-            "mssante.resent",
-            "courriel renvoyé avec le même Message-ID : la réponse à l'envoi précédent s'est perdue",
-        ));
-    }
-    notes
-}
-
-/// Bytes of one read from the store.
-const PIECE_BYTES: usize = 64 << 10;
-
-/// Reads pieces on a blocking thread, two reads ahead of the wire at most.
-fn read_pieces(bodies: Arc<dyn Bodies>, pieces: Vec<ContentRef>) -> Pieces {
-    let (sender, receiver) = mpsc::channel(2);
-    tokio::task::spawn_blocking(move || {
-        for piece in &pieces {
-            if let Err(error) = read_piece(bodies.as_ref(), piece, &sender) {
-                // Nobody listens any more: the connection is gone, and so is the interest in this error.
-                let _ = sender.blocking_send(Err(error));
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-fn read_piece(
-    bodies: &dyn Bodies,
-    piece: &ContentRef,
-    sender: &mpsc::Sender<Result<Bytes, BodyError>>,
-) -> Result<(), BodyError> {
-    let mut reader = bodies.open(piece)?;
-    loop {
-        let mut buffer = vec![0; PIECE_BYTES];
-        let read = reader.read(&mut buffer)?;
-        buffer.truncate(read);
-        if read == 0 || sender.blocking_send(Ok(buffer.into())).is_err() {
-            return Ok(());
-        }
     }
 }

@@ -85,3 +85,38 @@ fn clean(field: &str) -> String {
     });
     kept.collect::<String>().split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn traits() -> Traits {
+        Traits {
+            birth_name: Some("DE LA TOUR".into()),
+            used_name: Some("MARTIN".into()),
+            birth_givens: Some("ANNE MARIE".into()),
+            used_given: Some("MARIE".into()),
+            ..Traits::default()
+        }
+    }
+
+    #[test]
+    fn names_of_birth_come_first_and_the_first_given_name_only() {
+        assert_eq!((family(&traits()), given(&traits())), ("DE LA TOUR".to_owned(), "ANNE".to_owned()));
+        let used_only = Traits { birth_name: None, birth_givens: None, ..traits() };
+        assert_eq!((family(&used_only), given(&used_only)), ("MARTIN".to_owned(), "MARIE".to_owned()));
+        assert_eq!(family(&Traits::default()), "");
+    }
+
+    #[test]
+    fn a_lunar_date_keeps_its_zeros_and_anything_else_is_left_out() {
+        assert_eq!(french_date("19500031").as_deref(), Some("31/00/1950"));
+        assert_eq!(french_date("1950"), None);
+        assert_eq!(french_date("19é00228"), None);
+    }
+
+    #[test]
+    fn a_field_loses_what_separates_fields_or_upsets_file_systems() {
+        assert_eq!(clean("CR_d'été: a/b\\c*?\"<>|\u{a0} fin\r\n"), "CR d'été a b c fin");
+    }
+}
