@@ -1,1 +1,33 @@
-//! Journal, routing, lanes and the journal's questions.
+//! The engine: journal, intake, routing, lanes, and the journal's questions.
+//! In: judged messages from sources, routes and sinks from the program. Out: deliveries that end, and their whole story.
+//! Source: architecture §3 to §5. Deliberately absent: HL7, XML, mail.
+
+pub mod engine;
+pub mod error;
+pub mod event;
+pub mod index_key;
+mod intake;
+pub mod journal;
+mod lane;
+mod lock;
+mod plan;
+pub mod questions;
+pub mod reader;
+pub mod route;
+mod router;
+mod routing;
+mod shared;
+
+pub use engine::{CommitLimits, CommitMode, Engine, EngineSettings, Running};
+pub use error::Error;
+pub use event::{Event, Verdict};
+pub use journal::{AttemptState, DeliveryState, MessageState};
+pub use questions::{
+    AttemptLine, Balance, BalanceLine, DeliveryJourney, DeliveryLine, Filter, MessageJourney, MessageLine,
+    StateWord, Window,
+};
+pub use reader::Reader;
+pub use route::{Condition, OrderBy, Policy, Registry, ReplyBinding, Route, SinkBinding, read_routes};
+
+/// Stands for a part's label in stored details: the label itself stays in its body.
+pub(crate) const LABEL_PLACE: &str = "{label}";

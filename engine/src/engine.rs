@@ -1,0 +1,237 @@
+//! The engine as the program holds it: opened on a data directory, started with routes and sinks, stopped within a grace.
+//! In: settings, clock, entropy. Out: intake for sources, tools, a reading side, running lanes.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use jonction_model::{Clock, Entropy, Environment, PartnerName};
+use jonction_ports::{DeliveryId, Intake, MessageId, Sink, StopHandle, Tools};
+use tokio::{sync::broadcast, task::JoinHandle};
+
+pub use crate::journal::committer::{CommitLimits, CommitMode};
+use crate::{
+    error::Error,
+    event::Event,
+    index_key::IndexHasher,
+    intake::EngineIntake,
+    journal::{
+        Applied, Change, Journal, Questions, SharedJournal, SqliteJournal, committer::Committer, sqlite,
+    },
+    lane::{self, Hand, Lane},
+    lock::StoreLock,
+    plan::Plan,
+    reader::Reader,
+    route::Route,
+    router,
+    shared::{Board, Shared},
+};
+
+/// How an engine is opened.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Where the gateway stands.
+    pub environment: Environment,
+    /// Attempts at once in one lane. Default 4.
+    pub lane_concurrency: usize,
+    /// Bounds of the store.
+    pub limits: sqlite::Limits,
+    /// Bounds of the committer.
+    pub commit: CommitLimits,
+    /// Who runs the commits.
+    pub commit_mode: CommitMode,
+    /// Events kept for a slow listener. Default 1024.
+    pub events_kept: usize,
+}
+
+impl EngineSettings {
+    /// Defaults on a data directory.
+    pub fn new(data_dir: impl Into<PathBuf>, environment: Environment) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            environment,
+            lane_concurrency: 4,
+            limits: sqlite::Limits::default(),
+            commit: CommitLimits::default(),
+            commit_mode: CommitMode::default(),
+            events_kept: 1024,
+        }
+    }
+}
+
+/// An open store and its committer. Messages may come in at once; nothing is routed before [`Engine::start`].
+/// Dropped: commits what was queued, then lets go of the store.
+pub struct Engine {
+    shared: Arc<Shared>,
+    questions: Arc<dyn Questions>,
+    _lock: Option<StoreLock>,
+}
+
+impl Engine {
+    /// Opens the store of the data directory; makes it on first use.
+    /// Errors: used by another process, newer format, lost or changed index key, disk.
+    pub fn open(
+        settings: EngineSettings,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Error> {
+        std::fs::create_dir_all(&settings.data_dir)
+            .map_err(Error::io(format!("create {}", settings.data_dir.display())))?;
+        let lock = StoreLock::take(&settings.data_dir)?;
+        let (journal, hasher) = SqliteJournal::open(&settings.data_dir, settings.limits, &*entropy)?;
+        let journal = Arc::new(journal);
+        Self::with_journal(settings, journal.clone(), journal, hasher, Some(lock), (clock, entropy))
+    }
+
+    /// Opens on a journal made elsewhere.
+    pub(crate) fn with_journal(
+        settings: EngineSettings,
+        journal: SharedJournal,
+        questions: Arc<dyn Questions>,
+        hasher: IndexHasher,
+        lock: Option<StoreLock>,
+        tools: (Arc<dyn Clock>, Arc<dyn Entropy>),
+    ) -> Result<Self, Error> {
+        let board = Arc::new(Board::new(Journal::load(&*journal)?, settings.events_kept.max(1)));
+        let committed = board.clone();
+        let committer = Committer::start(
+            journal.clone(),
+            settings.commit_mode,
+            settings.commit,
+            Arc::new(move |done, took| committed.committed(done, took)),
+        )?;
+        let shared = Arc::new(Shared::new(journal, committer, hasher, tools, settings, board));
+        Ok(Self { shared, questions, _lock: lock })
+    }
+
+    /// The way in, for sources.
+    pub fn intake(&self) -> Arc<dyn Intake> {
+        Arc::new(EngineIntake(self.shared.clone()))
+    }
+
+    /// Stored bytes, clock and entropy, for sinks.
+    pub fn tools(&self) -> Tools {
+        self.shared.tools()
+    }
+
+    /// The journal's questions.
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.questions.clone(), self.shared.hasher.clone())
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> &Path {
+        &self.shared.settings.data_dir
+    }
+
+    /// What happens from now on. A listener slower than `events_kept` events misses some.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.shared.subscribe()
+    }
+
+    /// Returns when every message is routed, every delivery ended or parked, and all of it announced.
+    pub async fn wait_idle(&self) {
+        self.shared.wait_idle().await;
+    }
+
+    /// Starts routing and sending. What an earlier run left in flight is of unknown outcome and goes on; what was owed
+    /// to a sink that is gone is parked. Errors: a route names an unknown sink; the journal cannot write.
+    pub async fn start(
+        &self,
+        routes: Vec<Route>,
+        sinks: HashMap<PartnerName, Arc<dyn Sink>>,
+    ) -> Result<Running, Error> {
+        let plan = Arc::new(Plan::new(routes, sinks)?);
+        let shared = &self.shared;
+        let known = plan.sinks.keys().cloned().collect();
+        shared.commit_one(Change::Recover { at: shared.now(), sinks: known }).await?;
+        shared.set_stopping(false);
+        shared.rescan.store(true, Ordering::Release);
+        shared.set_plan(Some(plan.clone()));
+        let (stop, listener) = StopHandle::new();
+        let mut tasks = vec![tokio::spawn(router::run(shared.clone(), plan.clone(), listener.clone()))];
+        for (name, sink) in &plan.sinks {
+            let lane =
+                Lane { shared: shared.clone(), plan: plan.clone(), name: name.clone(), sink: sink.clone() };
+            tasks.push(tokio::spawn(lane::run(Arc::new(lane), listener.clone())));
+        }
+        Ok(Running { shared: shared.clone(), stop, tasks })
+    }
+
+    /// Puts a parked delivery back in its lane, with the same bytes.
+    /// Errors: not parked; refused by a rule before its first attempt.
+    pub async fn release(&self, delivery: DeliveryId) -> Result<(), Error> {
+        Hand(&self.shared).release(delivery).await
+    }
+
+    /// Refuses a parked delivery for good. `reason`: shown and reported; no datum of a person.
+    pub async fn refuse(&self, delivery: DeliveryId, reason: &str) -> Result<(), Error> {
+        Hand(&self.shared).refuse(delivery, reason).await
+    }
+
+    /// Routes again a message parked in routing.
+    pub async fn route_again(&self, message: MessageId) -> Result<(), Error> {
+        let change = Change::RouteAgain { message, at: self.shared.now() };
+        match self.shared.commit_one(change).await?.0 {
+            Applied::Done(_) => {
+                self.shared.rescan.store(true, Ordering::Release);
+                self.shared.router.notify_one();
+                Ok(())
+            }
+            _ => Err(Error::NotParked(message.0)),
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shared.set_stopping(true);
+        self.shared.committer.close();
+    }
+}
+
+/// Routing and sending, until stopped. Dropped: stops at once; what was being sent is of unknown outcome.
+pub struct Running {
+    shared: Arc<Shared>,
+    stop: StopHandle,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Returns when every message is routed, every delivery ended or parked, and all of it announced.
+    pub async fn wait_idle(&self) {
+        self.shared.wait_idle().await;
+    }
+
+    /// Takes no new message and starts no new attempt; waits for running attempts at most `grace`, then drops them.
+    /// Out: whether everything that ran came to its end.
+    pub async fn stop(mut self, grace: Duration) -> bool {
+        self.shared.set_stopping(true);
+        self.stop.stop();
+        let tasks = std::mem::take(&mut self.tasks);
+        let aborts: Vec<_> = tasks.iter().map(JoinHandle::abort_handle).collect();
+        let ended = tokio::time::timeout(grace, async {
+            for task in tasks {
+                if let Err(error) = task.await {
+                    tracing::error!(%error, "a task of the engine was lost");
+                }
+            }
+        });
+        let whole = ended.await.is_ok();
+        aborts.iter().for_each(tokio::task::AbortHandle::abort);
+        self.shared.set_plan(None);
+        whole
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        *self.shared.plan.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}

@@ -1,0 +1,172 @@
+//! What can go wrong with a store, whose fault it is, and what the operator does about it.
+//! In: a failure. Out: a stable code, an English line for logs, a French sentence and its remedy for people.
+//! Source: style part 2 « Errors ».
+
+use std::{io, path::PathBuf};
+
+/// Why the engine or its journal could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Another process has the store.
+    #[error("store {} is in use by process {holder}", path.display())]
+    Locked {
+        /// Data directory.
+        path: PathBuf,
+        /// Process number of the holder, `?` when unknown.
+        holder: String,
+    },
+    /// Nothing was ever stored there.
+    #[error("no store in {}", path.display())]
+    NoStore {
+        /// Data directory.
+        path: PathBuf,
+    },
+    /// A later program wrote the store.
+    #[error("store format {found} is newer than {known}")]
+    NewerFormat {
+        /// Format of the store.
+        found: i64,
+        /// Latest format this program reads.
+        known: i64,
+    },
+    /// The store has data, and the key of its index is gone.
+    #[error("index key {} is missing", path.display())]
+    IndexKeyLost {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The key file is not the one the store was made with.
+    #[error("index key {} is not the one of this store", path.display())]
+    IndexKeyChanged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file or a directory failed.
+    #[error("{what}")]
+    Io {
+        /// What was being done, with the path.
+        what: String,
+        /// Cause.
+        source: io::Error,
+    },
+    /// The database failed.
+    #[error("database: {0}")]
+    Database(String),
+    /// A row does not make sense: damaged, or written by somebody else.
+    #[error("stored data are inconsistent: {0}")]
+    Inconsistent(String),
+    /// The journal was closed.
+    #[error("journal is closed")]
+    Closed,
+    /// The delivery is not waiting for a human.
+    #[error("delivery {0} is not parked")]
+    NotParked(u64),
+    /// The delivery may be refused, never released: a rule refused it before its first attempt.
+    #[error("delivery {0} was refused by a rule and cannot be released")]
+    NotReleasable(u64),
+    /// A route names a sink that was not given.
+    #[error("route {route} names sink {sink}, which does not exist")]
+    UnknownSink {
+        /// The route.
+        route: String,
+        /// The sink.
+        sink: String,
+    },
+    /// The gateway is stopping.
+    #[error("the gateway is stopping")]
+    Stopping,
+}
+
+impl Error {
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+
+    /// Stable name: log field, metric label, page of documentation.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Locked { .. } => "journal.locked",
+            Self::NoStore { .. } => "journal.no-store",
+            Self::NewerFormat { .. } => "journal.newer-format",
+            Self::IndexKeyLost { .. } => "journal.index-key-lost",
+            Self::IndexKeyChanged { .. } => "journal.index-key-changed",
+            Self::Io { .. } => "journal.io",
+            Self::Database(_) => "journal.database",
+            Self::Inconsistent(_) => "journal.inconsistent",
+            Self::Closed => "journal.closed",
+            Self::NotParked(_) => "engine.not-parked",
+            Self::NotReleasable(_) => "engine.not-releasable",
+            Self::UnknownSink { .. } => "engine.unknown-sink",
+            Self::Stopping => "engine.stopping",
+        }
+    }
+
+    /// What happened, in French.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Locked { path, holder } => {
+                format!("le dossier {} est déjà utilisé par le processus {holder}", path.display())
+            }
+            Self::NoStore { path } => format!("aucun journal dans {}", path.display()),
+            Self::NewerFormat { found, known } => {
+                format!("le journal est au format {found} ; ce programme lit jusqu'au format {known}")
+            }
+            Self::IndexKeyLost { path } => {
+                format!("la clé d'index {} manque alors que le journal n'est pas vide", path.display())
+            }
+            Self::IndexKeyChanged { path } => {
+                format!("{} n'est pas la clé d'index de ce journal", path.display())
+            }
+            Self::Io { what, source } => format!("le disque refuse ({what}) : {source}"),
+            Self::Database(cause) => format!("la base du journal refuse : {cause}"),
+            Self::Inconsistent(cause) => format!("le journal contient une donnée incohérente : {cause}"),
+            Self::Closed => "le journal est fermé".to_owned(),
+            Self::NotParked(delivery) => format!("l'envoi {delivery} n'attend personne"),
+            Self::NotReleasable(delivery) => {
+                format!(
+                    "l'envoi {delivery} a été refusé par une règle avant tout essai : il ne peut pas partir"
+                )
+            }
+            Self::UnknownSink { route, sink } => {
+                format!("la route {route} envoie vers {sink}, qui n'existe pas")
+            }
+            Self::Stopping => "la passerelle s'arrête".to_owned(),
+        }
+    }
+
+    /// What to do, in French.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Locked { .. } => {
+                "arrêter l'autre passerelle, ou donner un autre dossier avec --data ; \
+                 find, journey et balance se lancent sans arrêter"
+            }
+            Self::NoStore { .. } => "donner le dossier des données d'une passerelle avec --data",
+            Self::NewerFormat { .. } => "utiliser la version de jonction qui a écrit ce journal, ou une plus récente",
+            Self::IndexKeyLost { .. } => {
+                "remettre le fichier depuis la sauvegarde : sans lui, plus aucune recherche par patient \
+                 ni détection de répétition ; il n'est jamais recréé en silence"
+            }
+            Self::IndexKeyChanged { .. } => "remettre le fichier d'origine depuis la sauvegarde",
+            Self::Io { .. } | Self::Database(_) => {
+                "vérifier l'espace libre, les droits et l'état du disque ; l'émetteur garde ce qui n'est pas acquitté"
+            }
+            Self::Inconsistent(_) => "restaurer la dernière sauvegarde et transmettre ce message",
+            Self::Closed | Self::Stopping => "relancer la passerelle",
+            Self::NotParked(_) => "voir les envois mis de côté : jonction parked list",
+            Self::NotReleasable(_) => {
+                "le refuser (jonction parked refuse), corriger la cause chez l'émetteur, et faire renvoyer le message"
+            }
+            Self::UnknownSink { .. } => "déclarer ce partenaire dans jonction.yaml",
+        }
+        .to_owned()
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}

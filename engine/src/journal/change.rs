@@ -1,0 +1,351 @@
+//! What the journal can be told: the closed list of changes, and what it answers.
+//! In: values made by intake, router and lanes. Out: rows, written by the one committer.
+//! Everything a person could be recognised by stands in a [`NewBody`]; the rest is numbers, states, codes and hashes.
+
+use bytes::Bytes;
+use jonction_model::{BodyId, ContentRef, Finding, PartnerName, ReportCode, RouteName};
+use jonction_ports::{Artefact, DeliveryId, KeyKind, MessageFacts, MessageId};
+
+use crate::{index_key::KeyHash, journal::state::AttemptState};
+
+/// Milliseconds since 1970, UTC.
+pub type Millis = i64;
+
+/// A body that a change names. Made by [`crate::journal::Journal::keep`].
+#[derive(Clone, Debug)]
+pub struct NewBody {
+    /// Its hash.
+    pub id: BodyId,
+    /// Its length, in bytes.
+    pub length: u64,
+    /// Its bytes, when they travel with the change; `None` when they are durable already.
+    pub bytes: Option<Bytes>,
+}
+
+/// A searchable identifier, hashed.
+pub type Key = (KeyKind, KeyHash);
+
+/// How a repeat is recognised.
+#[derive(Clone, Copy, Debug)]
+pub struct RepeatKey {
+    /// Sender and number, hashed.
+    pub key: KeyHash,
+    /// SHA-256 of the content.
+    pub digest: [u8; 32],
+}
+
+/// A judged message arrives.
+#[derive(Clone, Debug)]
+pub struct Arrive {
+    /// Partner whose source received it.
+    pub partner: PartnerName,
+    /// Address of the other end.
+    pub peer: String,
+    /// When its last byte came.
+    pub received_at: Millis,
+    /// What admission read.
+    pub facts: MessageFacts,
+    /// What admission noted.
+    pub findings: Vec<Finding>,
+    /// Admission's verdict.
+    pub accepted: bool,
+    /// Its bytes.
+    pub raw: NewBody,
+    /// The answer, kept for repeats.
+    pub reply: NewBody,
+    /// The answer when the number was used for another content; `None`: such a message is accepted with a note.
+    pub conflict_reply: Option<NewBody>,
+    /// How a repeat is recognised. Refused messages are never matched: what was refused was not taken.
+    pub repeat: Option<RepeatKey>,
+}
+
+/// A shape to store.
+#[derive(Clone, Debug)]
+pub struct NewShape {
+    /// Its name: `document-submission`.
+    pub name: &'static str,
+    /// Its JSON.
+    pub body: NewBody,
+}
+
+/// How a delivery begins.
+#[derive(Clone, Debug)]
+pub enum Birth {
+    /// To be delivered.
+    Owed,
+    /// Asked for, refused by a rule, and told to somebody.
+    Refused {
+        /// Why.
+        finding: Box<Finding>,
+        /// Code for the sender.
+        code: ReportCode,
+    },
+    /// Waits for a human.
+    Parked {
+        /// Why.
+        finding: Box<Finding>,
+        /// Code for the sender, when a rule refused it.
+        code: Option<ReportCode>,
+        /// A rule refused it: a human may refuse it for good, never release it.
+        barred: bool,
+    },
+}
+
+/// A delivery to create.
+#[derive(Clone, Debug)]
+pub struct NewDelivery {
+    /// Index of its shape among those of the same change.
+    pub shape: usize,
+    /// Its lane.
+    pub sink: PartnerName,
+    /// Its ordering key, hashed; `None`: order is free.
+    pub ordering: Option<KeyHash>,
+    /// JSON of its part.
+    pub part: NewBody,
+    /// How it begins.
+    pub birth: Birth,
+    /// For a report: index, among those of the same change, of the delivery it tells about.
+    pub cause: Option<usize>,
+}
+
+/// The route, its mappings and steps, as they were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Hash of the text below.
+    pub hash: BodyId,
+    /// JSON: route file, step names and versions.
+    pub text: String,
+}
+
+/// Routing of a message, whole.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// The message.
+    pub message: MessageId,
+    /// When.
+    pub at: Millis,
+    /// Time its commit took, in microseconds, when known.
+    pub commit_us: Option<u32>,
+    /// The route.
+    pub route: RouteName,
+    /// What served it.
+    pub version: Version,
+    /// What the steps noted.
+    pub findings: Vec<Finding>,
+    /// What the steps made, then the reports of refusals at birth.
+    pub shapes: Vec<NewShape>,
+    /// How it can be found.
+    pub keys: Vec<Key>,
+    /// What is owed.
+    pub deliveries: Vec<NewDelivery>,
+}
+
+/// No route, or a step that gave up.
+#[derive(Clone, Debug)]
+pub struct NotRouted {
+    /// The message.
+    pub message: MessageId,
+    /// When.
+    pub at: Millis,
+    /// Time its commit took, in microseconds, when known.
+    pub commit_us: Option<u32>,
+    /// The route that took it, if one did.
+    pub route: Option<RouteName>,
+    /// What served it, if a route did.
+    pub version: Option<Version>,
+    /// What happened.
+    pub why: NotRoutedWhy,
+    /// What the steps had noted.
+    pub findings: Vec<Finding>,
+}
+
+/// Why a message was not routed.
+#[derive(Clone, Debug)]
+pub enum NotRoutedWhy {
+    /// No condition held; the routes that were tried.
+    Filtered {
+        /// `cr-imagerie, lettres`.
+        by: String,
+    },
+    /// A step, or its bytes, failed.
+    Parked {
+        /// Why.
+        finding: Box<Finding>,
+    },
+}
+
+/// An attempt begins: durable before a byte may leave. The first one brings the artefact.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// When.
+    pub at: Millis,
+    /// What was prepared, with its new bodies and keys.
+    pub prepared: Option<NewArtefact>,
+}
+
+/// A prepared artefact to store.
+#[derive(Clone, Debug)]
+pub struct NewArtefact {
+    /// Identifiers and pieces.
+    pub artefact: Artefact,
+    /// Bodies its pieces name.
+    pub bodies: Vec<NewBody>,
+    /// How the delivery can be found.
+    pub keys: Vec<Key>,
+}
+
+/// What becomes of a delivery.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// Delivered.
+    Delivered,
+    /// Refused, and told to somebody.
+    Refused(ReportCode),
+    /// Waits for a human.
+    Parked(Option<ReportCode>),
+    /// Again.
+    Again {
+        /// Not before.
+        next_at: Millis,
+    },
+}
+
+/// An attempt (or a preparation) ended.
+#[derive(Clone, Debug)]
+pub struct Finish {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// When.
+    pub at: Millis,
+    /// How long it took, in microseconds.
+    pub duration_us: i64,
+    /// How it ended.
+    pub outcome: AttemptState,
+    /// Nobody knows whether the partner took it: every later attempt probes first.
+    pub unknown: bool,
+    /// Code of the partner.
+    pub code: Option<String>,
+    /// Whom we talked to.
+    pub peer: Option<String>,
+    /// Bytes sent.
+    pub bytes_sent: u64,
+    /// What was done, the part's label replaced by `{label}`.
+    pub detail: Option<String>,
+    /// Why it did not end well.
+    pub finding: Option<Finding>,
+    /// Other things noted.
+    pub notes: Vec<Finding>,
+    /// What becomes of the delivery.
+    pub next: Next,
+    /// The report, when there is one.
+    pub shapes: Vec<NewShape>,
+    /// The deliveries that carry it.
+    pub replies: Vec<NewDelivery>,
+}
+
+/// A human refuses a parked delivery.
+#[derive(Clone, Debug)]
+pub struct HandRefusal {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// When.
+    pub at: Millis,
+    /// Why.
+    pub finding: Finding,
+    /// Code for the sender.
+    pub code: ReportCode,
+    /// The report, when there is one.
+    pub shapes: Vec<NewShape>,
+    /// The deliveries that carry it.
+    pub replies: Vec<NewDelivery>,
+}
+
+/// One change. The changes of one request are applied together or not at all.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A judged message arrives.
+    Arrive(Box<Arrive>),
+    /// A message is routed.
+    Route(Box<Routed>),
+    /// A message is filtered or parked.
+    NotRoute(Box<NotRouted>),
+    /// An attempt begins.
+    Start(Box<Start>),
+    /// An attempt ended.
+    Finish(Box<Finish>),
+    /// The engine starts: what was being sent is of unknown outcome; lanes that are gone are parked, those back go on.
+    Recover {
+        /// When.
+        at: Millis,
+        /// The lanes there are.
+        sinks: Vec<PartnerName>,
+    },
+    /// A human releases a parked delivery.
+    Release {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// When.
+        at: Millis,
+    },
+    /// A human refuses a parked delivery.
+    HandRefuse(Box<HandRefusal>),
+    /// A human releases a message parked in routing.
+    RouteAgain {
+        /// The message.
+        message: MessageId,
+        /// When.
+        at: Millis,
+    },
+}
+
+/// What the journal answers to a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// The message is taken.
+    Accepted {
+        /// Our number.
+        message: MessageId,
+        /// Its number was used before for another content.
+        reused: bool,
+    },
+    /// The message is refused.
+    Refused {
+        /// Our number.
+        message: MessageId,
+        /// Refused because its number was used before for another content.
+        reused: bool,
+    },
+    /// The message was known.
+    Repeated {
+        /// Number of the first one.
+        message: MessageId,
+        /// The answer given then.
+        reply: ContentRef,
+    },
+    /// Done. For an attempt that begins: its number.
+    Done(u32),
+    /// The row was no longer in a state that allows this change (a human was faster).
+    Skipped,
+    /// A human may not do that.
+    Barred,
+}
+
+/// How many messages and deliveries became open (positive) or closed (negative).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoadChange {
+    /// Messages that wait for routing.
+    pub messages: i64,
+    /// Deliveries neither final nor parked.
+    pub deliveries: i64,
+}
+
+/// A batch, applied.
+#[derive(Clone, Debug, Default)]
+pub struct Committed {
+    /// One list of answers per request, one answer per change.
+    pub answers: Vec<Vec<Applied>>,
+    /// What it did to the load.
+    pub load: LoadChange,
+}

@@ -1,0 +1,124 @@
+//! The engine's memory: messages, deliveries, attempts, bodies, searchable hashes.
+//! In: batches of [`Change`]s from the one committer. Out: durable rows, and what intake, router and lanes read back.
+//! Source: architecture §5. Several nodes on PostgreSQL will be another implementation, held to the same suite.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jonction_model::{BodyId, ContentRef, PartnerName, RouteName};
+use jonction_ports::{Artefact, Bodies, BodyError, DeliveryId, MessageFacts, MessageId};
+
+use crate::{
+    error::Error,
+    questions::{Balance, MessageJourney, MessageLine, Query, Window},
+};
+
+pub mod change;
+pub(crate) mod committer;
+pub mod sqlite;
+pub mod state;
+
+pub use change::{
+    Applied, Arrive, Birth, Change, Committed, Finish, HandRefusal, Key, LoadChange, Millis, NewArtefact,
+    NewBody, NewDelivery, NewShape, Next, NotRouted, NotRoutedWhy, RepeatKey, Routed, Start, Version,
+};
+pub use sqlite::SqliteJournal;
+pub use state::{AttemptState, DeliveryState, MessageState};
+
+/// A message that waits for routing.
+#[derive(Clone, Debug)]
+pub struct Unrouted {
+    /// Our number.
+    pub id: MessageId,
+    /// Whose it is.
+    pub partner: PartnerName,
+    /// When it came.
+    pub received_at: Millis,
+    /// Its bytes.
+    pub raw: ContentRef,
+    /// What admission read.
+    pub facts: MessageFacts,
+}
+
+/// What a lane may claim.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Heads of their ordering keys whose time has come, oldest first.
+    pub ready: Vec<DeliveryId>,
+    /// When the next one's time comes, if it has not.
+    pub next_at: Option<Millis>,
+}
+
+/// A delivery, as stored.
+#[derive(Clone, Debug)]
+pub struct StoredDelivery {
+    /// Our number.
+    pub id: DeliveryId,
+    /// The message it comes from.
+    pub message: MessageId,
+    /// The route of the message.
+    pub route: RouteName,
+    /// Its lane.
+    pub sink: PartnerName,
+    /// JSON of its shape.
+    pub shape: ContentRef,
+    /// JSON of its part.
+    pub part: ContentRef,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// The outcome of an attempt is unknown.
+    pub after_unknown: bool,
+    /// What is sent, once prepared.
+    pub artefact: Option<Artefact>,
+    /// When the message came.
+    pub received_at: Millis,
+    /// Since when it is owed (or was released): its age counts from here.
+    pub since: Millis,
+    /// It carries a report: its own ending is told to nobody.
+    pub is_report: bool,
+}
+
+/// Where everything is kept. Blocking: called by the committer and on blocking threads.
+pub trait Journal: Bodies {
+    /// Applies requests in order, all or nothing, durable on return.
+    /// Errors: nothing was applied; the same requests may be tried again, one by one.
+    fn commit(&self, batch: &[Vec<Change>]) -> Result<Committed, Error>;
+
+    /// Makes a body ready to be named by a change. Large ones are durable on return.
+    fn keep(&self, bytes: Bytes) -> Result<NewBody, Error>;
+
+    /// Reads a body through and compares its hash.
+    fn verify(&self, body: BodyId) -> Result<(), BodyError>;
+
+    /// Messages that wait for routing, after a number, in order.
+    fn unrouted(&self, after: MessageId, limit: u32) -> Result<Vec<Unrouted>, Error>;
+
+    /// What a lane may claim now.
+    fn due(&self, sink: &PartnerName, now: Millis, limit: u32) -> Result<Due, Error>;
+
+    /// One delivery.
+    fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, Error>;
+
+    /// What is open, in all.
+    fn load(&self) -> Result<LoadChange, Error>;
+}
+
+/// What people ask. Metadata only; labels are read from bodies.
+pub trait Questions: Bodies {
+    /// Messages that match, latest first.
+    fn find(&self, query: &Query) -> Result<Vec<MessageLine>, Error>;
+
+    /// Numbers of the messages known under one of these identifiers, oldest first.
+    fn known_as(&self, control_id: &str, keys: &[Key], limit: u32) -> Result<Vec<MessageId>, Error>;
+
+    /// Everything that happened to a message.
+    fn journey(&self, message: MessageId) -> Result<Option<MessageJourney>, Error>;
+
+    /// The two lines, per route and day.
+    fn balance(&self, window: Window) -> Result<Balance, Error>;
+}
+
+/// Any journal, shared.
+pub type SharedJournal = Arc<dyn Journal>;

@@ -1,0 +1,142 @@
+//! `jonction balance`: two lines that close, per route and day.
+//! In: a window. Out: counts. What is received and owed is counted apart from what became of it, so that a hole shows.
+//! Source: architecture §4.2.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, ToSpan, civil::Date};
+use jonction_model::{RouteName, clock::paris};
+use rusqlite::{Connection, params};
+
+use super::{
+    SqliteJournal,
+    rows::{get, number, route, timestamp},
+};
+use crate::{
+    error::Error,
+    journal::{DeliveryState, MessageState, Millis},
+    questions::{Balance, BalanceLine, Lines, Window},
+};
+
+impl SqliteJournal {
+    pub(super) fn window_balance(&self, window: Window) -> Result<Balance, Error> {
+        self.reading(|connection| {
+            // One snapshot: counts of different moments would not close.
+            let snapshot = connection.unchecked_transaction()?;
+            let mut balance = Balance { missing: missing(&snapshot)?, ..Balance::default() };
+            let Some((first, last)) = span(&snapshot, window)? else { return Ok(balance) };
+            let mut day = timestamp(first)?.to_zoned_datetime(paris()).date();
+            loop {
+                let (start, end) = (midnight(day)?, midnight(day.saturating_add(1.day()))?);
+                let lines = lines_between(&snapshot, start.max(first), end.min(last + 1))?;
+                for (route, lines) in lines {
+                    balance.total.add(&lines);
+                    balance.lines.push(BalanceLine { day, route, lines });
+                }
+                if end > last {
+                    return Ok(balance);
+                }
+                day = day.saturating_add(1.day());
+            }
+        })
+    }
+}
+
+fn midnight(day: Date) -> Result<Millis, Error> {
+    let inconsistent = |_| Error::Inconsistent("day".to_owned());
+    Ok(day.to_zoned_datetime(paris()).map_err(inconsistent)?.timestamp().as_millisecond())
+}
+
+/// Numbers given to messages that have no row.
+fn missing(connection: &Connection) -> Result<u64, Error> {
+    let missing: i64 = connection.query_row(
+        "SELECT coalesce(max(id) - min(id) + 1 - count(*), 0) FROM message",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(u64::try_from(missing).unwrap_or(0))
+}
+
+/// First and last reception inside the window.
+fn span(connection: &Connection, window: Window) -> Result<Option<(Millis, Millis)>, Error> {
+    let since = window.since.map_or(Millis::MIN, Timestamp::as_millisecond);
+    let until = window.until.map_or(Millis::MAX, Timestamp::as_millisecond);
+    let (first, last): (Option<Millis>, Option<Millis>) = connection.query_row(
+        "SELECT min(first), max(last) FROM (
+             SELECT min(received_at) AS first, max(received_at) AS last FROM message
+                 WHERE received_at >= ?1 AND received_at < ?2
+             UNION ALL
+             SELECT min(received_at), max(received_at) FROM repetition WHERE received_at >= ?1 AND received_at < ?2)",
+        params![since, until],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok(first.zip(last))
+}
+
+type ByRoute = BTreeMap<Option<RouteName>, Lines>;
+
+fn lines_between(connection: &Connection, start: Millis, end: Millis) -> Result<ByRoute, Error> {
+    let mut lines = ByRoute::new();
+    let mut each = |sql: &str, add: &dyn Fn(&mut Lines, Option<i64>, u64)| -> Result<(), Error> {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![start, end])?;
+        while let Some(row) = rows.next()? {
+            let count = number(row, "count")?;
+            if count > 0 {
+                add(lines.entry(route(row, "route")?).or_default(), get(row, "state")?, count);
+            }
+        }
+        Ok(())
+    };
+    each(
+        "SELECT route, NULL AS state, count(*) AS count FROM message
+         WHERE received_at >= ?1 AND received_at < ?2 GROUP BY route",
+        &|lines, _, count| lines.messages.received += count,
+    )?;
+    each(
+        "SELECT route, state, count(*) AS count FROM message
+         WHERE received_at >= ?1 AND received_at < ?2 GROUP BY route, state",
+        &|lines, state, count| {
+            let messages = &mut lines.messages;
+            match state.and_then(MessageState::of) {
+                Some(MessageState::Received) => messages.waiting += count,
+                Some(MessageState::Routed) => messages.routed += count,
+                Some(MessageState::Filtered) => messages.filtered += count,
+                Some(MessageState::Refused) => messages.refused += count,
+                Some(MessageState::Parked) => messages.parked += count,
+                // Counted as received and nowhere else: the line does not close, and that is what it is for.
+                None => {}
+            }
+        },
+    )?;
+    each(
+        "SELECT message.route, NULL AS state, count(*) AS count FROM repetition
+         LEFT JOIN message ON message.id = repetition.message
+         WHERE repetition.received_at >= ?1 AND repetition.received_at < ?2 GROUP BY message.route",
+        &|lines, _, count| {
+            lines.messages.received += count;
+            lines.messages.repeated += count;
+        },
+    )?;
+    each(
+        "SELECT route, NULL AS state, sum(owed) AS count FROM message
+         WHERE received_at >= ?1 AND received_at < ?2 GROUP BY route",
+        &|lines, _, count| lines.deliveries.owed += count,
+    )?;
+    each(
+        "SELECT message.route, delivery.state, count(*) AS count FROM message
+         JOIN delivery ON delivery.message = message.id
+         WHERE received_at >= ?1 AND received_at < ?2 GROUP BY message.route, delivery.state",
+        &|lines, state, count| {
+            let deliveries = &mut lines.deliveries;
+            match state.and_then(DeliveryState::of) {
+                Some(DeliveryState::Delivered) => deliveries.delivered += count,
+                Some(DeliveryState::Refused) => deliveries.refused += count,
+                Some(DeliveryState::Parked) => deliveries.parked += count,
+                Some(_) => deliveries.in_flight += count,
+                None => {}
+            }
+        },
+    )?;
+    Ok(lines)
+}

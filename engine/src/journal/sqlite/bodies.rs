@@ -1,0 +1,181 @@
+//! Bodies by their SHA-256: small ones in the database, large ones as files, written whole before they are named.
+//! In: bytes. Out: handles; readers of ranges. A body whose hash differs is never served.
+//! Source: architecture §10 « Bodies are handles », dependencies §5.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::{self, Cursor, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use aws_lc_rs::digest;
+use bytes::Bytes;
+use jonction_model::{BodyId, ContentRef};
+use jonction_ports::{Bodies, BodyError};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::SqliteJournal;
+use crate::{error::Error, index_key::sync_dir, journal::NewBody};
+
+/// How many files are remembered as verified.
+const VERIFIED_MAX: usize = 4096;
+/// Bytes read at once.
+const PIECE: usize = 64 << 10;
+
+/// What a file looked like when its hash was last right.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    length: u64,
+    modified: Option<std::time::SystemTime>,
+}
+
+/// Large bodies.
+pub(super) struct BodyFiles {
+    folder: PathBuf,
+    /// A file is hashed once per process, and again when it looks different.
+    verified: Mutex<HashMap<BodyId, Seen>>,
+    serial: AtomicU64,
+}
+
+impl BodyFiles {
+    pub(super) fn open(data_dir: &Path) -> Result<Self, Error> {
+        Ok(Self { folder: data_dir.join("bodies"), verified: Mutex::default(), serial: AtomicU64::new(0) })
+    }
+
+    fn path(&self, id: BodyId) -> PathBuf {
+        let name = id.to_string();
+        self.folder.join(&name[..2]).join(&name[2..])
+    }
+
+    /// Writes a body; durable (file, directory, and the directory's own entry) on return.
+    /// A damaged file of the same name is replaced: its hash says what it must hold.
+    fn write(&self, id: BodyId, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.path(id);
+        let failed = || Error::io(format!("write {}", path.display()));
+        let folder = path.parent().unwrap_or(&self.folder).to_owned();
+        if !folder.exists() {
+            fs::create_dir_all(&folder).map_err(failed())?;
+            sync_dir(&self.folder)?;
+            if let Some(data_dir) = self.folder.parent() {
+                sync_dir(data_dir)?;
+            }
+        }
+        if self.verify(id).is_err() {
+            let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+            let unfinished = folder.join(format!("new-{}-{serial}", std::process::id()));
+            let written = File::create(&unfinished)
+                .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+                .and_then(|()| fs::rename(&unfinished, &path));
+            if let Err(error) = written {
+                // The unfinished file is of no use to anybody; the first error is the one to tell.
+                let _ = fs::remove_file(&unfinished);
+                return Err(failed()(error));
+            }
+        }
+        // Also for a file that was there: whoever wrote it may not have got as far as this.
+        sync_dir(&folder)
+    }
+
+    /// Compares the hash of a file, at most once as long as it looks the same.
+    fn verify(&self, id: BodyId) -> Result<(), BodyError> {
+        let mut file = File::open(self.path(id)).map_err(|error| not_found(error, id))?;
+        let metadata = file.metadata()?;
+        let seen = Seen { length: metadata.len(), modified: metadata.modified().ok() };
+        let known = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied();
+        if known == Some(seen) && seen.modified.is_some() {
+            return Ok(());
+        }
+        if hash_of(&mut file)? != id {
+            return Err(BodyError::Damaged(id));
+        }
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if verified.len() >= VERIFIED_MAX {
+            verified.clear();
+        }
+        verified.insert(id, seen);
+        Ok(())
+    }
+
+    fn open_range(&self, content: &ContentRef) -> Result<Box<dyn Read + Send>, BodyError> {
+        self.verify(content.body)?;
+        let mut file = File::open(self.path(content.body)).map_err(|error| not_found(error, content.body))?;
+        file.seek(SeekFrom::Start(content.start))?;
+        Ok(Box::new(file.take(content.end.saturating_sub(content.start))))
+    }
+}
+
+fn not_found(error: io::Error, id: BodyId) -> BodyError {
+    if error.kind() == io::ErrorKind::NotFound { BodyError::Missing(id) } else { BodyError::Io(error) }
+}
+
+fn hash_of(reader: &mut impl Read) -> Result<BodyId, io::Error> {
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut piece = vec![0; PIECE];
+    loop {
+        let read = reader.read(&mut piece)?;
+        if read == 0 {
+            break;
+        }
+        context.update(&piece[..read]);
+    }
+    let mut hash = [0; 32];
+    hash.copy_from_slice(context.finish().as_ref());
+    Ok(BodyId::from_bytes(hash))
+}
+
+/// Row of a body: its bytes, or `None` when they are a file.
+fn inline(connection: &Connection, id: BodyId) -> Result<Option<Option<Vec<u8>>>, Error> {
+    Ok(connection
+        .prepare_cached("SELECT bytes FROM body WHERE hash = ?1")?
+        .query_row(params![id.as_bytes()], |row| row.get(0))
+        .optional()?)
+}
+
+impl SqliteJournal {
+    /// Makes a body ready to be named by a change.
+    pub(super) fn keep_body(&self, bytes: Bytes) -> Result<NewBody, Error> {
+        let id = BodyId::of(&bytes);
+        let length = bytes.len() as u64;
+        if length < self.limits.body_file_bytes {
+            return Ok(NewBody { id, length, bytes: Some(bytes) });
+        }
+        self.files.write(id, &bytes)?;
+        Ok(NewBody { id, length, bytes: None })
+    }
+
+    /// Reads a body through and compares its hash.
+    pub(super) fn verify_body(&self, id: BodyId) -> Result<(), BodyError> {
+        match self.reading(|connection| inline(connection, id)).map_err(to_body_error)? {
+            None => Err(BodyError::Missing(id)),
+            Some(Some(bytes)) if BodyId::of(&bytes) == id => Ok(()),
+            Some(Some(_)) => Err(BodyError::Damaged(id)),
+            Some(None) => self.files.verify(id),
+        }
+    }
+}
+
+fn to_body_error(error: Error) -> BodyError {
+    BodyError::Io(io::Error::other(error))
+}
+
+impl Bodies for SqliteJournal {
+    fn open_raw(&self, content: &ContentRef) -> Result<Box<dyn Read + Send>, BodyError> {
+        let id = content.body;
+        let bytes = match self.reading(|connection| inline(connection, id)).map_err(to_body_error)? {
+            None => return Err(BodyError::Missing(id)),
+            Some(None) => return self.files.open_range(content),
+            Some(Some(bytes)) => Bytes::from(bytes),
+        };
+        if BodyId::of(&bytes) != id {
+            return Err(BodyError::Damaged(id));
+        }
+        let start = usize::try_from(content.start).unwrap_or(usize::MAX).min(bytes.len());
+        let end = usize::try_from(content.end).unwrap_or(usize::MAX).clamp(start, bytes.len());
+        Ok(Box::new(Cursor::new(bytes.slice(start..end))))
+    }
+}

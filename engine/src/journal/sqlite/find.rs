@@ -1,0 +1,188 @@
+//! `jonction find`: which messages match.
+//! In: a [`Query`], identifiers already hashed. Out: messages, latest first, with their deliveries in short.
+
+use jonction_model::ContentRef;
+use jonction_ports::{Bodies, DeliveryId, MessageId, Part};
+use rusqlite::{Connection, ToSql, params, params_from_iter};
+
+use super::{
+    SqliteJournal,
+    rows::{get, json, number, optional_time, partner, route, small, state, time, whole},
+};
+use crate::{
+    error::Error,
+    index_key::kind_number,
+    journal::{DeliveryState, Key, MessageState, Questions},
+    questions::{Balance, DeliveryLine, MessageJourney, MessageLine, Query, Window},
+};
+
+/// A part holds labels and an address: a body of one megabyte is not one.
+const PART_BYTES_MAX: u64 = 1 << 20;
+
+impl Questions for SqliteJournal {
+    fn find(&self, query: &Query) -> Result<Vec<MessageLine>, Error> {
+        let (sql, values) = to_sql(query);
+        self.reading(|connection| {
+            let mut statement = connection.prepare(&sql)?;
+            let mut rows = statement.query(params_from_iter(values.iter()))?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let id = MessageId(number(row, "id")?);
+                found.push(MessageLine {
+                    id,
+                    received_at: time(row, "received_at")?,
+                    partner: partner(row, "partner")?,
+                    route: route(row, "route")?,
+                    kind: get(row, "kind")?,
+                    control_id: get(row, "control_id")?,
+                    state: state(row, "state", MessageState::of)?,
+                    error: get(row, "error")?,
+                    bytes: number(row, "length")?,
+                    deliveries: self.delivery_lines(connection, id)?,
+                });
+            }
+            Ok(found)
+        })
+    }
+
+    fn known_as(&self, control_id: &str, keys: &[Key], limit: u32) -> Result<Vec<MessageId>, Error> {
+        let mut condition = Condition::default();
+        let control = condition.value(control_id.to_owned());
+        let mut sql = format!("SELECT id FROM message WHERE control_id = {control}");
+        for key in keys {
+            sql += &format!(" UNION SELECT message FROM key WHERE {}", condition.key(key));
+        }
+        sql += &format!(" ORDER BY 1 LIMIT {limit}");
+        self.reading(|connection| {
+            let mut statement = connection.prepare(&sql)?;
+            let mut rows = statement.query(params_from_iter(condition.values.iter()))?;
+            let mut known = Vec::new();
+            while let Some(row) = rows.next()? {
+                known.push(MessageId(number(row, "id")?));
+            }
+            Ok(known)
+        })
+    }
+
+    fn journey(&self, message: MessageId) -> Result<Option<MessageJourney>, Error> {
+        self.message_journey(message)
+    }
+
+    fn balance(&self, window: Window) -> Result<Balance, Error> {
+        self.window_balance(window)
+    }
+}
+
+/// Values are bound, never written into the text.
+#[derive(Default)]
+struct Condition {
+    terms: Vec<String>,
+    values: Vec<Box<dyn ToSql>>,
+}
+
+impl Condition {
+    fn value(&mut self, value: impl ToSql + 'static) -> String {
+        self.values.push(Box::new(value));
+        format!("?{}", self.values.len())
+    }
+
+    fn key(&mut self, (kind, hash): &Key) -> String {
+        let hash = self.value(hash.0);
+        format!("(kind = {} AND hash = {hash})", kind_number(*kind))
+    }
+}
+
+fn to_sql(query: &Query) -> (String, Vec<Box<dyn ToSql>>) {
+    let mut condition = Condition::default();
+    for alternatives in &query.keys {
+        let keys: Vec<_> = alternatives.iter().map(|key| condition.key(key)).collect();
+        condition.terms.push(format!("m.id IN (SELECT message FROM key WHERE {})", keys.join(" OR ")));
+    }
+    if let Some((control_id, key)) = &query.control_id {
+        let value = condition.value(control_id.clone());
+        let key = condition.key(key);
+        condition
+            .terms
+            .push(format!("m.id IN (SELECT id FROM message WHERE control_id = {value} UNION SELECT message FROM key WHERE {key})"));
+    }
+    if let Some(word) = query.state {
+        let message = word.message.map(|state| format!("m.state = {}", state.number()));
+        let delivery = word
+            .delivery
+            .map(|state| format!("m.id IN (SELECT message FROM delivery WHERE state = {})", state.number()));
+        let terms: Vec<_> = message.into_iter().chain(delivery).collect();
+        condition.terms.push(format!("({})", terms.join(" OR ")));
+    }
+    if let Some(route) = &query.route {
+        let value = condition.value(route.clone());
+        condition.terms.push(format!("m.route = {value}"));
+    }
+    if let Some(partner) = &query.partner {
+        let value = condition.value(partner.clone());
+        condition.terms.push(format!(
+            "(m.partner = {value} OR EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.id AND d.sink = {value}))"
+        ));
+    }
+    if let Some(error) = &query.error {
+        let value = condition.value(error.clone());
+        condition.terms.push(format!(
+            "(m.error = {value} OR EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.id AND (d.error = {value}
+              OR EXISTS (SELECT 1 FROM attempt a WHERE a.delivery = d.id AND a.error = {value}))))"
+        ));
+    }
+    if let Some(since) = query.window.since {
+        let value = condition.value(since.as_millisecond());
+        condition.terms.push(format!("m.received_at >= {value}"));
+    }
+    if let Some(until) = query.window.until {
+        let value = condition.value(until.as_millisecond());
+        condition.terms.push(format!("m.received_at < {value}"));
+    }
+    let condition_sql =
+        if condition.terms.is_empty() { "1".to_owned() } else { condition.terms.join(" AND ") };
+    let sql = format!(
+        "SELECT m.id, m.received_at, m.partner, m.route, m.kind, m.control_id, m.state, m.error, body.length
+         FROM message m JOIN body ON body.id = m.raw WHERE {condition_sql} ORDER BY m.id DESC LIMIT {}",
+        query.limit
+    );
+    (sql, condition.values)
+}
+
+impl SqliteJournal {
+    fn delivery_lines(
+        &self,
+        connection: &Connection,
+        message: MessageId,
+    ) -> Result<Vec<DeliveryLine>, Error> {
+        let mut statement = connection.prepare_cached(
+            "SELECT delivery.id, sink, state, attempts, next_at, finding, body.hash, body.length
+             FROM delivery JOIN body ON body.id = delivery.part WHERE message = ?1 ORDER BY delivery.id",
+        )?;
+        let mut rows = statement.query(params![i64::try_from(message.0).unwrap_or(i64::MAX)])?;
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next()? {
+            lines.push(DeliveryLine {
+                id: DeliveryId(number(row, "id")?),
+                sink: partner(row, "sink")?,
+                label: self.part(&whole(row, "hash", "length")?).label,
+                state: state(row, "state", DeliveryState::of)?,
+                attempts: small(row, "attempts")?,
+                next_at: optional_time(row, "next_at")?,
+                finding: json(row, "finding")?,
+            });
+        }
+        Ok(lines)
+    }
+
+    /// A stored part; one that cannot be read is shown as such, and the rest of the story with it.
+    pub(super) fn part(&self, content: &ContentRef) -> Part {
+        let read = self.read(content, PART_BYTES_MAX).ok();
+        let part = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        part.unwrap_or_else(|| Part {
+            key: "?".to_owned(),
+            label: "(corps illisible)".to_owned(),
+            ordering: None,
+            due: jonction_ports::Due::Owed,
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! The journal on SQLite: one file in the data directory, WAL, one fsync per batch, large bodies beside it.
+//! In: a data directory. Out: [`SqliteJournal`], for the one writing process or for any number of readers.
+//! Source: dependencies §5 (measured settings), architecture §5.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use jonction_model::Entropy;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+
+use crate::{
+    error::Error,
+    index_key::{self, IndexHasher},
+};
+
+mod balance;
+mod bodies;
+mod checkpoint;
+mod find;
+mod journey;
+mod read;
+mod rows;
+mod write;
+
+pub(crate) use write::control_id_reused;
+
+use bodies::BodyFiles;
+use checkpoint::Checkpointer;
+
+/// The format this program writes.
+pub const FORMAT: i64 = 1;
+
+/// Bounds of the store.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bodies of this size and more are files. Default 256 KB.
+    pub body_file_bytes: u64,
+    /// Idle reading connections kept. Default 8.
+    pub idle_readers_max: usize,
+    /// Pages of WAL after which a checkpoint is asked for. Default 1000 (8 MB).
+    pub checkpoint_pages: i32,
+    /// Pages of WAL after which the committer itself finishes the checkpoint, so that the file starts again.
+    /// Default 8192 (64 MB).
+    pub wal_pages_max: i32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body_file_bytes: 256 << 10, idle_readers_max: 8, checkpoint_pages: 1000, wal_pages_max: 8192 }
+    }
+}
+
+/// The journal in one SQLite file.
+pub struct SqliteJournal {
+    path: PathBuf,
+    /// `None` for readers.
+    writer: Option<Mutex<Connection>>,
+    readers: Mutex<Vec<Connection>>,
+    files: BodyFiles,
+    limits: Limits,
+    checkpointer: Option<Checkpointer>,
+}
+
+impl std::fmt::Debug for SqliteJournal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteJournal").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// File of the database in a data directory.
+pub fn database_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("journal.db")
+}
+
+impl SqliteJournal {
+    /// Opens for writing; makes the store on first use. The caller holds the store's lock.
+    /// Errors: newer format, lost or changed index key, disk.
+    pub fn open(
+        data_dir: &Path,
+        limits: Limits,
+        entropy: &dyn Entropy,
+    ) -> Result<(Self, IndexHasher), Error> {
+        fs::create_dir_all(data_dir).map_err(Error::io(format!("create {}", data_dir.display())))?;
+        let path = database_path(data_dir);
+        let mut connection = Connection::open(&path)?;
+        connection.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")?;
+        configure(&connection)?;
+        let hasher = prepare_store(&mut connection, data_dir, entropy)?;
+        let checkpointer = Checkpointer::start(&path, &mut connection, limits)?;
+        let journal = Self {
+            files: BodyFiles::open(data_dir)?,
+            path,
+            writer: Some(Mutex::new(connection)),
+            readers: Mutex::default(),
+            limits,
+            checkpointer: Some(checkpointer),
+        };
+        Ok((journal, hasher))
+    }
+
+    /// Opens for reading, also while another process writes.
+    pub fn open_read(data_dir: &Path) -> Result<(Self, IndexHasher), Error> {
+        let path = database_path(data_dir);
+        if !path.exists() {
+            return Err(Error::NoStore { path: data_dir.to_owned() });
+        }
+        let journal = Self {
+            files: BodyFiles::open(data_dir)?,
+            path,
+            writer: None,
+            readers: Mutex::default(),
+            limits: Limits::default(),
+            checkpointer: None,
+        };
+        let hasher = journal.reading(|connection| {
+            let found = stored_format(connection)?;
+            match found {
+                Some(FORMAT) => check_key(connection, data_dir),
+                Some(found) => Err(Error::NewerFormat { found, known: FORMAT }),
+                None => Err(Error::NoStore { path: data_dir.to_owned() }),
+            }
+        })?;
+        Ok((journal, hasher))
+    }
+
+    /// Runs a question on a reading connection.
+    fn reading<T>(&self, run: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => {
+                // Opened for writing so that the shared memory of the WAL can be made; `query_only` forbids the rest.
+                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                let connection = Connection::open_with_flags(&self.path, flags)?;
+                configure(&connection)?;
+                connection.execute_batch("PRAGMA query_only = ON;")?;
+                connection
+            }
+        };
+        let result = run(&connection);
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < self.limits.idle_readers_max {
+            readers.push(connection);
+        }
+        result
+    }
+}
+
+/// Settings of every connection.
+fn configure(connection: &Connection) -> Result<(), Error> {
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;",
+    )?;
+    Ok(())
+}
+
+fn stored_format(connection: &Connection) -> Result<Option<i64>, Error> {
+    let tables: i64 = connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'store'",
+        [],
+        |row| row.get(0),
+    )?;
+    if tables == 0 {
+        return Ok(None);
+    }
+    Ok(connection
+        .query_row("SELECT value FROM store WHERE name = 'format'", [], |row| row.get(0))
+        .optional()?)
+}
+
+/// Makes a new store, or checks an old one. The key is durable before the store that depends on it exists.
+fn prepare_store(
+    connection: &mut Connection,
+    data_dir: &Path,
+    entropy: &dyn Entropy,
+) -> Result<IndexHasher, Error> {
+    match stored_format(connection)? {
+        Some(FORMAT) => check_key(connection, data_dir),
+        Some(found) => Err(Error::NewerFormat { found, known: FORMAT }),
+        None => {
+            let hasher = match index_key::read_key(data_dir)? {
+                Some(hasher) => hasher,
+                None => index_key::make_key(data_dir, entropy)?,
+            };
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(include_str!("schema.sql"))?;
+            transaction.execute("INSERT INTO store (name, value) VALUES ('format', ?1)", params![FORMAT])?;
+            transaction.execute(
+                "INSERT INTO store (name, value) VALUES ('index-key', ?1)",
+                params![hasher.check_value().0],
+            )?;
+            transaction.commit()?;
+            Ok(hasher)
+        }
+    }
+}
+
+/// The key must be there and be the one of this store. A lost key may be replaced only while nothing was hashed with it.
+fn check_key(connection: &Connection, data_dir: &Path) -> Result<IndexHasher, Error> {
+    let path = index_key::key_path(data_dir);
+    let hasher = index_key::read_key(data_dir)?.ok_or(Error::IndexKeyLost { path: path.clone() })?;
+    let stored: Vec<u8> =
+        connection.query_row("SELECT value FROM store WHERE name = 'index-key'", [], |row| row.get(0))?;
+    if stored != hasher.check_value().0 {
+        return Err(Error::IndexKeyChanged { path });
+    }
+    Ok(hasher)
+}

@@ -1,0 +1,146 @@
+//! What intake, router and lanes read back, and the batch itself.
+//! In: the connection pool. Out: [`Journal`] for SQLite.
+
+use bytes::Bytes;
+use jonction_model::{BodyId, MessageControlId, PartnerName};
+use jonction_ports::{BodyError, DeliveryId, MessageFacts, MessageId};
+use rusqlite::{Row, TransactionBehavior, params};
+use std::sync::PoisonError;
+
+use super::{
+    SqliteJournal,
+    rows::{get, json, number, partner, route, small, state, whole},
+    write::Writer,
+};
+use crate::{
+    error::Error,
+    journal::{
+        Change, Committed, DeliveryState, Due, Journal, LoadChange, Millis, NewBody, StoredDelivery, Unrouted,
+    },
+};
+
+impl Journal for SqliteJournal {
+    fn commit(&self, batch: &[Vec<Change>]) -> Result<Committed, Error> {
+        let writer = self.writer.as_ref().ok_or(Error::Closed)?;
+        let mut connection = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut writer = Writer { connection: &transaction, load: LoadChange::default() };
+        let mut answers = Vec::with_capacity(batch.len());
+        for request in batch {
+            answers.push(request.iter().map(|change| writer.apply(change)).collect::<Result<Vec<_>, _>>()?);
+        }
+        let load = writer.load;
+        transaction.commit()?;
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.after_commit(&connection);
+        }
+        Ok(Committed { answers, load })
+    }
+
+    fn keep(&self, bytes: Bytes) -> Result<NewBody, Error> {
+        self.keep_body(bytes)
+    }
+
+    fn verify(&self, body: BodyId) -> Result<(), BodyError> {
+        self.verify_body(body)
+    }
+
+    fn unrouted(&self, after: MessageId, limit: u32) -> Result<Vec<Unrouted>, Error> {
+        self.reading(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT message.id, partner, received_at, kind, profile, control_id, application, facility,
+                     body.hash, body.length
+                 FROM message JOIN body ON body.id = message.raw
+                 WHERE message.state = 0 AND message.id > ?1 ORDER BY message.id LIMIT ?2",
+            )?;
+            let mut rows = statement.query(params![i64::try_from(after.0).unwrap_or(i64::MAX), limit])?;
+            let mut messages = Vec::new();
+            while let Some(row) = rows.next()? {
+                messages.push(Unrouted {
+                    id: MessageId(number(row, "id")?),
+                    partner: partner(row, "partner")?,
+                    received_at: get(row, "received_at")?,
+                    raw: whole(row, "hash", "length")?,
+                    facts: facts(row)?,
+                });
+            }
+            Ok(messages)
+        })
+    }
+
+    fn due(&self, sink: &PartnerName, now: Millis, limit: u32) -> Result<Due, Error> {
+        self.reading(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, next_at FROM delivery WHERE sink = ?1 AND state < 2 AND next_at IS NOT NULL
+                 ORDER BY next_at, id LIMIT ?2",
+            )?;
+            let mut rows = statement.query(params![sink.as_str(), limit])?;
+            let mut due = Due::default();
+            while let Some(row) = rows.next()? {
+                let next_at: Millis = get(row, "next_at")?;
+                if next_at > now {
+                    due.next_at = Some(next_at);
+                    break;
+                }
+                due.ready.push(DeliveryId(number(row, "id")?));
+            }
+            Ok(due)
+        })
+    }
+
+    fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, Error> {
+        self.reading(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT delivery.id, delivery.message, message.route, sink, delivery.state, attempts, after_unknown,
+                     artefact, received_at, since, cause IS NOT NULL AS is_report,
+                     shape_body.hash AS shape_hash, shape_body.length AS shape_length,
+                     part_body.hash AS part_hash, part_body.length AS part_length
+                 FROM delivery
+                 JOIN message ON message.id = delivery.message
+                 JOIN shape ON shape.message = delivery.message AND shape.position = delivery.shape
+                 JOIN body AS shape_body ON shape_body.id = shape.body
+                 JOIN body AS part_body ON part_body.id = delivery.part
+                 WHERE delivery.id = ?1",
+            )?;
+            let mut rows = statement.query(params![i64::try_from(id.0).unwrap_or(i64::MAX)])?;
+            let Some(row) = rows.next()? else { return Ok(None) };
+            Ok(Some(StoredDelivery {
+                id,
+                message: MessageId(number(row, "message")?),
+                route: route(row, "route")?.ok_or_else(|| Error::Inconsistent("message.route".to_owned()))?,
+                sink: partner(row, "sink")?,
+                shape: whole(row, "shape_hash", "shape_length")?,
+                part: whole(row, "part_hash", "part_length")?,
+                state: state(row, "state", DeliveryState::of)?,
+                attempts: small(row, "attempts")?,
+                after_unknown: get(row, "after_unknown")?,
+                artefact: json(row, "artefact")?,
+                received_at: get(row, "received_at")?,
+                since: get(row, "since")?,
+                is_report: get(row, "is_report")?,
+            }))
+        })
+    }
+
+    fn load(&self) -> Result<LoadChange, Error> {
+        self.reading(|connection| {
+            Ok(connection.query_row(
+                "SELECT (SELECT count(*) FROM message WHERE state = 0),
+                        (SELECT count(*) FROM delivery WHERE state < 3)",
+                [],
+                |row| Ok(LoadChange { messages: row.get(0)?, deliveries: row.get(1)? }),
+            )?)
+        })
+    }
+}
+
+fn facts(row: &Row<'_>) -> Result<MessageFacts, Error> {
+    let control_id: Option<String> = get(row, "control_id")?;
+    Ok(MessageFacts {
+        kind: get(row, "kind")?,
+        profile: get(row, "profile")?,
+        control_id: control_id.and_then(|id| MessageControlId::parse(&id).ok()),
+        sending_application: get(row, "application")?,
+        sending_facility: get(row, "facility")?,
+    })
+}

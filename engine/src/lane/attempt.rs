@@ -1,0 +1,218 @@
+//! One delivery, once: load, prepare if it never was, mark the attempt durably, attempt, journal what it did.
+//! In: a claimed delivery. Out: one committed ending. Source: architecture §4.3.
+
+use std::{sync::Arc, time::Instant};
+
+use jonction_model::{ContentRef, Finding, Shape};
+use jonction_ports::{
+    Artefact, AttemptReport, BodyError, Delivery, DeliveryId, Due, Outcome, Part, Piece, Prepared,
+};
+use tokio::task::JoinSet;
+
+use super::{Lane, PAUSE, ending};
+use crate::{
+    error::Error,
+    journal::{Applied, Change, DeliveryState, Journal, NewArtefact, Start, StoredDelivery},
+    router::panicked,
+    routing::damage,
+    shared::blocking,
+};
+
+/// Shapes and parts hold no document, only what is said of them.
+const JSON_BYTES_MAX: u64 = 16 << 20;
+
+/// A delivery with what it carries.
+pub(super) struct Loaded {
+    pub(super) stored: StoredDelivery,
+    /// `None`: it cannot be read any more.
+    pub(super) shape: Option<Arc<Shape>>,
+    pub(super) part: Part,
+}
+
+/// What happened to an attempt, before it is journaled.
+pub(super) struct Attempted {
+    pub(super) report: AttemptReport,
+    pub(super) ids: serde_json::Value,
+    pub(super) began: Instant,
+    /// A byte may have left.
+    pub(super) started: bool,
+    /// Nobody knows whether the partner took it.
+    pub(super) unknown: bool,
+}
+
+/// Delivers. A failure of the journal leaves the delivery as it stands in the journal, and pauses this place of the lane.
+pub(super) async fn deliver(lane: Arc<Lane>, id: DeliveryId) {
+    let working = lane.shared.working();
+    if let Err(error) = try_deliver(&lane, id).await {
+        drop(working);
+        tracing::error!(lane = lane.name.as_str(), delivery = id.0, error_code = error.code(), %error, "delivery paused");
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn try_deliver(lane: &Arc<Lane>, id: DeliveryId) -> Result<(), Error> {
+    let began = Instant::now();
+    let owned = lane.clone();
+    let loaded = blocking(move || load_any(&*owned.shared.journal, id)).await.map_err(|_| lost("load"))??;
+    let Some((loaded, unreadable)) = loaded else { return Err(lost("find")) };
+    // Refused by hand since it was claimed.
+    if loaded.stored.state >= DeliveryState::Sending {
+        return Ok(());
+    }
+    let loaded = Arc::new(loaded);
+    let nothing_sent = |outcome| Attempted {
+        report: AttemptReport { outcome, peer: None, code: None, bytes_sent: 0, notes: Vec::new() },
+        ids: serde_json::Value::Null,
+        began,
+        started: false,
+        unknown: false,
+    };
+    let shape = match (&loaded.shape, unreadable) {
+        (Some(shape), None) => shape.clone(),
+        (_, finding) => {
+            let finding = finding.unwrap_or_else(|| panicked("ce qui devait être envoyé ne se relit pas"));
+            return ending::finish(lane, &loaded, nothing_sent(Outcome::Park { finding })).await;
+        }
+    };
+    let (owned, subject) = (lane.clone(), loaded.clone());
+    let first = delivery(&loaded, &shape, 1);
+    let ready = blocking(move || make_ready(&owned, &subject.stored, &first)).await;
+    let (artefact, prepared) = match ready {
+        Ok(Ok(Ok(ready))) => ready,
+        Ok(Ok(Err(outcome))) => return ending::finish(lane, &loaded, nothing_sent(outcome)).await,
+        Ok(Err(error)) => return Err(error),
+        Err(_) => {
+            let finding = panicked("le connecteur a échoué de façon imprévue en préparant cet envoi");
+            return ending::finish(lane, &loaded, nothing_sent(Outcome::Park { finding })).await;
+        }
+    };
+    let start = Start { delivery: id, at: lane.shared.now(), prepared };
+    let (answer, _) = lane.shared.commit_one(Change::Start(Box::new(start))).await?;
+    let Applied::Done(number) = answer else { return Ok(()) };
+    let ids = artefact.ids.clone();
+    let (report, unknown) = attempt(lane, delivery(&loaded, &shape, number), artefact).await;
+    ending::finish(lane, &loaded, Attempted { report, ids, began, started: true, unknown }).await
+}
+
+fn lost(what: &str) -> Error {
+    Error::Inconsistent(format!("{what} a delivery"))
+}
+
+/// Reads a delivery. A body that cannot be trusted any more gives a finding, and a story that can still be told.
+pub(super) fn load_any(
+    journal: &dyn Journal,
+    id: DeliveryId,
+) -> Result<Option<(Loaded, Option<Finding>)>, Error> {
+    let Some(stored) = journal.delivery(id)? else { return Ok(None) };
+    let shape = read_json::<Shape>(journal, &stored.shape)?;
+    let part = read_json::<Part>(journal, &stored.part)?;
+    let mut finding = None;
+    if shape.is_none() || part.is_none() {
+        let damage = damage(journal, stored.shape.body)?.or(damage(journal, stored.part.body)?);
+        finding = Some(damage.unwrap_or_else(|| panicked("ce qui devait être envoyé ne se relit pas")));
+    }
+    let loaded = Loaded { stored, shape: shape.map(Arc::new), part: part.unwrap_or_else(unreadable_part) };
+    Ok(Some((loaded, finding)))
+}
+
+/// `None`: the body is damaged, missing, or of another form than ours.
+fn read_json<T: serde::de::DeserializeOwned>(
+    journal: &dyn Journal,
+    content: &ContentRef,
+) -> Result<Option<T>, Error> {
+    match journal.read(content, JSON_BYTES_MAX) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(BodyError::Io(error)) => Err(Error::io("read a body")(error)),
+        Err(_) => Ok(None),
+    }
+}
+
+fn unreadable_part() -> Part {
+    Part { key: "?".to_owned(), label: "(corps illisible)".to_owned(), ordering: None, due: Due::Owed }
+}
+
+/// What is sent, and whether it must be stored first.
+type Ready = (Artefact, Option<NewArtefact>);
+
+/// Prepares a delivery, once; every later attempt gets the stored bytes. Everything it will send is verified first.
+fn make_ready(
+    lane: &Lane,
+    stored: &StoredDelivery,
+    delivery: &Delivery,
+) -> Result<Result<Ready, Outcome>, Error> {
+    let journal = &*lane.shared.journal;
+    let (artefact, prepared) = match &stored.artefact {
+        Some(artefact) => (artefact.clone(), None),
+        None => match lane.sink.prepare(delivery, &lane.shared.tools()) {
+            Ok(prepared) => {
+                let new = store(lane, prepared)?;
+                (new.artefact.clone(), Some(new))
+            }
+            Err(outcome) => return Ok(Err(outcome)),
+        },
+    };
+    for piece in &artefact.pieces {
+        let is_new = prepared
+            .as_ref()
+            .is_some_and(|prepared| prepared.bodies.iter().any(|body| body.id == piece.body));
+        if !is_new && let Some(finding) = damage(journal, piece.body)? {
+            return Ok(Err(Outcome::Park { finding }));
+        }
+    }
+    Ok(Ok((artefact, prepared)))
+}
+
+fn store(lane: &Lane, prepared: Prepared) -> Result<NewArtefact, Error> {
+    let mut bodies = Vec::new();
+    let mut pieces = Vec::with_capacity(prepared.pieces.len());
+    for piece in prepared.pieces {
+        pieces.push(match piece {
+            Piece::Stored(content) => content,
+            Piece::New(bytes) => {
+                let body = lane.shared.journal.keep(bytes)?;
+                let content = ContentRef::whole(body.id, body.length);
+                bodies.push(body);
+                content
+            }
+        });
+    }
+    let hasher = &lane.shared.hasher;
+    let keys = prepared.keys.iter().map(|key| (key.kind, hasher.key(key.kind, &key.value))).collect();
+    Ok(NewArtefact { artefact: Artefact { ids: prepared.ids, pieces }, bodies, keys })
+}
+
+fn delivery(loaded: &Loaded, shape: &Arc<Shape>, attempt: u32) -> Delivery {
+    let stored = &loaded.stored;
+    Delivery {
+        id: stored.id,
+        message: stored.message,
+        route: stored.route.clone(),
+        sink: stored.sink.clone(),
+        shape: shape.clone(),
+        part: loaded.part.clone(),
+        attempt,
+        after_unknown: stored.after_unknown,
+        received_at: jiff::Timestamp::from_millisecond(stored.received_at)
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH),
+    }
+}
+
+/// Runs the attempt in a task of its own: a panic is caught, a stop that exceeds its grace drops it.
+/// Out: what it did, and whether its outcome is unknown.
+async fn attempt(lane: &Arc<Lane>, delivery: Delivery, artefact: Artefact) -> (AttemptReport, bool) {
+    let owned = lane.clone();
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        let tools = owned.shared.tools();
+        owned.sink.attempt(&delivery, &artefact, &tools).await
+    });
+    if let Some(Ok(report)) = task.join_next().await {
+        let unknown = matches!(report.outcome, Outcome::Unknown { .. });
+        return (report, unknown);
+    }
+    // The bytes may have left: once released by a human, the sink probes first.
+    let finding =
+        panicked("le connecteur a échoué de façon imprévue pendant cet envoi, dont l'issue est inconnue");
+    let outcome = Outcome::Park { finding };
+    (AttemptReport { outcome, peer: None, code: None, bytes_sent: 0, notes: Vec::new() }, true)
+}

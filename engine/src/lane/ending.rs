@@ -1,0 +1,271 @@
+//! How an attempt ends: the next state, the report to the sender, one commit for both.
+//! In: what a sink answered, or what a human decided. Out: one change, an event. Source: architecture §3, §4.3, §10.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use jonction_model::{Finding, ReportCode, Shape};
+use jonction_ports::{DeliveryId, Ending, Outcome, Part};
+
+use super::{
+    Lane,
+    attempt::{Attempted, Loaded, load_any},
+};
+use crate::{
+    LABEL_PLACE,
+    error::Error,
+    event::Event,
+    journal::{
+        Applied, AttemptState, Change, DeliveryState, Finish, HandRefusal, NewDelivery, NewShape, Next,
+        StoredDelivery,
+    },
+    plan::{Plan, Reported},
+    route::Policy,
+    shared::{Shared, blocking},
+};
+
+/// Longest delay a partner may ask for.
+const AFTER_MAX: Duration = Duration::from_secs(86_400);
+
+/// Journals the end of an attempt, with its report, and announces it.
+pub(super) async fn finish(
+    lane: &Arc<Lane>,
+    loaded: &Arc<Loaded>,
+    attempted: Attempted,
+) -> Result<(), Error> {
+    let Attempted { report, ids, began, started, unknown } = attempted;
+    let now = lane.shared.clock.now();
+    let stored = &loaded.stored;
+    let verdict = judge(lane, stored, report.outcome, now);
+    let (owned, subject, ended) = (lane.clone(), loaded.clone(), verdict.ended.clone());
+    // The sink's own code runs here: a panic must not lose what the attempt did.
+    let told = blocking(move || tell(&owned.shared, &owned.plan, &subject, ended, now)).await;
+    let mut notes = verdict.notes;
+    notes.extend(report.notes);
+    let told = match told {
+        Ok(told) => told?,
+        Err(_) => {
+            notes.push(crate::router::panicked("le compte rendu à l'émetteur n'a pas pu être écrit"));
+            Told::default()
+        }
+    };
+    let next = next_state(verdict.ended, told.carried);
+    let (state, next_at) = match &next {
+        Next::Delivered => (DeliveryState::Delivered, None),
+        Next::Refused(_) => (DeliveryState::Refused, None),
+        Next::Parked(_) => (DeliveryState::Parked, None),
+        Next::Again { next_at } => (DeliveryState::Retrying, Some(*next_at)),
+    };
+    let elapsed = began.elapsed();
+    let finish = Finish {
+        delivery: stored.id,
+        at: now.as_millisecond(),
+        duration_us: i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX),
+        outcome: verdict.outcome,
+        unknown,
+        code: report.code,
+        peer: report.peer,
+        bytes_sent: report.bytes_sent,
+        detail: verdict.detail.as_deref().map(|detail| without_label(detail, &loaded.part.label)),
+        finding: verdict.finding.clone(),
+        notes,
+        next,
+        shapes: told.shapes,
+        replies: told.replies,
+    };
+    let wake: Vec<_> = finish.replies.iter().map(|reply| reply.sink.clone()).collect();
+    let (answer, _) = lane.shared.commit_one(Change::Finish(Box::new(finish))).await?;
+    let Applied::Done(attempt) = answer else { return Ok(()) };
+    lane.shared.wake(&wake);
+    tracing::debug!(
+        lane = lane.name.as_str(),
+        delivery = stored.id.0,
+        attempt,
+        started,
+        outcome = verdict.outcome.word(),
+        error_code = verdict.finding.as_ref().map(|finding| finding.check.as_str()),
+        elapsed_ms = elapsed.as_millis() as u64,
+        "attempt ended"
+    );
+    lane.shared.say(Event::Attempt {
+        message: stored.message,
+        delivery: stored.id,
+        sink: stored.sink.clone(),
+        label: loaded.part.label.clone(),
+        is_report: stored.is_report,
+        attempt,
+        outcome: verdict.outcome,
+        detail: verdict.detail,
+        finding: verdict.finding,
+        state,
+        next_at: next_at.and_then(|at| Timestamp::from_millisecond(at).ok()),
+        elapsed,
+        ids,
+    });
+    Ok(())
+}
+
+/// What an outcome means, before it is known who learns of it.
+struct Judged {
+    outcome: AttemptState,
+    ended: Ended,
+    detail: Option<String>,
+    finding: Option<Finding>,
+    notes: Vec<Finding>,
+}
+
+/// How a delivery goes on.
+#[derive(Clone)]
+enum Ended {
+    Delivered,
+    Refused(ReportCode),
+    Parked,
+    Again(i64),
+}
+
+fn judge(lane: &Lane, stored: &StoredDelivery, outcome: Outcome, now: Timestamp) -> Judged {
+    let judged =
+        |outcome, ended, finding| Judged { outcome, ended, detail: None, finding, notes: Vec::new() };
+    let (outcome, after, finding) = match outcome {
+        Outcome::Done { detail } => {
+            let done = judged(AttemptState::Done, Ended::Delivered, None);
+            return Judged { detail: Some(detail), ..done };
+        }
+        Outcome::Park { finding } => return judged(AttemptState::Parked, Ended::Parked, Some(finding)),
+        Outcome::Refuse { finding, code } => {
+            return judged(AttemptState::Refused, Ended::Refused(code), Some(finding));
+        }
+        Outcome::Retry { after, finding } => (AttemptState::Retry, after, finding),
+        Outcome::Unknown { finding } => (AttemptState::Unknown, None, finding),
+    };
+    let policy = lane.plan.policy(&stored.route, &stored.sink, stored.is_report);
+    let attempts = stored.attempts.saturating_add(1);
+    let age = u64::try_from(now.as_millisecond().saturating_sub(stored.since)).unwrap_or(0);
+    if Duration::from_millis(age) >= policy.give_up {
+        let gave_up = gave_up(attempts, &policy, &finding);
+        return Judged { notes: vec![finding], ..judged(outcome, Ended::Parked, Some(gave_up)) };
+    }
+    let delay = policy.delay(attempts, lane.shared.entropy.number());
+    let delay = delay.max(after.unwrap_or_default().min(AFTER_MAX));
+    let next_at = now.as_millisecond().saturating_add(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX));
+    judged(outcome, Ended::Again(next_at), Some(finding))
+}
+
+fn gave_up(attempts: u32, policy: &Policy, last: &Finding) -> Finding {
+    let hours = policy.give_up.as_secs() / 3600;
+    let age = if hours > 0 { format!("{hours} h") } else { format!("{} s", policy.give_up.as_secs()) };
+    Finding::error(
+        "engine.gave-up",
+        format!(
+            "toujours pas parti après {attempts} essais et plus de {age} ; dernière raison : {}",
+            last.check
+        ),
+    )
+    .remedy("voir cette raison, puis libérer (jonction parked release) ou refuser (jonction parked refuse)")
+}
+
+/// A report as rows.
+#[derive(Default)]
+struct Told {
+    carried: bool,
+    shapes: Vec<NewShape>,
+    replies: Vec<NewDelivery>,
+}
+
+/// Asks who learns of an ending. Reports of reports do not exist.
+fn tell(shared: &Shared, plan: &Plan, loaded: &Loaded, ended: Ended, at: Timestamp) -> Result<Told, Error> {
+    let ending = match &ended {
+        Ended::Delivered => Ending::Delivered,
+        Ended::Refused(code) => Ending::Refused(code),
+        Ended::Parked | Ended::Again(_) => return Ok(Told::default()),
+    };
+    let stored = &loaded.stored;
+    let Some(shape) = loaded.shape.as_deref().filter(|_| !stored.is_report) else {
+        return Ok(Told::default());
+    };
+    let reported = report(plan, stored, shape, &loaded.part, &ending, at);
+    match reported {
+        // A refusal that nobody carries stays with its delivery, which is parked.
+        Some(reported) if reported.carried() || matches!(ended, Ended::Delivered) => {
+            let (shape, replies) = reported.rows(0, None, &shared.hasher, &*shared.journal)?;
+            Ok(Told { carried: reported.carried(), shapes: vec![shape], replies })
+        }
+        _ => Ok(Told::default()),
+    }
+}
+
+fn report(
+    plan: &Plan,
+    stored: &StoredDelivery,
+    shape: &Shape,
+    part: &Part,
+    ending: &Ending<'_>,
+    at: Timestamp,
+) -> Option<Reported> {
+    plan.report(&stored.route, &stored.sink, shape, part, ending, at)
+}
+
+/// A refusal that nobody would learn of waits for a human. Source: architecture §10 « Admission ».
+fn next_state(ended: Ended, carried: bool) -> Next {
+    match ended {
+        Ended::Delivered => Next::Delivered,
+        Ended::Refused(code) if carried => Next::Refused(code),
+        Ended::Refused(code) => Next::Parked(Some(code)),
+        Ended::Parked => Next::Parked(None),
+        Ended::Again(next_at) => Next::Again { next_at },
+    }
+}
+
+/// Labels stay in bodies: they may name a professional.
+fn without_label(detail: &str, label: &str) -> String {
+    if label.is_empty() { detail.to_owned() } else { detail.replace(label, LABEL_PLACE) }
+}
+
+/// What a human decides of a parked delivery.
+pub(crate) struct Hand<'a>(pub(crate) &'a Arc<Shared>);
+
+impl Hand<'_> {
+    /// Puts it back in its lane, with the same bytes.
+    pub(crate) async fn release(&self, delivery: DeliveryId) -> Result<(), Error> {
+        let change = Change::Release { delivery, at: self.0.now() };
+        let (answer, _) = self.0.commit_one(change).await?;
+        self.done(delivery, &answer, DeliveryState::Waiting)
+    }
+
+    /// Refuses it for good; its sender is told when it wants to know and a route is running.
+    pub(crate) async fn refuse(&self, delivery: DeliveryId, reason: &str) -> Result<(), Error> {
+        let at = self.0.clock.now();
+        let code = ReportCode::new("refus-manuel", reason);
+        let (shared, ended) = (self.0.clone(), Ended::Refused(code.clone()));
+        let told = blocking(move || {
+            let Some((loaded, _)) = load_any(&*shared.journal, delivery)? else { return Ok(Told::default()) };
+            match shared.plan() {
+                Some(plan) => tell(&shared, &plan, &loaded, ended, at),
+                None => Ok(Told::default()),
+            }
+        });
+        let told = told.await.unwrap_or_else(|_| Ok(Told::default()))?;
+        let refusal = HandRefusal {
+            delivery,
+            at: at.as_millisecond(),
+            finding: Finding::error("engine.refused-by-hand", format!("refusé à la main : {reason}")),
+            code,
+            shapes: told.shapes,
+            replies: told.replies,
+        };
+        let (answer, _) = self.0.commit_one(Change::HandRefuse(Box::new(refusal))).await?;
+        self.done(delivery, &answer, DeliveryState::Refused)
+    }
+
+    fn done(&self, delivery: DeliveryId, answer: &Applied, state: DeliveryState) -> Result<(), Error> {
+        match answer {
+            Applied::Done(_) => {
+                self.0.wake_all();
+                self.0.say(Event::ByHand { delivery, state });
+                Ok(())
+            }
+            Applied::Barred => Err(Error::NotReleasable(delivery.0)),
+            _ => Err(Error::NotParked(delivery.0)),
+        }
+    }
+}

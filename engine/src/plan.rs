@@ -1,0 +1,127 @@
+//! What is running: routes and sinks, and the two questions asked of both: which policy, and who is told of an ending.
+//! In: checked routes, sinks of the program. Out: policies; reports with the deliveries that carry them. Pure.
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::Timestamp;
+use jonction_model::{PartnerName, RouteName, Shape};
+use jonction_ports::{Due, Ending, Part, Sink};
+
+use crate::{
+    error::Error,
+    index_key::IndexHasher,
+    journal::{Birth, Journal, NewBody, NewDelivery, NewShape},
+    route::{Policy, Route},
+};
+
+/// Routes and sinks.
+pub(crate) struct Plan {
+    pub(crate) routes: Vec<Route>,
+    pub(crate) sinks: HashMap<PartnerName, Arc<dyn Sink>>,
+}
+
+/// A report, and the deliveries that carry it.
+pub(crate) struct Reported {
+    pub(crate) shape: Shape,
+    pub(crate) parts: Vec<(PartnerName, Part)>,
+}
+
+impl Reported {
+    /// Whether somebody will be told.
+    pub(crate) fn carried(&self) -> bool {
+        self.parts.iter().any(|(_, part)| part.due == Due::Owed)
+    }
+
+    /// As rows: the shape at this index, each delivery telling about `cause`.
+    pub(crate) fn rows(
+        &self,
+        shape: usize,
+        cause: Option<usize>,
+        hasher: &IndexHasher,
+        journal: &dyn Journal,
+    ) -> Result<(NewShape, Vec<NewDelivery>), Error> {
+        let deliveries = self.parts.iter().map(|(sink, part)| {
+            Ok(NewDelivery {
+                shape,
+                sink: sink.clone(),
+                ordering: part.ordering.as_deref().map(|key| hasher.ordering(key)),
+                part: keep_json(journal, part)?,
+                birth: match &part.due {
+                    Due::Owed => Birth::Owed,
+                    // A report that may not leave is told to nobody: a human looks.
+                    Due::Refused { finding, code } => {
+                        Birth::Parked { finding: finding.clone(), code: Some(code.clone()), barred: true }
+                    }
+                    Due::Parked { finding } => {
+                        Birth::Parked { finding: finding.clone(), code: None, barred: false }
+                    }
+                },
+                cause,
+            })
+        });
+        Ok((new_shape(journal, &self.shape)?, deliveries.collect::<Result<_, Error>>()?))
+    }
+}
+
+pub(crate) fn new_shape(journal: &dyn Journal, shape: &Shape) -> Result<NewShape, Error> {
+    Ok(NewShape { name: shape.name(), body: keep_json(journal, shape)? })
+}
+
+/// JSON of a value about a person, as a body.
+pub(crate) fn keep_json(journal: &dyn Journal, value: &impl serde::Serialize) -> Result<NewBody, Error> {
+    let json = serde_json::to_vec(value).map_err(|error| Error::Inconsistent(error.to_string()))?;
+    journal.keep(json.into())
+}
+
+impl Plan {
+    /// Errors: a route names a sink that is not there.
+    pub(crate) fn new(routes: Vec<Route>, sinks: HashMap<PartnerName, Arc<dyn Sink>>) -> Result<Self, Error> {
+        for route in &routes {
+            let named = route.to.iter().map(|b| &b.sink).chain(route.reply.iter().map(|b| &b.sink));
+            for sink in named {
+                if !sinks.contains_key(sink) {
+                    return Err(Error::UnknownSink { route: route.name.to_string(), sink: sink.to_string() });
+                }
+            }
+        }
+        Ok(Self { routes, sinks })
+    }
+
+    fn route(&self, name: &RouteName) -> Option<&Route> {
+        self.routes.iter().find(|route| route.name == *name)
+    }
+
+    /// How a delivery is tried again. A route that is gone leaves the default.
+    pub(crate) fn policy(&self, route: &RouteName, sink: &PartnerName, is_report: bool) -> Policy {
+        let Some(route) = self.route(route) else { return Policy::default() };
+        let found = if is_report {
+            route.reply.iter().find(|binding| binding.sink == *sink).map(|binding| binding.policy)
+        } else {
+            route.to.iter().find(|binding| binding.sink == *sink).map(|binding| binding.policy)
+        };
+        found.unwrap_or_default()
+    }
+
+    /// What the sender learns of an ending, and who carries it. `None`: nothing to say, or nobody to carry it.
+    pub(crate) fn report(
+        &self,
+        route: &RouteName,
+        sink: &PartnerName,
+        shape: &Shape,
+        part: &Part,
+        ending: &Ending<'_>,
+        at: Timestamp,
+    ) -> Option<Reported> {
+        let report = self.sinks.get(sink)?.report(shape, part, ending, at)?;
+        let shape = Shape::DeliveryReport(Box::new(report));
+        let bindings = self.route(route).map(|route| route.reply.as_slice()).unwrap_or_default();
+        let parts: Vec<_> = bindings
+            .iter()
+            .filter_map(|binding| Some((binding, self.sinks.get(&binding.sink)?)))
+            .flat_map(|(binding, sink)| {
+                sink.parts(&shape).into_iter().map(|part| (binding.sink.clone(), part))
+            })
+            .collect();
+        (!parts.is_empty()).then_some(Reported { shape, parts })
+    }
+}

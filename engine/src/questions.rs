@@ -1,0 +1,423 @@
+//! The journal's answers, as data: found messages, journeys, balances. Rendered elsewhere.
+//! In: rows. Out: values that serialise to JSON, with no identifier of a person. Source: experience §1, §2.
+
+use jiff::{Timestamp, civil::Date};
+use jonction_model::{Finding, PartnerName, RouteName};
+use jonction_ports::{DeliveryId, MessageId};
+use serde::Serialize;
+
+use crate::journal::{AttemptState, DeliveryState, Key, MessageState};
+
+/// What to look for, in clear. Everything given must hold.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Identifier of a patient: matricule INS, or local identifier, alone or as `id^authority`.
+    pub patient: Option<String>,
+    /// uniqueId of a document.
+    pub document: Option<String>,
+    /// MSH-10.
+    pub control_id: Option<String>,
+    /// Message-ID of a mail.
+    pub mail_id: Option<String>,
+    /// State of the message, or of one of its deliveries.
+    pub state: Option<StateWord>,
+    /// Route.
+    pub route: Option<String>,
+    /// Sender, or lane of one of its deliveries.
+    pub partner: Option<String>,
+    /// Code of an error of the message, of a delivery, or of an attempt.
+    pub error: Option<String>,
+    /// When it was received.
+    pub window: Window,
+    /// At most so many; 0 means 50.
+    pub limit: u32,
+}
+
+impl std::fmt::Debug for Filter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Filter")
+            .field("patient", &self.patient.as_ref().map(|_| "***"))
+            .field("state", &self.state)
+            .field("route", &self.route)
+            .field("partner", &self.partner)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
+
+/// From (included) and until (excluded), by time of reception.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
+}
+
+/// A state by its word: `parked` is one of messages and of deliveries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateWord {
+    /// State of messages with this word.
+    pub message: Option<MessageState>,
+    /// State of deliveries with this word.
+    pub delivery: Option<DeliveryState>,
+}
+
+impl StateWord {
+    /// Every word: `received`, `routed`, … Those of messages first.
+    pub fn words() -> Vec<&'static str> {
+        let mut words: Vec<_> = MessageState::ALL.iter().map(|state| state.word()).collect();
+        words.extend(
+            DeliveryState::ALL
+                .iter()
+                .map(|state| state.word())
+                .filter(|word| !MessageState::ALL.iter().any(|state| state.word() == *word)),
+        );
+        words
+    }
+
+    /// Reads a word.
+    pub fn parse(word: &str) -> Option<Self> {
+        let message = MessageState::ALL.iter().copied().find(|state| state.word() == word);
+        let delivery = DeliveryState::ALL.iter().copied().find(|state| state.word() == word);
+        (message.is_some() || delivery.is_some()).then_some(Self { message, delivery })
+    }
+}
+
+/// A filter whose identifiers are hashed.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Each list: one of these keys at least.
+    pub keys: Vec<Vec<Key>>,
+    /// MSH-10, in clear, or as the key of a message we sent.
+    pub control_id: Option<(String, Key)>,
+    /// See [`Filter`].
+    pub state: Option<StateWord>,
+    /// See [`Filter`].
+    pub route: Option<String>,
+    /// See [`Filter`].
+    pub partner: Option<String>,
+    /// See [`Filter`].
+    pub error: Option<String>,
+    /// See [`Filter`].
+    pub window: Window,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// One message found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MessageLine {
+    /// Our number.
+    pub id: MessageId,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// Who sent it.
+    pub partner: PartnerName,
+    /// The route it took.
+    pub route: Option<RouteName>,
+    /// `MDM^T02`.
+    pub kind: String,
+    /// MSH-10.
+    pub control_id: Option<String>,
+    /// Where it stands.
+    pub state: MessageState,
+    /// Code of what refused or parked it.
+    pub error: Option<String>,
+    /// Its size, in bytes.
+    pub bytes: u64,
+    /// Its deliveries.
+    pub deliveries: Vec<DeliveryLine>,
+}
+
+/// One delivery, short.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DeliveryLine {
+    /// Our number.
+    pub id: DeliveryId,
+    /// Its lane.
+    pub sink: PartnerName,
+    /// What it is.
+    pub label: String,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// Not before, when it will be tried (again).
+    pub next_at: Option<Timestamp>,
+    /// Why it is not delivered.
+    pub finding: Option<Finding>,
+}
+
+/// Everything that happened to a message.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MessageJourney {
+    /// Our number.
+    pub id: MessageId,
+    /// When its last byte came.
+    pub received_at: Timestamp,
+    /// Who sent it.
+    pub partner: PartnerName,
+    /// Address of the sender.
+    pub peer: String,
+    /// `MDM^T02`.
+    pub kind: String,
+    /// MSH-21.
+    pub profile: String,
+    /// MSH-10.
+    pub control_id: Option<String>,
+    /// MSH-4.
+    pub sending_facility: String,
+    /// Size, in bytes.
+    pub bytes: u64,
+    /// Time the commit took (write and fsync), in microseconds, when known.
+    pub commit_us: Option<u32>,
+    /// Where it stands.
+    pub state: MessageState,
+    /// The route it took.
+    pub route: Option<RouteName>,
+    /// When it was routed, filtered or parked.
+    pub routed_at: Option<Timestamp>,
+    /// Routes whose condition did not hold, for a filtered message.
+    pub filtered_by: Option<String>,
+    /// Code of what refused or parked it.
+    pub error: Option<String>,
+    /// What admission noted.
+    pub findings: Vec<Finding>,
+    /// What the steps noted, and why the message is parked.
+    pub route_findings: Vec<Finding>,
+    /// What served it: route file, steps and versions.
+    pub version: Option<serde_json::Value>,
+    /// Short keyed hash of the patient.
+    pub patient_key: Option<String>,
+    /// The documents it carries.
+    pub documents: Vec<DocumentLine>,
+    /// When it came again.
+    pub repetitions: Vec<Repetition>,
+    /// What it owes.
+    pub deliveries: Vec<DeliveryJourney>,
+}
+
+/// A document of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DocumentLine {
+    /// Its uniqueId.
+    pub unique_id: String,
+    /// Code of its type.
+    pub type_code: String,
+    /// Label of its type.
+    pub type_label: String,
+    /// Its version.
+    pub version: Option<u32>,
+    /// What is asked: `submit`, `replace`, `delete`.
+    pub operation: String,
+}
+
+/// The same message, once more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Repetition {
+    /// When.
+    pub received_at: Timestamp,
+    /// From where.
+    pub peer: String,
+}
+
+/// Everything that happened to a delivery.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DeliveryJourney {
+    /// Our number.
+    pub id: DeliveryId,
+    /// Its lane.
+    pub sink: PartnerName,
+    /// The part's own key: `lot`, `recipient 2`.
+    pub key: String,
+    /// What it is.
+    pub label: String,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// For a report: the delivery it tells about.
+    pub report_of: Option<DeliveryId>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Not before, when it will be tried (again).
+    pub next_at: Option<Timestamp>,
+    /// The outcome of an attempt was unknown.
+    pub after_unknown: bool,
+    /// Why it is refused, parked or tried again.
+    pub finding: Option<Finding>,
+    /// Code given to the sender.
+    pub report_code: Option<String>,
+    /// The sink's own identifiers.
+    pub ids: Option<serde_json::Value>,
+    /// Its attempts.
+    pub attempts: Vec<AttemptLine>,
+}
+
+/// One attempt.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AttemptLine {
+    /// From 1.
+    pub number: u32,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took, in microseconds; absent while it runs.
+    pub duration_us: Option<i64>,
+    /// How it ended.
+    pub outcome: AttemptState,
+    /// Code of the partner.
+    pub code: Option<String>,
+    /// Whom we talked to.
+    pub peer: Option<String>,
+    /// Bytes sent.
+    pub bytes_sent: u64,
+    /// What was done.
+    pub detail: Option<String>,
+    /// Why it did not end well.
+    pub finding: Option<Finding>,
+    /// Other things noted.
+    pub notes: Vec<Finding>,
+}
+
+/// Messages of a route and day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MessageBalance {
+    /// Everything that came, repeats included.
+    pub received: u64,
+    /// Deliveries are journaled.
+    pub routed: u64,
+    /// No route wanted them.
+    pub filtered: u64,
+    /// Refused at admission.
+    pub refused: u64,
+    /// Known already.
+    pub repeated: u64,
+    /// Parked in routing.
+    pub parked: u64,
+    /// Not routed yet.
+    pub waiting: u64,
+}
+
+impl MessageBalance {
+    /// Whether nothing vanished.
+    pub fn closes(&self) -> bool {
+        let known = self.routed + self.filtered + self.refused + self.repeated + self.parked + self.waiting;
+        self.received == known
+    }
+}
+
+/// Deliveries of a route and day (of their message).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DeliveryBalance {
+    /// Counted on the message when they were decided.
+    pub owed: u64,
+    /// The partner took them.
+    pub delivered: u64,
+    /// Refused for good.
+    pub refused: u64,
+    /// Wait for a human.
+    pub parked: u64,
+    /// Everything else.
+    pub in_flight: u64,
+}
+
+impl DeliveryBalance {
+    /// Whether nothing vanished.
+    pub fn closes(&self) -> bool {
+        self.owed == self.delivered + self.refused + self.parked + self.in_flight
+    }
+}
+
+/// One line of the balance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Lines {
+    /// Messages.
+    pub messages: MessageBalance,
+    /// Deliveries.
+    pub deliveries: DeliveryBalance,
+}
+
+impl Lines {
+    /// Whether both close.
+    pub fn closes(&self) -> bool {
+        self.messages.closes() && self.deliveries.closes()
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        let (m, o) = (&mut self.messages, &other.messages);
+        m.received += o.received;
+        m.routed += o.routed;
+        m.filtered += o.filtered;
+        m.refused += o.refused;
+        m.repeated += o.repeated;
+        m.parked += o.parked;
+        m.waiting += o.waiting;
+        let (d, o) = (&mut self.deliveries, &other.deliveries);
+        d.owed += o.owed;
+        d.delivered += o.delivered;
+        d.refused += o.refused;
+        d.parked += o.parked;
+        d.in_flight += o.in_flight;
+    }
+}
+
+/// The balance of one route on one day (French legal time).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BalanceLine {
+    /// The day.
+    pub day: Date,
+    /// The route; `None` for what no route took (refused, filtered, not routed yet).
+    pub route: Option<RouteName>,
+    /// The two lines.
+    #[serde(flatten)]
+    pub lines: Lines,
+}
+
+/// The whole balance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Balance {
+    /// Per day, then per route.
+    pub lines: Vec<BalanceLine>,
+    /// Their sum.
+    pub total: Lines,
+    /// Message numbers that were given and have no row: always 0, unless rows were destroyed.
+    pub missing: u64,
+}
+
+impl Balance {
+    /// Whether every line closes and no number is missing.
+    pub fn closes(&self) -> bool {
+        self.missing == 0 && self.total.closes() && self.lines.iter().all(|line| line.lines.closes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_may_be_a_state_of_both_kinds() {
+        let parked = StateWord::parse("parked").unwrap();
+        assert_eq!(
+            (parked.message, parked.delivery),
+            (Some(MessageState::Parked), Some(DeliveryState::Parked))
+        );
+        assert_eq!(StateWord::parse("delivered").unwrap().message, None);
+        assert_eq!(StateWord::parse("lost"), None);
+        assert!(StateWord::words().iter().all(|word| StateWord::parse(word).is_some()));
+    }
+
+    #[test]
+    fn a_message_without_a_state_does_not_close() {
+        let whole = MessageBalance { received: 2, routed: 1, repeated: 1, ..Default::default() };
+        assert!(whole.closes());
+        assert!(!MessageBalance { received: 3, ..whole }.closes());
+    }
+
+    #[test]
+    fn a_filter_never_prints_a_patient() {
+        let filter = Filter { patient: Some("279035121518989".into()), ..Filter::default() };
+        assert!(!format!("{filter:?}").contains("2790"));
+    }
+}

@@ -1,0 +1,94 @@
+//! The reading side: the journal's questions, also while another process runs the gateway.
+//! In: identifiers in clear, hashed here. Out: the answers of [`crate::questions`].
+
+use std::{path::Path, sync::Arc};
+
+use jonction_ports::{KeyKind, MessageId};
+
+use crate::{
+    error::Error,
+    index_key::IndexHasher,
+    journal::{Key, SqliteJournal},
+    questions::{Balance, Filter, MessageJourney, MessageLine, Query, Window},
+};
+
+use crate::journal::Questions;
+
+/// Journeys told for one identifier.
+const JOURNEYS_MAX: u32 = 20;
+/// Lines found when no limit was given.
+const LINES_DEFAULT: u32 = 50;
+
+/// Asks the journal. Blocking.
+#[derive(Clone)]
+pub struct Reader {
+    questions: Arc<dyn Questions>,
+    hasher: IndexHasher,
+}
+
+impl Reader {
+    /// Opens the store of a data directory for reading. Errors: no store, newer format, lost index key.
+    pub fn open(data_dir: &Path) -> Result<Self, Error> {
+        let (journal, hasher) = SqliteJournal::open_read(data_dir)?;
+        Ok(Self::new(Arc::new(journal), hasher))
+    }
+
+    pub(crate) fn new(questions: Arc<dyn Questions>, hasher: IndexHasher) -> Self {
+        Self { questions, hasher }
+    }
+
+    fn key(&self, kind: KeyKind, value: &str) -> Key {
+        (kind, self.hasher.key(kind, value))
+    }
+
+    /// Messages that match, latest first.
+    pub fn find(&self, filter: &Filter) -> Result<Vec<MessageLine>, Error> {
+        let mut keys = Vec::new();
+        keys.extend(filter.patient.as_deref().map(|id| vec![self.key(KeyKind::Patient, id.trim())]));
+        keys.extend(filter.document.as_deref().map(|id| vec![self.key(KeyKind::Document, id.trim())]));
+        keys.extend(filter.mail_id.as_deref().map(|id| self.mail_keys(id.trim())));
+        let control_id =
+            filter.control_id.as_deref().map(|id| (id.to_owned(), self.key(KeyKind::ControlId, id)));
+        self.questions.find(&Query {
+            keys,
+            control_id,
+            state: filter.state,
+            route: filter.route.clone(),
+            partner: filter.partner.clone(),
+            error: filter.error.clone(),
+            window: filter.window,
+            limit: if filter.limit == 0 { LINES_DEFAULT } else { filter.limit },
+        })
+    }
+
+    /// Message-IDs are typed with or without their angle brackets.
+    fn mail_keys(&self, id: &str) -> Vec<Key> {
+        let bare = id.trim_start_matches('<').trim_end_matches('>');
+        [bare.to_owned(), format!("<{bare}>")].iter().map(|id| self.key(KeyKind::MailId, id)).collect()
+    }
+
+    /// Everything that happened to what is known under this identifier, oldest first: number of a message (`7` or
+    /// `#7`), document, lot, Message-ID, number of a sender or of a message we sent. Empty: nothing is.
+    pub fn journey(&self, id: &str) -> Result<Vec<MessageJourney>, Error> {
+        let id = id.trim();
+        let bare = id.strip_prefix('#').unwrap_or(id);
+        let is_number = id.starts_with('#') || !bare.starts_with('0');
+        if let Ok(number) = bare.parse::<u64>()
+            && is_number
+            && let Some(journey) = self.questions.journey(MessageId(number))?
+        {
+            return Ok(vec![journey]);
+        }
+        let mut keys = self.mail_keys(id);
+        keys.extend(
+            [KeyKind::Document, KeyKind::SubmissionSet, KeyKind::ControlId].map(|kind| self.key(kind, id)),
+        );
+        let known = self.questions.known_as(id, &keys, JOURNEYS_MAX)?;
+        known.into_iter().filter_map(|message| self.questions.journey(message).transpose()).collect()
+    }
+
+    /// The two lines, per route and day.
+    pub fn balance(&self, window: Window) -> Result<Balance, Error> {
+        self.questions.balance(window)
+    }
+}

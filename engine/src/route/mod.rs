@@ -1,0 +1,140 @@
+//! Routes: source, condition, steps, sinks, and what is sent back.
+//! In: checked route files. Out: values the router and the lanes follow. Source: architecture §3, §10.
+
+use std::{sync::Arc, time::Duration};
+
+use jonction_model::{PartnerName, RouteName};
+use jonction_ports::Step;
+
+pub mod condition;
+pub mod config;
+
+pub use condition::{Condition, ConditionError, Stage};
+pub use config::{Registry, read_routes};
+
+/// One route.
+#[derive(Clone)]
+pub struct Route {
+    /// Its name.
+    pub name: RouteName,
+    /// Whose messages it takes.
+    pub from: PartnerName,
+    /// Which of them: the first route of a partner whose condition holds takes the message.
+    pub accept: Condition,
+    /// What makes shapes of them, in order.
+    pub steps: Vec<Arc<dyn Step>>,
+    /// Where shapes go.
+    pub to: Vec<SinkBinding>,
+    /// Who carries reports back.
+    pub reply: Vec<ReplyBinding>,
+    /// Hash of the route file, hexadecimal: kept with every message it served.
+    pub version: String,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Route").field("name", &self.name).field("from", &self.from).finish_non_exhaustive()
+    }
+}
+
+/// A sink of a route.
+#[derive(Clone, Debug)]
+pub struct SinkBinding {
+    /// The sink: a partner.
+    pub sink: PartnerName,
+    /// For which shapes. Gates refuse, selections omit (see [`condition`]).
+    pub when: Condition,
+    /// What keeps its order.
+    pub order_by: OrderBy,
+    /// When it is tried again.
+    pub policy: Policy,
+}
+
+/// A sink that carries reports.
+#[derive(Clone, Debug)]
+pub struct ReplyBinding {
+    /// The sink: a partner.
+    pub sink: PartnerName,
+    /// When it is tried again.
+    pub policy: Policy,
+}
+
+/// What keeps its order within a lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OrderBy {
+    /// What the sink says.
+    #[default]
+    Sink,
+    /// The patient: what the sink says, else the first identifier of the patient.
+    Patient,
+    /// The deliveries of one message.
+    Message,
+    /// Nothing.
+    None,
+}
+
+/// When a delivery is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Delay after the first failure.
+    pub initial: Duration,
+    /// What the delay is multiplied by after each further failure.
+    pub factor: u32,
+    /// Longest delay.
+    pub max: Duration,
+    /// Age after which a human must look, counted from the moment the delivery was owed.
+    pub give_up: Duration,
+}
+
+impl Default for Policy {
+    /// 2 s, doubled up to 60 s, for 3 days: a week-end without anybody.
+    fn default() -> Self {
+        Self {
+            initial: Duration::from_secs(2),
+            factor: 2,
+            max: Duration::from_secs(60),
+            give_up: Duration::from_secs(3 * 86_400),
+        }
+    }
+}
+
+impl Policy {
+    /// Delay before the next attempt, after so many. `chance`: any number; spreads the delay over ±20 %, so that
+    /// deliveries that failed together do not come back together.
+    pub fn delay(&self, attempts: u32, chance: u64) -> Duration {
+        let limit = self.max.max(self.initial);
+        let mut delay = self.initial;
+        for _ in 1..attempts {
+            if delay >= limit || self.factor < 2 {
+                break;
+            }
+            delay = delay.saturating_mul(self.factor);
+        }
+        let thousandths = 800 + u32::try_from(chance % 401).unwrap_or(0);
+        delay.min(limit) * thousandths / 1000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn delays_grow_to_their_maximum() {
+        let policy = Policy { max: Duration::from_secs(10), ..Policy::default() };
+        let middle = 200;
+        let delays: Vec<_> = (1..=5).map(|attempts| policy.delay(attempts, middle).as_secs()).collect();
+        assert_eq!(delays, [2, 4, 8, 10, 10]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_delay_stays_within_a_fifth_of_its_bounds(attempts: u32, chance: u64) {
+            let policy = Policy::default();
+            let delay = policy.delay(attempts, chance);
+            prop_assert!(delay >= policy.initial * 8 / 10 && delay <= policy.max * 12 / 10);
+        }
+    }
+}

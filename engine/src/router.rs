@@ -1,0 +1,154 @@
+//! The router: takes accepted messages in order, decides several at once, commits them in order.
+//! In: messages that wait in the journal, a window at a time. Out: committed decisions, woken lanes, events.
+//! Order: deliveries of an ordering key are numbered in the order of their messages. Source: architecture §4.5, §4.7.
+
+use std::{collections::VecDeque, sync::Arc, sync::atomic::Ordering, time::Duration};
+
+use jonction_model::Finding;
+use jonction_ports::{MessageId, Stop};
+use tokio::task::JoinHandle;
+
+use crate::{
+    error::Error,
+    event::Event,
+    journal::{Applied, Unrouted, committer::Pending},
+    plan::Plan,
+    routing::{Context, Decision, decide, parked},
+    shared::{Shared, blocking},
+};
+
+/// Messages read at once.
+const WINDOW: u32 = 64;
+/// Messages decided at once.
+const WIDTH: usize = 4;
+/// Pause after the journal failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub(crate) async fn run(shared: Arc<Shared>, plan: Arc<Plan>, mut stop: Stop) {
+    let mut cursor = MessageId(0);
+    while !stop.is_stopped() {
+        if shared.rescan.swap(false, Ordering::AcqRel) {
+            cursor = MessageId(0);
+        }
+        match route_window(&shared, &plan, cursor, &stop).await {
+            Ok(Some(last)) => cursor = last,
+            Ok(None) => {
+                tokio::select! {
+                    () = shared.router.notified() => {}
+                    () = stop.stopped() => {}
+                }
+            }
+            Err(error) => {
+                tracing::error!(error_code = error.code(), %error, "routing paused");
+                // Nothing is lost: what was not committed still waits, and is decided again.
+                cursor = MessageId(0);
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = stop.stopped() => {}
+                }
+            }
+        }
+    }
+}
+
+/// Routes one window. Out: the number of its last message, `None` when nothing waited.
+async fn route_window(
+    shared: &Arc<Shared>,
+    plan: &Arc<Plan>,
+    after: MessageId,
+    stop: &Stop,
+) -> Result<Option<MessageId>, Error> {
+    let journal = shared.journal.clone();
+    let window = blocking(move || journal.unrouted(after, WINDOW))
+        .await
+        .map_err(|_| Error::Inconsistent("window of the router".to_owned()))??;
+    let Some(last) = window.last().map(|message| message.id) else { return Ok(None) };
+    let _working = shared.working();
+    let mut deciding: VecDeque<Deciding> = VecDeque::with_capacity(WIDTH);
+    let mut committing = Vec::with_capacity(window.len());
+    for message in window {
+        // What is already decided is committed; the rest waits in the journal for the next start.
+        if stop.is_stopped() {
+            break;
+        }
+        if deciding.len() == WIDTH
+            && let Some(first) = deciding.pop_front()
+        {
+            committing.push(first.commit(shared).await?);
+        }
+        deciding.push_back(Deciding::start(shared, plan, message));
+    }
+    for decided in deciding {
+        committing.push(decided.commit(shared).await?);
+    }
+    for committed in committing {
+        committed.announce(shared).await?;
+    }
+    Ok(Some(last))
+}
+
+/// A message whose decision is being made.
+struct Deciding {
+    message: Unrouted,
+    task: JoinHandle<Result<Decision, Error>>,
+    commit_us: Option<u32>,
+}
+
+impl Deciding {
+    fn start(shared: &Arc<Shared>, plan: &Arc<Plan>, message: Unrouted) -> Self {
+        let commit_us = shared.take_latency(message.id);
+        let (owned, plan, subject) = (shared.clone(), plan.clone(), message.clone());
+        let task = tokio::task::spawn_blocking(move || decide(&context(&owned, commit_us), &plan, &subject));
+        Self { message, task, commit_us }
+    }
+
+    async fn commit(self, shared: &Arc<Shared>) -> Result<Committing, Error> {
+        let decision = match self.task.await {
+            Ok(decision) => decision?,
+            Err(_) => parked(
+                &context(shared, self.commit_us),
+                &self.message,
+                None,
+                Vec::new(),
+                panicked("une étape ou un connecteur a échoué de façon imprévue sur ce message"),
+            ),
+        };
+        let pending = shared.queue(decision.change).await?;
+        Ok(Committing { pending, events: decision.events, wake: decision.wake })
+    }
+}
+
+/// A decision on its way to the disk.
+struct Committing {
+    pending: Pending,
+    events: Vec<Event>,
+    wake: Vec<jonction_model::PartnerName>,
+}
+
+impl Committing {
+    async fn announce(self, shared: &Shared) -> Result<(), Error> {
+        let done = self.pending.await.map_err(|_| Error::Closed)??;
+        if done.answers.contains(&Applied::Skipped) {
+            return Ok(());
+        }
+        shared.wake(&self.wake);
+        self.events.into_iter().for_each(|event| shared.say(event));
+        Ok(())
+    }
+}
+
+fn context(shared: &Shared, commit_us: Option<u32>) -> Context<'_> {
+    Context {
+        journal: &*shared.journal,
+        hasher: &shared.hasher,
+        environment: shared.settings.environment,
+        at: shared.clock.now(),
+        commit_us,
+    }
+}
+
+/// A panic in somebody's code, told to a human.
+pub(crate) fn panicked(sentence: &str) -> Finding {
+    Finding::error("engine.panic", sentence)
+        .remedy("transmettre ce message aux auteurs de jonction ; le libérer après mise à jour")
+}

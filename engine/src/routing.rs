@@ -1,0 +1,325 @@
+//! What becomes of one message, decided without writing anything: condition → steps → shapes → parts → deliveries.
+//! In: a stored message, the plan. Out: one change. Same message, same versions: same change. Source: architecture §3, §4.7.
+
+use jiff::Timestamp;
+use jonction_model::{BodyId, Environment, Finding, PartnerName, Shape};
+use jonction_ports::{BodyError, Due, Ending, Flow, IndexKey, KeyKind, MessageId, Part};
+
+use crate::{
+    error::Error,
+    event::Event,
+    index_key::{IndexHasher, KeyHash},
+    journal::{
+        Birth, Change, DeliveryState, Journal, NewDelivery, NewShape, NotRouted, NotRoutedWhy, Routed,
+        Unrouted, Version,
+    },
+    plan::{Plan, keep_json, new_shape},
+    route::{
+        OrderBy, Route,
+        condition::{Judgement, Subject},
+    },
+};
+
+/// Where and when a message is routed.
+pub(crate) struct Context<'a> {
+    pub(crate) journal: &'a dyn Journal,
+    pub(crate) hasher: &'a IndexHasher,
+    pub(crate) environment: Environment,
+    pub(crate) at: Timestamp,
+    pub(crate) commit_us: Option<u32>,
+}
+
+/// A decision, and what to announce once it is durable.
+pub(crate) struct Decision {
+    pub(crate) change: Change,
+    pub(crate) events: Vec<Event>,
+    pub(crate) wake: Vec<PartnerName>,
+}
+
+/// Decides. Errors: the journal or the disk failed; the message stays as it is and is decided again later.
+pub(crate) fn decide(context: &Context<'_>, plan: &Plan, message: &Unrouted) -> Result<Decision, Error> {
+    if let Some(finding) = damage(context.journal, message.raw.body)? {
+        return Ok(parked(context, message, None, Vec::new(), finding));
+    }
+    let candidates: Vec<&Route> = plan.routes.iter().filter(|route| route.from == message.partner).collect();
+    let subject = Subject { facts: &message.facts, shape: None, environment: context.environment };
+    let Some(route) = candidates.iter().find(|route| route.accept.holds(&subject)) else {
+        let names: Vec<_> = candidates.iter().map(|route| route.name.as_str()).collect();
+        return Ok(filtered(context, message, names.join(", ")));
+    };
+    let mut flow = Flow {
+        message: message.raw.clone(),
+        facts: message.facts.clone(),
+        environment: context.environment,
+        shapes: Vec::new(),
+        findings: Vec::new(),
+    };
+    for step in &route.steps {
+        if let Err(finding) = step.run(&mut flow, context.journal) {
+            return Ok(parked(context, message, Some(route), flow.findings, finding));
+        }
+    }
+    routed(context, plan, route, message, flow)
+}
+
+/// What a damaged or missing body says; other errors of the disk are ours, and pass.
+pub(crate) fn damage(journal: &dyn Journal, body: BodyId) -> Result<Option<Finding>, Error> {
+    match journal.verify(body) {
+        Ok(()) => Ok(None),
+        Err(BodyError::Damaged(_)) => Ok(Some(body_finding(
+            "journal.body-damaged",
+            "les octets conservés ne sont plus ceux qui ont été reçus",
+        ))),
+        Err(BodyError::Missing(_)) => {
+            Ok(Some(body_finding("journal.body-missing", "les octets conservés ont disparu")))
+        }
+        Err(error) => Err(Error::io("verify a body")(std::io::Error::other(error))),
+    }
+}
+
+fn body_finding(code: &str, sentence: &str) -> Finding {
+    Finding::error(code, sentence)
+        .remedy("vérifier le disque, remettre le dossier bodies/ depuis la sauvegarde, puis libérer")
+}
+
+fn version(route: &Route) -> Version {
+    let steps: Vec<_> = route
+        .steps
+        .iter()
+        .map(|step| serde_json::json!({ "name": step.name(), "version": step.version() }))
+        .collect();
+    let text = serde_json::json!({ "route": route.name.as_str(), "file": route.version, "steps": steps })
+        .to_string();
+    Version { hash: BodyId::of(text.as_bytes()), text }
+}
+
+fn filtered(context: &Context<'_>, message: &Unrouted, by: String) -> Decision {
+    let events = vec![Event::Filtered { message: message.id, by: by.clone() }];
+    let change = NotRouted {
+        message: message.id,
+        at: context.at.as_millisecond(),
+        commit_us: context.commit_us,
+        route: None,
+        version: None,
+        why: NotRoutedWhy::Filtered { by },
+        findings: Vec::new(),
+    };
+    Decision { change: Change::NotRoute(Box::new(change)), events, wake: Vec::new() }
+}
+
+pub(crate) fn parked(
+    context: &Context<'_>,
+    message: &Unrouted,
+    route: Option<&Route>,
+    findings: Vec<Finding>,
+    finding: Finding,
+) -> Decision {
+    let route_name = route.map(|route| route.name.clone());
+    let events = vec![Event::MessageParked {
+        message: message.id,
+        route: route_name.clone(),
+        finding: finding.clone(),
+    }];
+    let change = NotRouted {
+        message: message.id,
+        at: context.at.as_millisecond(),
+        commit_us: context.commit_us,
+        route: route_name,
+        version: route.map(version),
+        why: NotRoutedWhy::Parked { finding: Box::new(finding) },
+        findings,
+    };
+    Decision { change: Change::NotRoute(Box::new(change)), events, wake: Vec::new() }
+}
+
+/// What a message owes, being gathered.
+struct Owed<'a> {
+    context: &'a Context<'a>,
+    plan: &'a Plan,
+    route: &'a Route,
+    message: MessageId,
+    shapes: Vec<NewShape>,
+    deliveries: Vec<NewDelivery>,
+    events: Vec<Event>,
+}
+
+fn routed(
+    context: &Context<'_>,
+    plan: &Plan,
+    route: &Route,
+    message: &Unrouted,
+    flow: Flow,
+) -> Result<Decision, Error> {
+    let mut owed = Owed {
+        context,
+        plan,
+        route,
+        message: message.id,
+        shapes: Vec::new(),
+        deliveries: Vec::new(),
+        events: Vec::new(),
+    };
+    for shape in &flow.shapes {
+        owed.shapes.push(new_shape(context.journal, shape)?);
+    }
+    for (position, shape) in flow.shapes.iter().enumerate() {
+        let subject = Subject { facts: &message.facts, shape: Some(shape), environment: context.environment };
+        owed.add_shape(position, shape, &subject)?;
+    }
+    let mut keys: Vec<_> = flow
+        .shapes
+        .iter()
+        .flat_map(index_keys)
+        .map(|key| (key.kind, context.hasher.key(key.kind, &key.value)))
+        .collect();
+    let mut seen = std::collections::HashSet::new();
+    keys.retain(|key| seen.insert(*key));
+    let mut events = vec![Event::Routed {
+        message: message.id,
+        route: route.name.clone(),
+        deliveries: owed.deliveries.len(),
+    }];
+    events.append(&mut owed.events);
+    let wake = owed.deliveries.iter().map(|delivery| delivery.sink.clone()).collect();
+    let change = Routed {
+        message: message.id,
+        at: context.at.as_millisecond(),
+        commit_us: context.commit_us,
+        route: route.name.clone(),
+        version: version(route),
+        findings: flow.findings,
+        shapes: owed.shapes,
+        keys,
+        deliveries: owed.deliveries,
+    };
+    Ok(Decision { change: Change::Route(Box::new(change)), events, wake })
+}
+
+impl Owed<'_> {
+    fn add_shape(&mut self, position: usize, shape: &Shape, subject: &Subject<'_>) -> Result<(), Error> {
+        for binding in &self.route.to {
+            let Some(sink) = self.plan.sinks.get(&binding.sink) else { continue };
+            let gates = match binding.when.judge(subject) {
+                Judgement::NotAsked => continue,
+                Judgement::Owed => None,
+                Judgement::Refused(findings) => findings.into_iter().next(),
+            };
+            for mut part in sink.parts(shape) {
+                // The sink's own refusal has the code its partner would give; a closed gate only has ours.
+                if let Some(finding) = &gates
+                    && !matches!(part.due, Due::Refused { .. })
+                {
+                    let code =
+                        jonction_model::ReportCode::new(finding.check.clone(), finding.sentence.clone());
+                    part.due = Due::Refused { finding: Box::new(finding.clone()), code };
+                }
+                let ordering = self.ordering(binding.order_by, shape, &part);
+                self.add_part(position, shape, &binding.sink, ordering, &part)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_part(
+        &mut self,
+        position: usize,
+        shape: &Shape,
+        sink: &PartnerName,
+        ordering: Option<KeyHash>,
+        part: &Part,
+    ) -> Result<(), Error> {
+        let (birth, reported) = self.birth(shape, sink, part);
+        let state = match &birth {
+            Birth::Owed => None,
+            Birth::Refused { finding, .. } => Some((DeliveryState::Refused, finding)),
+            Birth::Parked { finding, .. } => Some((DeliveryState::Parked, finding)),
+        };
+        if let Some((state, finding)) = state {
+            self.events.push(Event::Born {
+                message: self.message,
+                sink: sink.clone(),
+                label: part.label.clone(),
+                state,
+                finding: (**finding).clone(),
+            });
+        }
+        let cause = self.deliveries.len();
+        self.deliveries.push(NewDelivery {
+            shape: position,
+            sink: sink.clone(),
+            ordering,
+            part: keep_json(self.context.journal, part)?,
+            birth,
+            cause: None,
+        });
+        if let Some(reported) = reported {
+            let (shape, replies) =
+                reported.rows(self.shapes.len(), Some(cause), self.context.hasher, self.context.journal)?;
+            self.shapes.push(shape);
+            self.deliveries.extend(replies);
+        }
+        Ok(())
+    }
+
+    /// A refusal that nobody would learn of waits for a human instead. Source: architecture §10 « Admission ».
+    fn birth(
+        &self,
+        shape: &Shape,
+        sink: &PartnerName,
+        part: &Part,
+    ) -> (Birth, Option<crate::plan::Reported>) {
+        let (finding, code) = match &part.due {
+            Due::Owed => return (Birth::Owed, None),
+            Due::Parked { finding } => {
+                return (Birth::Parked { finding: finding.clone(), code: None, barred: false }, None);
+            }
+            Due::Refused { finding, code } => (finding.clone(), code.clone()),
+        };
+        let ending = Ending::Refused(&code);
+        let reported = self.plan.report(&self.route.name, sink, shape, part, &ending, self.context.at);
+        match reported {
+            Some(reported) if reported.carried() => (Birth::Refused { finding, code }, Some(reported)),
+            _ => (Birth::Parked { finding, code: Some(code), barred: true }, None),
+        }
+    }
+
+    fn ordering(&self, order_by: OrderBy, shape: &Shape, part: &Part) -> Option<KeyHash> {
+        let hasher = self.context.hasher;
+        let of_sink = || part.ordering.as_deref().map(|key| hasher.ordering(key));
+        match order_by {
+            OrderBy::Sink => of_sink(),
+            OrderBy::Patient => {
+                let patient = || {
+                    let key = index_keys(shape).into_iter().find(|key| key.kind == KeyKind::Patient)?;
+                    Some(hasher.ordering(&key.value))
+                };
+                of_sink().or_else(patient)
+            }
+            OrderBy::Message => Some(hasher.ordering(&format!("message {}", self.message))),
+            OrderBy::None => None,
+        }
+    }
+}
+
+/// Under which identifiers a shape can be found.
+pub(crate) fn index_keys(shape: &Shape) -> Vec<IndexKey> {
+    let Some(submission) = shape.as_submission() else { return Vec::new() };
+    let patient = |value: String| IndexKey { kind: KeyKind::Patient, value };
+    let document = |value: String| IndexKey { kind: KeyKind::Document, value };
+    let mut keys = Vec::new();
+    keys.extend(submission.patient.ins.iter().map(|ins| patient(ins.ins.expose().to_owned())));
+    for local in &submission.patient.local_ids {
+        keys.push(patient(format!("{}^{}", local.id.expose(), local.authority)));
+        keys.push(patient(local.id.expose().clone()));
+    }
+    for one in &submission.documents {
+        let ids = [Some(&one.unique_id), one.replaces.as_ref(), one.set_id.as_ref()];
+        for id in ids.into_iter().flatten() {
+            keys.push(document(id.to_xds()));
+            if id.extension.is_some() {
+                keys.push(document(id.root.clone()));
+            }
+        }
+    }
+    keys
+}

@@ -1,0 +1,247 @@
+//! What intake, router and lanes share: journal, committer, clock, wake-ups, load.
+//! In: their commits. Out: durable answers, wake-ups of whom they concern, the moment when everything is idle.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use jonction_model::{Clock, Entropy, PartnerName};
+use jonction_ports::{MessageId, Tools};
+use tokio::sync::{Notify, broadcast, watch};
+
+use crate::{
+    engine::EngineSettings,
+    error::Error,
+    event::Event,
+    index_key::IndexHasher,
+    journal::{
+        Applied, Change, Committed, LoadChange, Millis, SharedJournal,
+        committer::{Committer, Done, Pending},
+    },
+    plan::Plan,
+};
+
+/// Commit times that wait for the router to journal them.
+const LATENCIES_MAX: usize = 4096;
+
+/// What is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) messages: i64,
+    pub(crate) deliveries: i64,
+    /// Submissions, routings and attempts under way.
+    working: i64,
+}
+
+impl Load {
+    fn idle(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// Part of the shared state that the committer reaches too.
+pub(crate) struct Board {
+    load: watch::Sender<Load>,
+    events: broadcast::Sender<Event>,
+    latencies: Mutex<HashMap<MessageId, u32>>,
+}
+
+impl Board {
+    pub(crate) fn new(open: LoadChange, events_kept: usize) -> Self {
+        let load = Load { messages: open.messages, deliveries: open.deliveries, working: 0 };
+        Self {
+            load: watch::Sender::new(load),
+            events: broadcast::Sender::new(events_kept),
+            latencies: Mutex::default(),
+        }
+    }
+
+    /// Called by the committer, before anybody is answered.
+    pub(crate) fn committed(&self, committed: &Committed, took: Duration) {
+        let took = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
+        for answer in committed.answers.iter().flatten() {
+            if let Applied::Accepted { message, .. } = answer
+                && latencies.len() < LATENCIES_MAX
+            {
+                latencies.insert(*message, took);
+            }
+        }
+        drop(latencies);
+        let change = committed.load;
+        if change != LoadChange::default() {
+            self.change(|load| {
+                load.messages += change.messages;
+                load.deliveries += change.deliveries;
+            });
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Load)) {
+        let mut became_idle = false;
+        self.load.send_modify(|load| {
+            let before = load.idle();
+            change(load);
+            became_idle = load.idle() && !before;
+        });
+        if became_idle {
+            self.say(Event::Idle);
+        }
+    }
+
+    fn say(&self, event: Event) {
+        // An error means that nobody listens.
+        let _ = self.events.send(event);
+    }
+}
+
+/// Holds the engine busy until dropped: what it announces comes before the idle moment.
+pub(crate) struct Working(Arc<Board>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.change(|load| load.working -= 1);
+    }
+}
+
+pub(crate) struct Shared {
+    pub(crate) journal: SharedJournal,
+    pub(crate) committer: Committer,
+    pub(crate) hasher: IndexHasher,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) settings: EngineSettings,
+    pub(crate) board: Arc<Board>,
+    /// Wakes the router.
+    pub(crate) router: Notify,
+    /// The router must look again from the first message on.
+    pub(crate) rescan: AtomicBool,
+    lanes: Mutex<HashMap<PartnerName, Arc<Notify>>>,
+    /// What is running.
+    pub(crate) plan: RwLock<Option<Arc<Plan>>>,
+    stopping: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        journal: SharedJournal,
+        committer: Committer,
+        hasher: IndexHasher,
+        tools: (Arc<dyn Clock>, Arc<dyn Entropy>),
+        settings: EngineSettings,
+        board: Arc<Board>,
+    ) -> Self {
+        let (clock, entropy) = tools;
+        Self {
+            journal,
+            committer,
+            hasher,
+            clock,
+            entropy,
+            settings,
+            board,
+            router: Notify::new(),
+            rescan: AtomicBool::new(false),
+            lanes: Mutex::default(),
+            plan: RwLock::default(),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        self.clock.now().as_millisecond()
+    }
+
+    pub(crate) fn tools(&self) -> Tools {
+        Tools { bodies: self.journal.clone(), clock: self.clock.clone(), entropy: self.entropy.clone() }
+    }
+
+    pub(crate) fn working(&self) -> Working {
+        self.board.change(|load| load.working += 1);
+        Working(self.board.clone())
+    }
+
+    pub(crate) fn say(&self, event: Event) {
+        self.board.say(event);
+    }
+
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.board.events.subscribe()
+    }
+
+    pub(crate) async fn wait_idle(&self) {
+        let mut load = self.board.load.subscribe();
+        // The sender lives as long as `self`: there is no error to handle.
+        let _ = load.wait_for(|load| load.idle()).await;
+    }
+
+    pub(crate) fn take_latency(&self, message: MessageId) -> Option<u32> {
+        self.board.latencies.lock().unwrap_or_else(PoisonError::into_inner).remove(&message)
+    }
+
+    pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<Done, Error> {
+        self.committer.commit(changes).await
+    }
+
+    /// Commits one change.
+    pub(crate) async fn commit_one(&self, change: Change) -> Result<(Applied, Duration), Error> {
+        let mut done = self.commit(vec![change]).await?;
+        let answer = done.answers.pop().ok_or_else(|| Error::Inconsistent("no answer".to_owned()))?;
+        Ok((answer, done.took))
+    }
+
+    pub(crate) async fn queue(&self, change: Change) -> Result<Pending, Error> {
+        self.committer.queue(vec![change]).await
+    }
+
+    pub(crate) fn lane(&self, sink: &PartnerName) -> Arc<Notify> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.entry(sink.clone()).or_default().clone()
+    }
+
+    /// Wakes the lanes of these sinks.
+    pub(crate) fn wake<'s>(&self, sinks: impl IntoIterator<Item = &'s PartnerName>) {
+        for sink in sinks {
+            self.lane(sink).notify_one();
+        }
+    }
+
+    pub(crate) fn wake_all(&self) {
+        self.router.notify_one();
+        for lane in self.lanes.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            lane.notify_one();
+        }
+    }
+
+    pub(crate) fn set_stopping(&self, stopping: bool) {
+        self.stopping.store(stopping, Ordering::Release);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn plan(&self) -> Option<Arc<Plan>> {
+        self.plan.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_plan(&self, plan: Option<Arc<Plan>>) {
+        *self.plan.write().unwrap_or_else(PoisonError::into_inner) = plan;
+    }
+}
+
+/// Code that panicked on a blocking thread. What it said is not kept: it may name somebody.
+#[derive(Debug)]
+pub(crate) struct Panicked;
+
+/// Runs blocking code off the runtime's threads.
+pub(crate) async fn blocking<T: Send + 'static>(
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Panicked> {
+    tokio::task::spawn_blocking(run).await.map_err(|_| Panicked)
+}
