@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use jonction_model::Operation;
+use jonction_model::{InsDomain, Operation, RecipientKind, ids::PATIENT_DOMAIN};
 
 use crate::{
     group::{Observation, is_document},
@@ -132,6 +132,29 @@ pub fn answer(message: &Message, wanted: Flag) -> Option<bool> {
     }
 }
 
+/// What a recipient (PRT `RCT`) is, first match wins. Samples give the patient by address alone, so the address
+/// decides first; whether it is a good address is another question. Source: hl7v2.md §2.7.
+pub fn recipient_kind(prt: Segment<'_>) -> RecipientKind {
+    let (person, structure, device) = (prt.field(5), prt.field(8), prt.field(10));
+    let address = prt.field(15).component(4).trimmed();
+    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain.trim_end_matches('.'));
+    let register = |value: Value<'_>| InsDomain::of(&value.trimmed()).is_some();
+    let authority = person.component(9);
+    if domain.eq_ignore_ascii_case(PATIENT_DOMAIN)
+        || person.component(13) == "INS"
+        || register(authority.subcomponent(2))
+        || register(authority.subcomponent(1))
+    {
+        RecipientKind::Patient
+    } else if device.is_valued() {
+        RecipientKind::Application
+    } else if structure.is_valued() && !person.is_valued() {
+        RecipientKind::Organization
+    } else {
+        RecipientKind::Professional
+    }
+}
+
 /// One place that says what is asked.
 pub(crate) struct Signal {
     pub(crate) path: String,
@@ -190,5 +213,66 @@ pub(crate) fn expected_code(path: &str, operation: Operation) -> &'static str {
         "ORC-1" => CONTROLS[at],
         "MSH-9.2" => EVENTS[at],
         _ => STATUSES[at],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{lps, mdm, mutate, oru, parse};
+
+    #[test]
+    fn the_edition_is_read_from_any_repetition_and_without_blanks() {
+        let claimed = |profile: &str| edition(&parse(&mutate(&mdm(), "2.1^CISIS_CDA_HL7_V2", profile)));
+        assert_eq!(claimed("2.1^ CISIS_CDA_HL7_V2"), Edition::V2_1);
+        assert_eq!(claimed("2.11^IHE_FRANCE-2.11-PAM~2.0^CISIS_CDA_HL7_V2"), Edition::V2_0);
+        assert_eq!(claimed("1.2^CISIS_CDA_HL7_V1"), Edition::V1);
+        assert_eq!(claimed(""), Edition::Unknown);
+        assert_eq!(edition(&parse(&lps())), Edition::Lps);
+    }
+
+    #[test]
+    fn flags_are_known_by_code_under_their_former_names_and_in_any_order() {
+        assert_eq!(Flag::of("INVISIBLE_ REP_LEGAUX"), Some(Flag::InvisibleRepLegaux));
+        assert_eq!(Flag::of("INVISIBLE_REPRESENTANTS_LEGAUX"), Some(Flag::InvisibleRepLegaux));
+        assert_eq!(Flag::of("COMP_LOT"), None);
+        for flag in Flag::questions() {
+            assert_eq!(Flag::of(flag.code()), Some(flag));
+        }
+        let message = parse(&mdm());
+        assert_eq!(answer(&message, Flag::Destdmp), Some(true));
+        assert_eq!(answer(&message, Flag::MasquePs), Some(false));
+        assert_eq!(answer(&message, Flag::CorpsmailPatient), None);
+        assert_eq!(documents(&message).len(), 1);
+    }
+
+    #[test]
+    fn the_operation_is_what_everything_says_or_nothing() {
+        let change = |text: String, event: &str, status: &str, control: &str| {
+            let text = text
+                .replace("MDM^T02^", &format!("MDM^{event}^"))
+                .replace("ORC|NW", &format!("ORC|{control}"));
+            operation(&parse(&mutate(&text, "PC9hPg==||||||F", &format!("PC9hPg==||||||{status}"))))
+        };
+        assert_eq!(change(mdm(), "T02", "F", "NW"), Some(Operation::Submit));
+        assert_eq!(change(mdm(), "T10", "C", "RO"), Some(Operation::Replace));
+        assert_eq!(change(mdm(), "T04", "D", "CA"), Some(Operation::Delete));
+        assert_eq!(change(oru(), "", "D", "CA"), Some(Operation::Delete));
+        assert_eq!(change(mdm(), "T10", "F", "RO"), None);
+        assert_eq!(change(oru(), "", "X", "NW"), None);
+    }
+
+    #[test]
+    fn recipients_are_told_apart_and_the_address_decides_first() {
+        let kind = |prt: &str| {
+            let text = format!("MSH|^~\\&|A\rPRT||UC||RCT^^participation|{prt}\r");
+            recipient_kind(parse(&text).segment("PRT").unwrap())
+        };
+        assert_eq!(kind("||||||||||^^X.400^279035121518989@Patient.MSSante.fr."), RecipientKind::Patient);
+        assert_eq!(kind("2790^A^B^^^^^^^L^^^INS||||||||||^^X.400^a@b.example"), RecipientKind::Patient);
+        assert_eq!(kind("2790^A^B^^^^^^1.2.250.1.213.1.4.10"), RecipientKind::Patient);
+        assert_eq!(kind("|||SERVICE||APP1"), RecipientKind::Application);
+        assert_eq!(kind("|||SERVICE"), RecipientKind::Organization);
+        assert_eq!(kind("8012^A^B|||SERVICE"), RecipientKind::Professional);
     }
 }

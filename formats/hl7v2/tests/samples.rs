@@ -6,7 +6,11 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use jonction_hl7v2::{Limits, Message, Note, Presence, Profile, admission};
+use jonction_hl7v2::{
+    AckCode, Limits, Message, Note, Presence, Profile, admission, parse_ack, profiles,
+    zam::{self, ZamEvent},
+};
+use jonction_model::{Mode, Verdict, run_checks};
 
 fn samples() -> Option<PathBuf> {
     let Some(root) = std::env::var_os("JONCTION_SAMPLES") else {
@@ -175,4 +179,60 @@ fn a_no_break_space_behind_an_identifier_is_trimmed() {
         ids.iter()
             .any(|id| id.text().ends_with('\u{a0}') && id.trimmed().bytes().all(|b| b.is_ascii_digit()))
     );
+}
+
+/// Remarks that the sheet lists by hand for some files (hl7v2.md §2.17 and §7).
+#[test]
+fn samples_get_the_remarks_of_the_sheet() {
+    let Some(folder) = samples() else { return };
+    for (file, told, untold) in [
+        (
+            "mdm_t02_cda_n1_v21.er7",
+            &["H005", "H032", "H059", "H079", "H085", "H086", "H090"][..],
+            &["H051", "H065", "H072"][..],
+        ),
+        ("mdm_t10_cda_n1_v21.er7", &["H079", "H059"], &["H051", "H061", "H082"]),
+        ("oru_init_cda_n3_v21.hl7", &["H087", "H093"], &["H051", "H069", "H071", "H072"]),
+        ("oru_rplc_n1_n3_cda_v21.er7", &["H093"], &["H051", "H079", "H087"]),
+        ("oru_del_n1_n3_short_v20.er7", &["H003", "H023", "H075"], &["H065"]),
+        ("oru_v12.er7", &["H023", "H033", "H077"], &["H071"]),
+        ("zam_z01_dmp_nok_v21.er7", &["H101"], &["H097", "H099"]),
+        ("zam_z02_mss_ok_v21.er7", &["H005"], &["H097", "H099", "H100"]),
+        ("ack_t10_v21.er7", &["H005"], &["H102", "H104"]),
+        ("mdm_lps_t02_short_v11.er7", &["H085"], &["H024", "H050", "H095", "H096", "H023"]),
+    ] {
+        let message = parse(std::fs::read(folder.join(file)).unwrap());
+        let findings = run_checks(profiles::for_message(&message), &message, Mode::Strict);
+        let says = |id: &str| findings.iter().any(|finding| finding.check.ends_with(id));
+        for id in told {
+            assert!(says(id), "{file}: {id} is missing");
+        }
+        for id in untold {
+            assert!(!says(id), "{file}: {id} in {findings:#?}");
+        }
+    }
+}
+
+#[test]
+fn official_acknowledgements_and_reports_are_read() {
+    let Some(folder) = samples() else { return };
+    let read = |file: &str| parse(std::fs::read(folder.join(file)).unwrap());
+    for file in ["ack_r01_8859-15_v21.er7", "ack_r01_v12.er7", "ack_t10_v21.er7"] {
+        let ack = parse_ack(&read(file)).unwrap();
+        assert_eq!((ack.code, ack.control_id.as_str()), (AckCode::AA, "015"), "{file}");
+    }
+    for (file, event, positive) in [
+        ("zam_z01_dmp_nok_v21.er7", ZamEvent::Z01, false),
+        ("zam_z01_dmp_v20.er7", ZamEvent::Z01, false),
+        ("zam_z02_mss_ok_v21.er7", ZamEvent::Z02, true),
+        ("zam_z03_read_ok_v21.er7", ZamEvent::Z03, true),
+    ] {
+        let zam = zam::read(&read(file)).unwrap();
+        assert_eq!((zam.event, zam.verdict == Verdict::Positive), (event, positive), "{file}");
+        assert_eq!(
+            (zam.request_control_id.as_str(), zam.recipient.is_some()),
+            ("015", event != ZamEvent::Z01),
+            "{file}"
+        );
+    }
 }

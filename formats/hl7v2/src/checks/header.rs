@@ -3,7 +3,7 @@
 
 use jonction_model::{DocumentTime, Verdicts};
 
-use super::{FINDINGS_MAX, Refine, message_code, say, shown, trigger_event};
+use super::{FINDINGS_MAX, Refine, message_code, say, trigger_event};
 use crate::{
     message::Message,
     volet::{Edition, edition},
@@ -216,29 +216,36 @@ const DATES: &[(&str, usize)] = &[
 ];
 
 pub(crate) fn h120_dates(message: &Message, v: &mut Verdicts<'_>) {
-    let mut said = 0;
-    for (id, number) in DATES {
-        for segment in message.segments_of(id) {
-            let date = segment.field(*number).component(1);
-            if said == FINDINGS_MAX {
-                return;
-            }
-            // Lunar dates (day or month 00) exist in PID-7.
-            let text = date.trimmed().replace("00", "01");
-            if date.is_valued()
-                && DocumentTime::parse(&date.trimmed()).is_err()
-                && (*number, *id) != (7, "PID")
-                || (*number, *id) == (7, "PID") && date.is_valued() && DocumentTime::parse(&text).is_err()
-            {
-                said += 1;
-                let finding = say(
-                    v,
-                    format!("{id}[{}]-{number}", segment.occurrence()),
-                    "date mal formée ou impossible",
-                    "écrire AAAA[MM[JJ[hh[mm[ss]]]]][±ZZzz]",
-                );
-                finding.found = (*id != "PID").then(|| shown(date));
-            }
-        }
+    let dates = DATES.iter().flat_map(|&(id, number)| {
+        (1..)
+            .zip(message.segments_of(id))
+            .map(move |(at, segment)| (id, at, number, segment.field(number).component(1)))
+    });
+    let possible = |id: &str, number: usize, text: &str| match (id, number) {
+        ("PID", 7) => DocumentTime::parse(&solar(text)).is_ok(),
+        _ => DocumentTime::parse(text).is_ok(),
+    };
+    let wrong =
+        dates.filter(|(id, _, number, date)| date.is_valued() && !possible(id, *number, &date.trimmed()));
+    for (id, at, number, _) in wrong.take(FINDINGS_MAX) {
+        say(
+            v,
+            format!("{id}[{at}]-{number}"),
+            "date mal formée ou impossible",
+            "écrire AAAA[MM[JJ[hh[mm[ss]]]]][±ZZzz]",
+        );
+    }
+}
+
+/// A lunar birth date (month or day 00, hl7v2.md §4.5) with 01 in place of what is unknown.
+fn solar(text: &str) -> String {
+    let part = |from: usize, to: usize| match text.get(from..to) {
+        Some("00") => "01",
+        Some(known) => known,
+        None => "",
+    };
+    match text.len() {
+        8 if text.is_ascii() => format!("{}{}{}", &text[..4], part(4, 6), part(6, 8)),
+        _ => text.to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 //! In: a message. Out: findings, without names nor addresses. Source: hl7v2.md §2.7 and §8.
 
 use jonction_model::{
-    InsDomain, MssAddress, Verdicts,
+    MssAddress, RecipientKind, Verdicts,
     ids::PATIENT_DOMAIN,
     people::{PERSON_AUTHORITY, STRUCTURE_AUTHORITY},
 };
@@ -10,7 +10,7 @@ use jonction_model::{
 use super::{FINDINGS_MAX, Refine, field, say};
 use crate::{
     message::{Message, Segment},
-    volet::{Flag, answer, documents},
+    volet::{Flag, answer, documents, recipient_kind},
 };
 
 /// PRT with their path, at most as many as findings could tell of.
@@ -22,22 +22,8 @@ fn role(prt: Segment<'_>) -> String {
     prt.field(4).component(1).trimmed().into_owned()
 }
 
-/// Whether a recipient is the patient: domain of the address, type INS, or the OID of an INS register.
-/// Source: hl7v2.md §2.7, first row of the classification.
 fn is_patient(prt: Segment<'_>) -> bool {
-    let domain = prt
-        .field(15)
-        .component(4)
-        .trimmed()
-        .rsplit('@')
-        .next()
-        .map(|domain| domain.trim_end_matches('.').to_ascii_lowercase());
-    let person = prt.field(5);
-    let oid = |value: crate::Value<'_>| InsDomain::of(&value.trimmed()).is_some();
-    domain.as_deref() == Some(PATIENT_DOMAIN)
-        || person.component(13) == "INS"
-        || oid(person.component(9).subcomponent(2))
-        || oid(person.component(9).subcomponent(1))
+    recipient_kind(prt) == RecipientKind::Patient
 }
 
 pub(crate) fn h081_sender(message: &Message, v: &mut Verdicts<'_>) {

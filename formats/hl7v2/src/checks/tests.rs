@@ -185,6 +185,20 @@ fn every_check_of_the_table_is_broken_by_some_mutation() {
 }
 
 #[test]
+fn lunar_birth_dates_are_dates() {
+    let h120 = |date: &str| {
+        let text = mutate(&mdm(), "|19790328|", &format!("|{date}|"));
+        strict(&text).iter().any(|finding| finding.check == "hl7v2/H120")
+    };
+    for date in ["19790300", "19790000", "20100910", "1979", "19000228"] {
+        assert!(!h120(date), "{date}");
+    }
+    for date in ["19791328", "19790230", "28/03/1979", "197903280"] {
+        assert!(h120(date), "{date}");
+    }
+}
+
+#[test]
 fn a_message_without_destination_is_told() {
     let mut text = mdm();
     for name in ["DMP^MetaDMPMSS||Y", "applicative)^MetaDMPMSS||Y", "Patient^MetaDMPMSS||Y"] {
