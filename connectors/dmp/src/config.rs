@@ -319,14 +319,11 @@ fn read_codes(fields: &mut Fields<'_>, base: &Path, diagnoses: &mut Diagnoses) -
         diagnoses.error("settings.wrong-value", &node.span, "« codes » : un nom de fichier est attendu");
         return CodeTable::default();
     };
-    let text = match fs::read_to_string(base.join(path)) {
-        Ok(text) => text,
-        Err(_) => {
-            diagnoses
-                .error("dmp.no-code-table", &node.span, "la table des codes ne peut pas être lue")
-                .remedy("vérifier le chemin, relatif au dossier de la configuration, et l'encodage UTF-8");
-            return CodeTable::default();
-        }
+    let Ok(text) = fs::read_to_string(base.join(path)) else {
+        diagnoses
+            .error("dmp.no-code-table", &node.span, "la table des codes ne peut pas être lue")
+            .remedy("vérifier le chemin, relatif au dossier de la configuration, et l'encodage UTF-8");
+        return CodeTable::default();
     };
     CodeTable::over_default(&text).unwrap_or_else(|errors| {
         for error in errors {

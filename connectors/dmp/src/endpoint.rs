@@ -51,9 +51,15 @@ impl BaseUrl {
         &self.host
     }
 
-    /// `host:port`, for `Host` and for screens.
+    /// `host:port`, for screens.
     pub fn authority(&self) -> String {
         self.host.to_string()
+    }
+
+    /// What `Host` says: the port is left out when it is that of https.
+    pub fn host_header(&self) -> String {
+        let authority = self.authority();
+        authority.strip_suffix(":443").map_or(authority.clone(), str::to_owned)
     }
 
     /// Path of a service.
@@ -63,13 +69,13 @@ impl BaseUrl {
 
     /// Whole address of a service: what `wsa:To` says.
     pub fn url(&self, service: Service) -> String {
-        format!("https://{}{}", self.authority(), self.path(service))
+        format!("https://{}{}", self.host_header(), self.path(service))
     }
 }
 
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "https://{}{}", self.host, self.path)
+        write!(f, "https://{}{}", self.host_header(), self.path)
     }
 }
 
@@ -86,7 +92,7 @@ mod tests {
         );
         assert_eq!(
             BaseUrl::parse("https://dmp.example").unwrap().url(Service::Registry),
-            "https://dmp.example:443/registry"
+            "https://dmp.example/registry"
         );
     }
 

@@ -135,7 +135,7 @@ impl Link {
         let Outgoing { path, content_type, body, departure } = outgoing;
         let length = body.length();
         let mut request = Request::post(path)
-            .header(header::HOST, self.url.authority())
+            .header(header::HOST, self.url.host_header())
             .header(header::CONTENT_TYPE, content_type)
             .header(header::CONTENT_LENGTH, length)
             .header(header::ACCEPT, "application/soap+xml, multipart/related")

@@ -40,9 +40,15 @@ pub(crate) struct Attempt<'a> {
 /// Why a transaction did not succeed.
 enum Failure {
     /// It ends the attempt.
-    Ends(Outcome),
+    Ends(Box<Outcome>),
     /// The registry refused: the caller may know a way round.
     Refused(Vec<RegistryFailure>),
+}
+
+impl Failure {
+    fn ends(outcome: Outcome) -> Self {
+        Self::Ends(Box::new(outcome))
+    }
 }
 
 /// What a request carries beside its envelope.
@@ -111,7 +117,7 @@ impl<'a> Attempt<'a> {
                     return Ok("remplacé".to_owned());
                 }
                 Ok(()) => return Ok("déposé".to_owned()),
-                Err(Failure::Ends(outcome)) => return Err(outcome),
+                Err(Failure::Ends(outcome)) => return Err(*outcome),
                 Err(Failure::Refused(failures)) => {
                     let state = failures.iter().any(|failure| failure.class() == ErrorClass::State);
                     if state && !refreshed && targets.iter().any(Option::is_some) {
@@ -141,7 +147,7 @@ impl<'a> Attempt<'a> {
                         deleted += 1;
                         break;
                     }
-                    Err(Failure::Ends(outcome)) => return Err(outcome),
+                    Err(Failure::Ends(outcome)) => return Err(*outcome),
                     Err(Failure::Refused(failures)) => {
                         let state = failures.iter().any(|failure| failure.class() == ErrorClass::State);
                         if state && !refreshed {
@@ -238,7 +244,7 @@ impl<'a> Attempt<'a> {
             Ok(Reply::Success) => Err(self
                 .context(act)
                 .unreadable("dmp.answer-unreadable", "le DMP a répondu à une autre question")),
-            Err(Failure::Ends(outcome)) => Err(outcome),
+            Err(Failure::Ends(outcome)) => Err(*outcome),
             Err(Failure::Refused(failures)) => Err(self.context(act).of_registry(&failures)),
         }
     }
@@ -253,7 +259,7 @@ impl<'a> Attempt<'a> {
                 Some(Link { kind: LinkKind::Replaces, source: &document.symbol, target })
             })
             .collect();
-        let body = self.linked_body(0, request, &links).await.map_err(Failure::Ends)?;
+        let body = self.linked_body(0, request, &links).await.map_err(Failure::ends)?;
         let lot = Some(self.parts(request));
         self.call(Transaction::Provide, Payload { body, lot }, Act::Change).await.map(|_| ())
     }
@@ -265,7 +271,7 @@ impl<'a> Attempt<'a> {
         target: &str,
     ) -> Result<(), Failure> {
         let links = [Link { kind: LinkKind::Deletes, source: wire::SUBMISSION_SET, target }];
-        let body = self.linked_body(piece, request, &links).await.map_err(Failure::Ends)?;
+        let body = self.linked_body(piece, request, &links).await.map_err(Failure::ends)?;
         self.call(Transaction::Update, Payload { body, lot: None }, Act::Change).await.map(|_| ())
     }
 
@@ -296,13 +302,10 @@ impl<'a> Attempt<'a> {
         let content = self.artefact.pieces[piece].clone();
         let bodies = self.tools.bodies.clone();
         let read = tokio::task::spawn_blocking(move || bodies.read(&content, wire::BODY_BYTES_MAX)).await;
-        let body = match read {
-            Ok(Ok(body)) => body,
-            _ => {
-                let finding = Finding::error("dmp.body-unreadable", "le lot préparé ne peut pas être relu")
-                    .remedy("vérifier le dossier des données de la passerelle");
-                return Err(Outcome::Retry { after: None, finding });
-            }
+        let Ok(Ok(body)) = read else {
+            let finding = Finding::error("dmp.body-unreadable", "le lot préparé ne peut pas être relu")
+                .remedy("vérifier le dossier des données de la passerelle");
+            return Err(Outcome::Retry { after: None, finding });
         };
         with_links(&body, request.insert_at, links).ok_or_else(|| {
             let finding = Finding::error(
@@ -318,7 +321,7 @@ impl<'a> Attempt<'a> {
     async fn call(&mut self, transaction: Transaction, payload: Payload, act: Act) -> Result<Reply, Failure> {
         let message_id = format!("urn:uuid:{}", self.tools.entropy.uuid());
         let (outgoing, departure) =
-            self.outgoing(transaction, payload, &message_id, act).map_err(Failure::Ends)?;
+            self.outgoing(transaction, payload, &message_id, act).map_err(Failure::ends)?;
         let bytes = outgoing.body.length();
         let answered = self.sink.link.exchange(outgoing).await;
         if departure.happened() {
@@ -326,7 +329,7 @@ impl<'a> Attempt<'a> {
         }
         let answer = answered.map_err(|error| {
             tracing::debug!(partner = %self.sink.name, cause = error.chain(), "exchange failed");
-            Failure::Ends(self.context(act).of_exchange(&error, departure.happened()))
+            Failure::ends(self.context(act).of_exchange(&error, departure.happened()))
         })?;
         self.code = Some(answer.status.to_string());
         let context = self.context(act);
@@ -338,13 +341,13 @@ impl<'a> Attempt<'a> {
                 self.code = Some(read.code);
                 self.notes.extend(read.warnings);
                 read.reply.map_err(|refused| match refused {
-                    wire::Refused::Fault(fault) => Failure::Ends(context.of_fault(&fault)),
+                    wire::Refused::Fault(fault) => Failure::ends(context.of_fault(&fault)),
                     wire::Refused::Registry(failures) => Failure::Refused(failures),
                 })
             }
-            Err(wire::Unreadable::Status(status)) => Err(Failure::Ends(context.of_http(status))),
+            Err(wire::Unreadable::Status(status)) => Err(Failure::ends(context.of_http(status))),
             Err(wire::Unreadable::Answer { check, sentence }) => {
-                Err(Failure::Ends(context.unreadable(check, sentence)))
+                Err(Failure::ends(context.unreadable(check, sentence)))
             }
         }
     }

@@ -1,4 +1,5 @@
 //! The simulated DMP against clients of all sorts: mutated requests, wrong modes, hostile bytes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "test code")]
 
 mod world;
 

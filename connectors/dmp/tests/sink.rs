@@ -1,10 +1,12 @@
 //! The sink against the simulated DMP, over real mutual TLS: what is fed, replaced, deleted, refused, retried.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "test code")]
 
 mod world;
 
 use std::{sync::Arc, time::Duration};
 
-use jonction_dmp::simulator::DmpState;
+use jonction_cda::Header;
+use jonction_dmp::simulator::{DmpState, Severeness};
 use jonction_model::*;
 use jonction_ports::*;
 use world::*;
@@ -27,7 +29,7 @@ async fn a_document_is_fed_and_arrives_byte_for_byte_and_no_check_finds_anything
     assert_eq!(word(&report), "done déposé", "{report:?}");
     assert_eq!(report.code.as_deref(), Some("Success"));
     assert_eq!(world.held(), held(&[(FIRST, "Approved")]));
-    assert_eq!(world.simulator.content(FIRST).unwrap(), cda(FIRST, 1));
+    assert_eq!(world.simulator.content(FIRST).unwrap(), cda(FIRST, None));
     assert_eq!(world.findings(), NOTHING);
     // Never a search after a success (EX_3.1-2030), none before a first version either.
     assert_eq!(world.transactions(), ["TD2.1 Success"]);
@@ -45,7 +47,7 @@ async fn two_documents_are_one_lot_with_one_signature() {
     assert_eq!(stored.len(), 3);
     assert_eq!(stored.iter().filter(|document| document.signature).count(), 1);
     assert!(stored.iter().all(|document| document.submission_set == stored[0].submission_set));
-    assert_eq!(world.simulator.content(SECOND).unwrap(), cda(SECOND, 1));
+    assert_eq!(world.simulator.content(SECOND).unwrap(), cda(SECOND, None));
     assert_eq!(world.findings(), NOTHING);
 }
 
@@ -316,16 +318,106 @@ async fn what_the_registry_says_is_always_shown() {
 }
 
 #[tokio::test]
-async fn connections_are_kept_and_a_dead_one_costs_nothing() {
+async fn deliveries_share_a_connection_and_its_client_is_known_by_its_certificate() {
     let world = World::new(Setup::default());
     for number in 1..=3 {
         world.send(world.submit(&format!("{FIRST}.{number}"))).await;
     }
-    let mut clients: Vec<_> = world.simulator.requests().into_iter().map(|seen| seen.client).collect();
-    clients.dedup();
-    assert_eq!(clients.len(), 1);
-    assert!(clients[0].as_ref().unwrap().contains(STRUCTURE));
-    assert_eq!(world.held().len(), 3);
+    let requests = world.simulator.requests();
+    assert_eq!(requests.len(), 3);
+    assert!(requests.iter().all(|seen| seen.peer == requests[0].peer), "{requests:?}");
+    assert!(requests[0].client.as_ref().unwrap().contains(STRUCTURE));
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_died_is_replaced_within_the_attempt() {
+    let world = World::new(Setup::default());
+    world.send(world.submit(FIRST)).await;
+    let world = world.restarted().await;
+
+    let report = world.send(world.submit(SECOND)).await;
+
+    assert_eq!(word(&report), "done déposé", "{report:?}");
+}
+
+#[tokio::test]
+async fn lots_are_fed_side_by_side() {
+    let world = World::new(Setup::default());
+    let [mut a, mut b, mut c, mut d] =
+        [1, 2, 3, 4].map(|number| world.owe(world.submit(&format!("{FIRST}.{number}"))));
+
+    let reports = tokio::join!(a.attempt(), b.attempt(), c.attempt(), d.attempt());
+
+    for report in [reports.0, reports.1, reports.2, reports.3] {
+        assert_eq!(word(&report), "done déposé");
+    }
+    assert_eq!(world.held().len(), 4);
+    assert_eq!(world.findings(), NOTHING);
+}
+
+/// 20 MB pass without the lot being held whole by the sender: pieces of 64 KB, a known length.
+#[tokio::test]
+async fn a_large_document_is_streamed_and_one_too_large_is_refused_before_anything_is_made() {
+    let large = |world: &World, bytes: usize| {
+        let mut submission = world.submit(FIRST);
+        let body = "A".repeat(bytes);
+        submission.documents[0].content = world.bodies.put(format!("<c>{body}</c>"));
+        submission
+    };
+    let world = World::new(Setup::default());
+    let small =
+        World::new(Setup { settings: |settings| settings.limits.lot_bytes_max = 1007, ..Setup::default() });
+
+    let report = world.send(large(&world, 20 << 20)).await;
+    let at_limit = small.send(large(&small, 1000)).await;
+    let beyond = small.send(large(&small, 1001)).await;
+
+    assert_eq!(word(&report), "done déposé", "{report:?}");
+    assert_eq!(world.simulator.documents()[0].size, (20 << 20) + 7);
+    assert_eq!(word(&at_limit), "done déposé", "{at_limit:?}");
+    assert_eq!(word(&beyond), "refuse XDSRepositoryOutOfResources dmp.too-large");
+}
+
+/// Official documents go through with the metadata of their own headers, byte for byte, or are refused with a place.
+/// They are of other people than ours: the simulator only records.
+#[tokio::test]
+async fn official_documents_arrive_byte_for_byte_or_are_refused_with_a_place() {
+    let Some(samples) = std::env::var_os("JONCTION_SAMPLES") else {
+        eprintln!("skipped: JONCTION_SAMPLES is not set");
+        return;
+    };
+    let world =
+        World::new(Setup { simulator: |config| config.severeness = Severeness::Record, ..Setup::default() });
+    let (mut fed, mut refused) = (0, 0);
+    for file in std::fs::read_dir(std::path::Path::new(&samples).join("cda")).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let Ok(header) = Header::read(&bytes, &Default::default()) else { continue };
+        let Some(mut document) = header.document(world.bodies.put(bytes.clone())) else { continue };
+        document.subject.ins = patient().ins;
+
+        let report = world.send(submission(Operation::Submit, vec![document.clone()])).await;
+
+        match &report.outcome {
+            Outcome::Done { .. } => {
+                let stored = world.simulator.content(&document.unique_id.to_xds()).unwrap();
+                assert_eq!(stored, bytes, "{}", path.display());
+                fed += 1;
+            }
+            Outcome::Refuse { finding, .. } => {
+                assert!(
+                    !finding.place.path.is_empty() || finding.wire_code.is_some(),
+                    "{}: {finding:?}",
+                    path.display()
+                );
+                eprintln!("{}: {} {}", path.display(), finding.check, finding.place);
+                refused += 1;
+            }
+            other => panic!("{}: {other:?}", path.display()),
+        }
+    }
+    eprintln!("official documents: {fed} fed, {refused} refused");
+    assert!(fed >= 20, "{fed} fed, {refused} refused");
 }
 
 #[tokio::test]
@@ -436,5 +528,5 @@ async fn the_simulator_keeps_its_documents_in_a_folder() {
     let report = again.send(again.replace(SECOND, FIRST)).await;
 
     assert_eq!(word(&report), "done remplacé", "{report:?}");
-    assert_eq!(again.simulator.content(FIRST).unwrap(), cda(FIRST, 1));
+    assert_eq!(again.simulator.content(FIRST).unwrap(), cda(FIRST, None));
 }

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -42,8 +43,16 @@ pub(crate) struct Arrived {
     pub(crate) path: String,
     pub(crate) content_type: String,
     pub(crate) body: Bytes,
+    pub(crate) client: Client,
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    /// Address and port: one per connection.
+    pub(crate) peer: SocketAddr,
     /// Subject of the client certificate.
-    pub(crate) client: Option<String>,
+    pub(crate) subject: Option<String>,
 }
 
 /// An answer.
@@ -70,6 +79,8 @@ pub struct RequestSeen {
     pub fault: Option<String>,
     /// Length of the body.
     pub bytes: u64,
+    /// Address and port of the client: requests of one connection share it.
+    pub peer: SocketAddr,
     /// Subject of the client certificate.
     pub client: Option<String>,
 }
@@ -347,11 +358,14 @@ impl Desk {
                 let ids = decoded.value.submission.entries.iter().map(|entry| entry.unique_id.clone());
                 memory.unanswered.extend(ids);
             }
-            RequestBody::Query(query) => {
-                // Whoever asks for one document of a lot asks for the lot.
-                if query.value.texts("$XDSDocumentEntryUniqueId").any(|id| memory.unanswered.contains(id)) {
-                    memory.unanswered.clear();
-                }
+            // Whoever asks for one document of a lot asks for the lot.
+            RequestBody::Query(query)
+                if query
+                    .value
+                    .texts("$XDSDocumentEntryUniqueId")
+                    .any(|id| memory.unanswered.contains(id)) =>
+            {
+                memory.unanswered.clear();
             }
             _ => {}
         }
@@ -410,7 +424,8 @@ impl Desk {
             outcome: outcome.to_owned(),
             fault: fault.and_then(name),
             bytes: arrived.body.len() as u64,
-            client: arrived.client.clone(),
+            peer: arrived.client.peer,
+            client: arrived.client.subject.clone(),
         };
         tracing::info!(
             transaction = seen.transaction,

@@ -2,11 +2,13 @@
 //! In: a request taken apart, what the simulator remembers. Out: findings, and who asks when the VIHF can be believed.
 //! Source: dmp-xds.md §10, §11.1. Evidence holds no datum of a person: checks give forms and codes only.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
+use bytes::Bytes;
 use jiff::Timestamp;
+use jonction_cda::{Header, Limits as CdaLimits};
 use jonction_model::{
-    DocumentUniqueId, Environment, Finding, Mode as CheckMode, Severity, StructureId, run_checks,
+    ContentKind, DocumentUniqueId, Environment, Finding, Mode as CheckMode, Severity, StructureId, run_checks,
 };
 use jonction_soap::{
     Limits as SoapLimits,
@@ -18,7 +20,7 @@ use jonction_soap::{
 };
 use jonction_xds::{
     AssociationKind, ContentFacts,
-    checks::{CHECKS as XDS_CHECKS, Context, DocumentFacts, Received},
+    checks::{CHECKS as XDS_CHECKS, CdaFacts, Context, DocumentFacts, Received, ReplacedFacts},
     ebrim::{Decoded, ProvideAndRegister, ReturnType},
     metadata::Cx,
 };
@@ -88,7 +90,7 @@ pub(crate) fn judge(
     let vihf = judge_vihf(request, bench, assertion_seen, &mut judgement);
     let caller = vihf.as_ref().map(caller_of);
     if let RequestBody::Provide(decoded, contents) = &request.body {
-        judge_lot(decoded, contents, caller.as_ref(), bench, &mut judgement);
+        judge_lot(decoded, contents, registry, caller.as_ref(), bench, &mut judgement);
     }
     let session = session_view(request, registry, caller.as_ref(), bench);
     run(&mut judgement, SESSION_CHECKS, &session, bench.mode);
@@ -174,21 +176,27 @@ fn caller_of(vihf: &VihfView) -> Caller {
 
 fn judge_lot(
     decoded: &Decoded<ProvideAndRegister>,
-    contents: &std::collections::BTreeMap<String, bytes::Bytes>,
+    contents: &BTreeMap<String, Bytes>,
+    registry: &Registry,
     caller: Option<&Caller>,
     bench: &Bench<'_>,
     judgement: &mut Judgement,
 ) {
-    let documents = contents
-        .iter()
-        .map(|(id, bytes)| DocumentFacts { id: id.clone(), content: ContentFacts::of(bytes), cda: None })
-        .collect();
+    let submission = &decoded.value.submission;
+    let documents = contents.iter().map(|(id, bytes)| DocumentFacts {
+        id: id.clone(),
+        content: ContentFacts::of(bytes),
+        cda: cda_facts(bytes),
+    });
+    let replaced = submission.associations.iter().filter(|link| link.kind == AssociationKind::Replaces);
+    let replaced = replaced.filter_map(|link| replaced_facts(registry, &link.target)).collect();
     let context = Context {
         now: Some(bench.now),
         vihf_patient: caller.and_then(|caller| caller.patient.clone()),
         vihf_structure: caller.map(|caller| StructureId::prefixed(&caller.structure)),
-        documents,
+        documents: documents.collect(),
         set_reused: bench.set_reused,
+        replaced,
         ..Context::default()
     };
     let received = Received::new(decoded.clone(), context);
@@ -196,10 +204,39 @@ fn judge_lot(
     judge_signature(&received, contents, bench, judgement);
 }
 
+/// What the header of a document says; `None` when it is no readable CDA (the signature of the lot, for one).
+fn cda_facts(bytes: &[u8]) -> Option<CdaFacts> {
+    let header = Header::read(bytes, &CdaLimits::default()).ok()?;
+    Some(CdaFacts {
+        unique_id: header.unique_id?,
+        effective_time: header.metadata.creation_time,
+        patient: header.subject.ins,
+        media_type: match header.kind {
+            ContentKind::CdaLevel1 { media_type, .. } => Some(media_type),
+            ContentKind::CdaLevel3 { .. } => None,
+        },
+        set_id: header.set_id,
+        version: header.version,
+        replaces: header.replaces,
+    })
+}
+
+/// What the registry knows of a version that a lot replaces.
+fn replaced_facts(registry: &Registry, entry_uuid: &str) -> Option<ReplacedFacts> {
+    let document = registry.store.by_entry_uuid(entry_uuid)?;
+    let cda = registry.store.content(&document.unique_id).and_then(|bytes| cda_facts(&bytes));
+    Some(ReplacedFacts {
+        entry_uuid: entry_uuid.to_owned(),
+        unique_id: document.unique_id.clone(),
+        set_id: cda.as_ref().and_then(|cda| cda.set_id.clone()),
+        version: cda.and_then(|cda| cda.version),
+    })
+}
+
 /// SUB-09: the signature of the lot, by the room that can verify it.
 fn judge_signature(
     received: &Received,
-    contents: &std::collections::BTreeMap<String, bytes::Bytes>,
+    contents: &BTreeMap<String, Bytes>,
     bench: &Bench<'_>,
     judgement: &mut Judgement,
 ) {

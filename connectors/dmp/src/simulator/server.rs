@@ -2,7 +2,7 @@
 //! In: a bound listener. Out: requests handed to the desk, answers sent back or not. Source: dmp-xds.md §11.
 //! Deliberately absent: any decision about a message.
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -14,7 +14,7 @@ use jonction_net::{Listener, ServerTls, Stream, upgrade_server};
 use jonction_ports::Stop;
 
 use super::{
-    desk::{Arrived, Desk, Handled},
+    desk::{Arrived, Client, Desk, Handled},
     faults::Fault,
     replies::ReplyBody,
 };
@@ -26,14 +26,14 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Serves until told to stop.
 pub(crate) async fn serve(listener: Listener, tls: ServerTls, desk: Arc<Desk>, stop: Stop, grace: Duration) {
-    jonction_net::serve(listener, stop, grace, move |stream, _, stop| {
+    jonction_net::serve(listener, stop, grace, move |stream, peer, stop| {
         let (tls, desk) = (tls.clone(), desk.clone());
         async move {
             if desk.breaks_handshake() {
                 return;
             }
             match upgrade_server(stream, &tls, HANDSHAKE_TIMEOUT).await {
-                Ok(stream) => connection(stream, desk, stop).await,
+                Ok(stream) => connection(stream, peer.address, desk, stop).await,
                 Err(error) => desk.note_refused_handshake(&error),
             }
         }
@@ -41,11 +41,11 @@ pub(crate) async fn serve(listener: Listener, tls: ServerTls, desk: Arc<Desk>, s
     .await;
 }
 
-async fn connection(stream: Stream, desk: Arc<Desk>, mut stop: Stop) {
-    let subject = stream.peer_subject().map(|subject| subject.rfc4514());
+async fn connection(stream: Stream, peer: SocketAddr, desk: Arc<Desk>, mut stop: Stop) {
+    let client = Client { peer, subject: stream.peer_subject().map(|subject| subject.rfc4514()) };
     let service = service_fn(move |request| {
-        let (desk, subject) = (desk.clone(), subject.clone());
-        async move { respond(request, &desk, subject).await }
+        let (desk, client) = (desk.clone(), client.clone());
+        async move { respond(request, &desk, client).await }
     });
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
@@ -63,7 +63,7 @@ async fn connection(stream: Stream, desk: Arc<Desk>, mut stop: Stop) {
 async fn respond(
     request: Request<Incoming>,
     desk: &Desk,
-    client: Option<String>,
+    client: Client,
 ) -> Result<Response<ReplyBody>, io::Error> {
     let cut = || io::Error::other("simulated cut");
     let fault = desk.draw();

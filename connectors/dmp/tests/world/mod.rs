@@ -1,5 +1,6 @@
 //! A gateway's sink and a simulated DMP over real mutual TLS, with fictitious people.
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part of the world")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "test code")]
 
 use std::{
     fs,
@@ -104,21 +105,31 @@ fn hospital() -> Organization {
     }
 }
 
-/// A level 1 CDA of a fictitious person; long enough to be streamed in several pieces.
-pub fn cda(unique_id: &str, version: u32) -> Bytes {
+/// A level 1 CDA of a fictitious person; long enough to be streamed in several pieces. A second version replaces.
+pub fn cda(unique_id: &str, replaces: Option<&str>) -> Bytes {
     let pdf = "JVBERi0xLjQKJcOkw7zDtsOfCg==".repeat(6_000);
+    let related = replaces.map(|old| {
+        format!("<relatedDocument typeCode=\"RPLC\"><parentDocument><id root=\"{old}\"/></parentDocument></relatedDocument>")
+    });
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<ClinicalDocument xmlns=\"urn:hl7-org:v3\">\r\n\
-         <!-- compte rendu fictif --><id root=\"{unique_id}\"/><code code=\"18748-4\"/>\
-         <title>CR d'imagerie fictive – été</title><versionNumber value=\"{version}\"/>\r\n\
-         <component><nonXMLBody><text mediaType=\"application/pdf\" representation=\"B64\">{pdf}</text></nonXMLBody></component>\
-         </ClinicalDocument>\r\n"
+         <!-- compte rendu fictif --><id root=\"{unique_id}\"/>\
+         <code code=\"18748-4\" codeSystem=\"2.16.840.1.113883.6.1\" displayName=\"CR d'imagerie médicale\"/>\
+         <title>CR d'imagerie fictive – été</title><effectiveTime value=\"20261120101500+0100\"/>\
+         <confidentialityCode code=\"N\" codeSystem=\"2.16.840.1.113883.5.25\" displayName=\"Normal\"/>\
+         <languageCode code=\"fr-FR\"/><setId root=\"{SET_OID}\"/><versionNumber value=\"{version}\"/>\r\n\
+         <recordTarget><patientRole><id root=\"1.2.250.1.213.1.4.10\" extension=\"{ins}\"/></patientRole></recordTarget>\r\n\
+         {related}<component><nonXMLBody><text mediaType=\"application/pdf\" representation=\"B64\">{pdf}</text></nonXMLBody></component>\
+         </ClinicalDocument>\r\n",
+        version = 1 + u32::from(replaces.is_some()),
+        ins = patient_ins().expose(),
+        related = related.unwrap_or_default(),
     )
     .into()
 }
 
 pub fn document(bodies: &MemoryBodies, unique_id: &str, replaces: Option<&str>) -> SubmittedDocument {
-    let content = bodies.put(cda(unique_id, 1 + u32::from(replaces.is_some())));
+    let content = bodies.put(cda(unique_id, replaces));
     SubmittedDocument {
         unique_id: DocumentUniqueId::root(unique_id),
         set_id: Some(DocumentUniqueId::root(SET_OID)),
@@ -262,6 +273,16 @@ impl World {
         let bodies = Arc::new(MemoryBodies::default());
         let tools =
             Tools { bodies: bodies.clone(), clock: setup.clock.clone(), entropy: setup.entropy.clone() };
+        Self { simulator, sink, bodies, tools }
+    }
+
+    /// The same sink before a simulator started anew on the same port: everything it held is forgotten.
+    pub async fn restarted(self) -> Self {
+        let Self { simulator, sink, bodies, tools } = self;
+        let listen = simulator.addr();
+        simulator.stop().await;
+        let config = SimulatorConfig::new(identity(Leaf::Server), anchors(), trust(), Arc::new(SystemClock));
+        let simulator = Simulator::start(SimulatorConfig { listen, ..config }).unwrap();
         Self { simulator, sink, bodies, tools }
     }
 
