@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jonction_certs_dev::Leaf;
 use jonction_net::Listener;
 use jonction_ports::Outcome;
 use tokio::io::AsyncWriteExt as _;
@@ -46,4 +47,34 @@ async fn a_certificate_of_another_name_gets_nothing() {
     let report = world.send(&world.submission(&[DOCTOR]), 0).await;
     assert!(matches!(report.outcome, Outcome::Retry { .. }));
     assert_eq!((why(&report.outcome), world.simulator.received()), ("net.wrong-name", 0));
+}
+
+/// MSS-T09, MSS-T13, MSS-T14, and both ways of saying it: the mail waits, nothing of it left.
+#[tokio::test]
+async fn a_server_certificate_that_is_not_good_gets_nothing() {
+    for (leaf, code) in [
+        (Leaf::ServerExpired, "net.certificate-expired"),
+        (Leaf::ServerNotYetValid, "net.certificate-not-yet-valid"),
+        (Leaf::ServerWrongName, "net.wrong-name"),
+        (Leaf::ServerUnknown, "net.unknown-authority"),
+    ] {
+        let world = World::with_certificates(|_| {}, |_| {}, leaf, Leaf::AuthCli);
+        let report = world.send(&world.submission(&[DOCTOR]), 0).await;
+        assert!(matches!(report.outcome, Outcome::Retry { .. }), "{leaf:?}: {:?}", report.outcome);
+        assert_eq!((why(&report.outcome), world.simulator.received()), (code, 0), "{leaf:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_certificate_the_operator_does_not_take_is_a_retry_with_its_reason() {
+    for leaf in [Leaf::AuthCliExpired, Leaf::AuthCliUnknown, Leaf::AuthCliWrongUsage] {
+        let world = World::with_certificates(|_| {}, |_| {}, Leaf::Server, leaf);
+        let report = world.send(&world.submission(&[DOCTOR]), 0).await;
+        assert!(matches!(report.outcome, Outcome::Retry { .. }), "{leaf:?}: {:?}", report.outcome);
+        assert_eq!(
+            (why(&report.outcome), world.simulator.received()),
+            ("net.our-certificate-refused", 0),
+            "{leaf:?}"
+        );
+    }
 }

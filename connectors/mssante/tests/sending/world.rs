@@ -46,19 +46,17 @@ pub(crate) fn authority() -> DevAuthority {
     DevAuthority::ensure(&dir, SystemClock.now(), &structure).unwrap()
 }
 
-pub(crate) fn server_tls(client_certificate: bool) -> ServerTls {
+pub(crate) fn server_tls(client_certificate: bool, leaf: Leaf) -> ServerTls {
     let authority = authority();
-    let identity =
-        Identity::from_files(authority.chain_of(Leaf::Server), authority.key_of(Leaf::Server)).unwrap();
+    let identity = Identity::from_files(authority.chain_of(leaf), authority.key_of(leaf)).unwrap();
     let anchors = Anchors::from_file(authority.root()).unwrap();
     let auth = if client_certificate { ClientAuth::Required(&anchors) } else { ClientAuth::None };
     server_config(&identity, auth).unwrap().into()
 }
 
-pub(crate) fn client_tls() -> ClientTls {
+pub(crate) fn client_tls(leaf: Leaf) -> ClientTls {
     let authority = authority();
-    let identity =
-        Identity::from_files(authority.chain_of(Leaf::AuthCli), authority.key_of(Leaf::AuthCli)).unwrap();
+    let identity = Identity::from_files(authority.chain_of(leaf), authority.key_of(leaf)).unwrap();
     ClientTls::new(client_config(&Anchors::from_file(authority.root()).unwrap(), Some(&identity)).unwrap())
 }
 
@@ -109,8 +107,12 @@ pub(crate) fn settings(address: SocketAddr) -> Settings {
 }
 
 pub(crate) fn sink(settings: Settings, password: Option<&str>) -> MssanteSink {
+    sink_with(settings, password, Leaf::AuthCli)
+}
+
+pub(crate) fn sink_with(settings: Settings, password: Option<&str>, leaf: Leaf) -> MssanteSink {
     let parts = SinkParts {
-        tls: client_tls(),
+        tls: client_tls(leaf),
         password: password.map(str::to_owned),
         environment: Environment::Test,
         clock: Arc::new(SystemClock),
@@ -138,18 +140,28 @@ impl World {
         simulator: impl FnOnce(&mut SimulatorSettings),
         gateway: impl FnOnce(&mut Settings),
     ) -> Self {
+        Self::with_certificates(simulator, gateway, Leaf::Server, Leaf::AuthCli)
+    }
+
+    pub(crate) fn with_certificates(
+        simulator: impl FnOnce(&mut SimulatorSettings),
+        gateway: impl FnOnce(&mut Settings),
+        server: Leaf,
+        client: Leaf,
+    ) -> Self {
         let mut simulated = SimulatorSettings::with_domains(DOMAINS);
         simulator(&mut simulated);
         let certificate = !matches!(simulated.auth, ServerAuth::Open);
         let local = "127.0.0.1:0".parse().unwrap();
         let simulator =
-            Simulator::start(local, server_tls(certificate), simulated, Arc::new(SystemClock)).unwrap();
+            Simulator::start(local, server_tls(certificate, server), simulated, Arc::new(SystemClock))
+                .unwrap();
         let mut settings = settings(simulator.address());
         gateway(&mut settings);
         let bodies = Arc::new(MemoryBodies::default());
         let tools =
             Tools { bodies: bodies.clone(), clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) };
-        Self { simulator, sink: sink(settings, Some("mot de passe")), bodies, tools }
+        Self { simulator, sink: sink_with(settings, Some("mot de passe"), client), bodies, tools }
     }
 
     /// For tests of what is pure: the simulator needs a runtime to listen, the test does not.
