@@ -27,7 +27,7 @@ enum Level {
     Repetition,
     Component,
     Subcomponent,
-    /// MSH-1 and MSH-2: nothing cuts them, nothing escapes them.
+    /// MSH-1, MSH-2 and base64: nothing cuts them, nothing escapes them.
     Literal,
 }
 
@@ -215,7 +215,7 @@ impl<'m> Value<'m> {
         while to > from && separator(raw[to - 1]) {
             to -= 1;
         }
-        Self { level: Level::Subcomponent, ..self.part(Level::Subcomponent, from..to) }
+        self.part(Level::Literal, from..to)
     }
 
     /// Subcomponent `number`, from 1, of this component (of the first one, for a field or a repetition).

@@ -172,6 +172,8 @@ fn a_payload_is_not_cut_by_what_it_holds() {
     let message = parse(&b"MSH|^~\\&|A\rOBX|1|ED|||^text^XML^base64^QU~JD&\\F\\x^^~|F\r"[..]).unwrap();
     let field = message.segment("OBX").unwrap().field(5);
     assert_eq!(field.component(5).raw(), b"QU~JD&\\F\\x");
+    assert_eq!(field.component(5).text(), "QU~JD&\\F\\x");
+    assert_eq!(field.component(5).subcomponent(1).span(), field.component(5).span());
     assert_eq!(field.repetitions().count(), 1);
     assert_eq!(field.component(3).text(), "XML");
     assert_eq!(field.components().count(), 5);
