@@ -10,6 +10,7 @@ use jonction_ports::{Admission, Admitted, MessageFacts, Peer, Repeat};
 
 use crate::{
     config::Settings,
+    root::document_roots,
     senders::{self, SenderRule},
 };
 
@@ -80,6 +81,10 @@ impl MllpAdmission {
             None => {
                 let mut findings = refusals(&message, self.awaited);
                 findings.extend(self.processing(&header));
+                findings.extend(unusable_number(&header, &facts));
+                if !has_errors(&findings) {
+                    findings.extend(document_roots(&message));
+                }
                 findings
             }
         };
@@ -150,6 +155,19 @@ impl Admission for MllpAdmission {
     fn admit(&self, raw: &Bytes, peer: &Peer) -> Admitted {
         self.judge(raw, peer).admitted
     }
+}
+
+/// A number that cannot be written back exactly: no acknowledgement could name it, no repeat be recognised.
+/// An absent one is told by H015.
+fn unusable_number(header: &Header, facts: &MessageFacts) -> Option<Finding> {
+    if facts.control_id.is_some() || header.control_id.is_empty() {
+        return None;
+    }
+    let finding = Finding::error("mllp.unusable-number", "le numéro du message n'est pas utilisable")
+        .at(Place::path("MSH-10"))
+        .remedy("écrire en MSH-10 de 1 à 199 caractères imprimables")
+        .requirement("hl7v2.md §2.2");
+    Some(finding.wire_code("102"))
 }
 
 fn has_errors(findings: &[Finding]) -> bool {

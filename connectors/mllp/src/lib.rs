@@ -9,6 +9,7 @@ pub mod config;
 mod control_id;
 mod link;
 mod outgoing;
+mod root;
 pub mod send;
 pub mod senders;
 pub mod session;

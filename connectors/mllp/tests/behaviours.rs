@@ -112,6 +112,30 @@ async fn b09_what_is_not_base64_is_refused_at_its_place() {
     assert!(answered(settings(), holed).await.starts_with("AE M1 102 OBX^1^5"));
 }
 
+/// One code on the wire, the reason in the text: the document's own bytes never leave.
+#[tokio::test]
+async fn b09_what_is_no_cda_is_refused_and_both_wrappers_of_a_cda_are_not() {
+    let of = |document: &str| answered(settings(), mdm_of("M1", document));
+    let body = CDA.split_once("?>").unwrap().1;
+    let styled = format!(
+        "<xsl:stylesheet xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\" version=\"1.0\">\
+         <data:Contenu xmlns:data=\"urn:asip-sante:ci-sis\">{body}</data:Contenu></xsl:stylesheet>"
+    );
+    let signed = format!(
+        "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:Object>{body}</ds:Object></ds:Signature>"
+    );
+    for document in [CDA, &format!("\u{feff}{CDA}"), body, &styled, &signed] {
+        assert_eq!(of(document).await, "AA M1", "{document}");
+    }
+    let doctype = format!("<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/hostname\">]>{body}");
+    let other = body.replace("urn:hl7-org:v3", "urn:autre");
+    for document in ["texte", "", "<html/>", &doctype, &other, "%PDF-1.4", &body[..20]] {
+        let answer = of(document).await;
+        let expected = if document.is_empty() { "AE M1 101 OBX^1^5^1^5" } else { "AE M1 207 OBX^1^5^1^5" };
+        assert_eq!(answer, expected, "{document}");
+    }
+}
+
 /// The sender keeps the message, and sends it again.
 #[tokio::test]
 async fn b10_a_full_disk_says_later_and_the_retry_is_taken() {
@@ -270,6 +294,15 @@ async fn bytes_that_are_no_message_are_refused_and_journaled_as_refused() {
     let arrivals = running.engine.arrivals.lock().unwrap().clone();
     assert_eq!(arrivals[0].admitted.findings[0].check, "hl7v2.no-header");
     assert_eq!(running.counters.refused.load(Relaxed), 1);
+}
+
+/// It could be neither named in a ZAM nor recognised when it comes again.
+#[tokio::test]
+async fn a_number_that_cannot_be_written_back_is_refused() {
+    for number in ["A\u{1}B", &"9".repeat(200)] {
+        assert!(answered(settings(), mdm(number)).await.ends_with(" 102 MSH^1^10"), "{number:?}");
+    }
+    assert_eq!(answered(settings(), mdm(&"9".repeat(199))).await, format!("AA {}", "9".repeat(199)));
 }
 
 #[tokio::test]
