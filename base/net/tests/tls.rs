@@ -171,6 +171,23 @@ async fn a_client_of_an_unknown_authority_is_refused_and_never_handed_out() {
 }
 
 #[tokio::test]
+async fn an_expired_and_a_revoked_client_certificate_are_refused_by_name() {
+    let authority = Authority::new();
+    let server = authority
+        .identity_with("localhost", |params| params.serial_number = Some(SerialNumber::from(vec![8])));
+    let expired = authority.identity_with("sil", |params| params.not_after = date_time_ymd(2020, 1, 1));
+    let revoked = authority.identity("sil");
+    let (_listener, endpoint) =
+        tls_listener(&server, ClientAuth::Required(&authority.anchors_that_revoke()), limits());
+    for (identity, alert) in [(expired, "CertificateExpired"), (revoked, "CertificateRevoked")] {
+        let mut dialled =
+            dial(&endpoint, Some(&client(&authority.anchors(), Some(&identity))), LONG).await.unwrap();
+        let fault = DialError::of(&dialled.read_u8().await.unwrap_err());
+        assert_eq!(fault, TlsFault::OursRefused(alert.to_owned()).into());
+    }
+}
+
+#[tokio::test]
 async fn each_defect_of_a_server_certificate_has_its_name() {
     let authority = Authority::new();
     let tls = client(&authority.anchors(), None);

@@ -5,6 +5,7 @@
 use std::{collections::VecDeque, future::poll_fn, io, sync::Arc, task::Poll, time::Instant};
 
 use bytes::{Bytes, BytesMut};
+use jonction_model::MessageControlId;
 use jonction_net::Stream;
 use jonction_ports::{Arrival, BoxFuture, Intake, IntakeError, Peer, Receipt, Stop};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -72,6 +73,12 @@ impl Link {
         let reason = self.talk(&mut stream, &mut stop).await;
         match reason {
             Ok(reason) => self.log_end(reason),
+            // It sends and never reads: its own answers would fill our memory.
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                Counters::add(&self.shared.counters.cut, 1);
+                let (partner, peer) = (&self.shared.partner, &self.peer.address);
+                warn!(%partner, %peer, error_code = "mllp.peer-not-reading", "connection closed");
+            }
             Err(error) => debug!(partner = %self.shared.partner, cause = %error.kind(), "connection lost"),
         }
         // Sends the TLS farewell; the peer may be gone already.
@@ -174,6 +181,15 @@ impl Link {
             Counters::add(&counters.messages, 1);
             Counters::add(&counters.bytes, raw.len() as u64);
             Counters::add(&counters.refused, u64::from(!judged.admitted.accepted));
+            debug!(
+                partner = %self.shared.partner,
+                kind = judged.admitted.facts.kind,
+                control_id = judged.admitted.facts.control_id.as_ref().map(MessageControlId::as_str),
+                accepted = judged.admitted.accepted,
+                error_code = judged.admitted.findings.first().map(|finding| finding.check.as_str()),
+                bytes = raw.len(),
+                "message received"
+            );
             let received_at = self.shared.tools.clock.now();
             let answers = Answers { entropy: &*self.shared.tools.entropy, now: received_at };
             let later = answers.later(&judged);

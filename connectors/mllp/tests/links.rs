@@ -146,6 +146,33 @@ async fn links_share_their_memory_and_wait_for_it() {
     assert_eq!(sending.await.unwrap(), "AA M2");
 }
 
+/// The budget is held by a message whose promise never comes: the other link is cut at its time limit, not kept for ever.
+#[tokio::test]
+async fn a_link_that_waits_too_long_for_memory_is_cut_and_memory_comes_back() {
+    let running = start(with_limits(|limits| {
+        limits.server.frames.frame_bytes_max = 1 << 20;
+        limits.in_flight_bytes_max = (1 << 20) + (64 << 10);
+        limits.server.message_timeout = Duration::from_millis(400);
+    }))
+    .await;
+    let document = common::CDA.replace("</Clin", &format!("<!--{}--></Clin", "x".repeat(600 << 10)));
+    running.engine.held.send_replace(true);
+    let mut first = Wire::to(running.address).await;
+    first.message(common::mdm_of("M1", &document)).await;
+    while running.engine.accepted().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let mut second = Wire::to(running.address).await;
+    // Its end is never read: the link is cut while it waits for room.
+    let _ = second.tcp.write_all(&encode(common::mdm_of("M2", &document).as_bytes())).await;
+    assert_eq!(second.frame().await, None);
+
+    running.engine.held.send_replace(false);
+    assert_eq!(first.ack().await.short(), "AA M1");
+    assert_eq!(first.exchange(common::mdm_of("M3", &document)).await.short(), "AA M3");
+    assert_eq!(running.engine.control_ids(), ["M1", "M3"]);
+}
+
 #[tokio::test]
 async fn after_a_stop_what_was_submitted_is_answered_and_nothing_more_is_taken() {
     let running = start(settings()).await;
