@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use jonction_model::{Environment, Ins, Place, Verdicts};
-use jonction_xds::{DocumentEntry, xdm::XdmError};
+use jonction_model::{
+    ContentKind, DocumentTime, DocumentUniqueId, Environment, Ins, InsIdentity, Place, Verdicts,
+};
+use jonction_xds::xdm::XdmError;
 
-use super::Subject;
+use super::{OpenedDocument, Subject};
 
 fn attachments() -> Place {
     Place::path("pièces jointes")
@@ -20,24 +22,34 @@ fn header(name: &str) -> Place {
     Place::path(format!("en-tête {name}"))
 }
 
-/// Birth name and first given name, from the lines PID-5 of the metadata.
+/// Birth name and first given name of the first document.
 pub(super) fn patient_names(subject: &Subject) -> Vec<String> {
-    let documents = subject.documents();
-    let Some((entry, _)) = documents.first() else { return Vec::new() };
-    let lines = entry.source_patient_info.iter().map(|line| line.expose().as_str());
-    let names: Vec<&str> = lines.filter_map(|line| line.strip_prefix("PID-5|")).collect();
-    let birth = names.iter().find(|name| name.split('^').nth(6) == Some("L")).or(names.first());
-    let Some(birth) = birth else { return Vec::new() };
-    birth
-        .split('^')
-        .take(2)
-        .map(|part| part.split('&').next().unwrap_or_default().to_owned())
-        .filter(|n| !n.is_empty())
+    let Some(header) = subject.documents.first().and_then(|document| document.header.as_ref()) else {
+        return Vec::new();
+    };
+    let traits = &header.subject.traits;
+    let given = traits.birth_given.as_ref().or(traits.birth_givens.as_ref()).or(traits.used_given.as_ref());
+    let family = traits.birth_name.as_ref().or(traits.used_name.as_ref());
+    let first = |given: &str| given.split(' ').next().unwrap_or_default().to_owned();
+    family
+        .map(|name| name.expose().clone())
+        .into_iter()
+        .chain(given.map(|name| first(name.expose())))
         .collect()
 }
 
-fn patients<'s>(documents: &[(&'s DocumentEntry, &bytes::Bytes)]) -> BTreeSet<&'s str> {
-    documents.iter().filter_map(|(entry, _)| entry.patient_id.as_ref()).map(|id| id.expose()).collect()
+fn place_of(document: usize) -> Place {
+    Place::path(format!("IHE_XDM, document {}", document + 1))
+}
+
+/// Everybody that metadata and documents speak of.
+fn patients(subject: &Subject) -> BTreeSet<String> {
+    let entries = subject.documents.iter().filter_map(|document| document.entry.patient_id.as_ref());
+    let headers =
+        subject.documents.iter().filter_map(|document| document.header.as_ref()?.subject.ins.as_ref());
+    let ins = entries.clone().filter(|id| id.ins_domain().is_some()).map(|id| id.id());
+    let local = entries.filter(|id| id.ins_domain().is_none()).map(|id| id.expose().to_owned());
+    ins.chain(local).chain(headers.map(|ins| ins.ins.expose().to_owned())).collect()
 }
 
 pub(super) fn m01(subject: &Subject, verdicts: &mut Verdicts<'_>) {
@@ -64,18 +76,38 @@ pub(super) fn m01(subject: &Subject, verdicts: &mut Verdicts<'_>) {
 }
 
 pub(super) fn m02(subject: &Subject, verdicts: &mut Verdicts<'_>) {
-    let documents = subject.documents();
-    let found = patients(&documents).len();
-    if found > 1 {
+    let found = patients(subject).len();
+    let local_beside_ins = subject
+        .documents
+        .iter()
+        .any(|d| d.entry.patient_id.as_ref().is_some_and(|id| id.ins_domain().is_none()));
+    // Without qualified INS the metadata name the patient by a local identifier, the document may still carry the INS.
+    if found > 1 + usize::from(local_beside_ins) {
         verdicts.differs(metadata(), "un courriel ne concerne qu'un patient", "1", found.to_string());
     }
 }
 
 pub(super) fn m03(subject: &Subject, verdicts: &mut Verdicts<'_>) {
-    let documents = subject.documents().len();
+    let documents = subject.documents.len();
     if documents > 0 && documents != subject.pdfs.len() {
         let (expected, found) = (documents.to_string(), subject.pdfs.len().to_string());
         verdicts.differs(attachments(), "chaque document a sa copie PDF", expected, found);
+    }
+}
+
+pub(super) fn m06(subject: &Subject, verdicts: &mut Verdicts<'_>) {
+    for (at, document) in subject.documents.iter().enumerate() {
+        let Some(header) = &document.header else { continue };
+        let ContentKind::CdaLevel1 { media_type, body: Some(_) } = &header.kind else { continue };
+        let limits = jonction_cda::Limits::default();
+        let embedded = jonction_cda::body::embedded(&document.bytes, &header.kind, &limits);
+        // Without any copy, MSS-M01 and M03 have said it.
+        if media_type == "application/pdf"
+            && !subject.pdfs.is_empty()
+            && embedded.is_ok_and(|pdf| subject.pdfs.iter().all(|copy| copy.content != pdf))
+        {
+            verdicts.add(place_of(at), "aucune copie PDF n'est celle que porte le CDA");
+        }
     }
 }
 
@@ -142,10 +174,12 @@ pub(super) fn m13(subject: &Subject, verdicts: &mut Verdicts<'_>) {
     if subject.received.environment == Environment::Production && !ins.key_is_valid() {
         verdicts.add(place.clone(), "la clé du matricule est fausse");
     }
-    let documents = subject.documents();
-    let other =
-        documents.iter().any(|(entry, _)| entry.patient_id.as_ref().is_none_or(|id| id.id() != ins.expose()));
-    if other {
+    let differs = |document: &OpenedDocument| {
+        let of_entry = document.entry.patient_id.as_ref().map(|id| id.id());
+        let of_header = document.header.as_ref().and_then(|header| header.subject.ins.as_ref());
+        of_entry.as_deref() != Some(ins.expose()) || of_header.is_some_and(|found| found.ins != ins)
+    };
+    if subject.documents.iter().any(differs) {
         verdicts.add(place, "l'adresse n'est pas celle du patient de l'archive");
     }
 }
@@ -153,18 +187,14 @@ pub(super) fn m13(subject: &Subject, verdicts: &mut Verdicts<'_>) {
 pub(super) fn m17(subject: &Subject, verdicts: &mut Verdicts<'_>) {
     let mail = &subject.received.mail;
     let values: Vec<&str> = mail.values("X-MSS-CODECDA").collect();
-    let documents = subject.documents();
-    if documents.is_empty() {
+    if subject.documents.is_empty() {
         if !values.is_empty() && subject.archive.is_none() {
             verdicts.add(header("X-MSS-CODECDA"), "l'en-tête est présent sans aucun CDA joint");
         }
         return;
     }
-    let expected: BTreeSet<&str> = documents
-        .iter()
-        .filter_map(|(entry, _)| entry.type_code.as_ref())
-        .map(|code| code.code.as_str())
-        .collect();
+    let headers = subject.documents.iter().filter_map(|document| document.header.as_ref());
+    let expected: BTreeSet<&str> = headers.map(|header| header.metadata.type_code.code.as_str()).collect();
     let written: Vec<&str> = values.iter().flat_map(|value| value.split(',')).map(str::trim).collect();
     let found: BTreeSet<&str> = written.iter().copied().collect();
     if found != expected {
@@ -185,36 +215,32 @@ pub(super) fn m17(subject: &Subject, verdicts: &mut Verdicts<'_>) {
 
 pub(super) fn m18(subject: &Subject, verdicts: &mut Verdicts<'_>) {
     let value = subject.received.mail.value("X-MSS-INS");
-    let documents = subject.documents();
-    if documents.is_empty() {
+    if subject.documents.is_empty() {
         if value.is_some() && subject.archive.is_none() {
             verdicts.add(header("X-MSS-INS"), "l'en-tête est présent sans aucun CDA joint");
         }
         return;
     }
+    let environment = subject.received.environment;
     match value {
-        Some("O") if documents.iter().all(|(entry, _)| carries_ins(entry, subject.received.environment)) => {}
+        Some("O") if subject.documents.iter().all(|document| carries_ins(document, environment)) => {}
+        // The source may know that the identity is not qualified: a document that carries an INS does not prove it.
         Some("N") => {}
         Some("O") => {
-            verdicts.add(header("X-MSS-INS"), "O annonce un INS qualifié que l'archive ne porte pas");
+            verdicts.add(header("X-MSS-INS"), "O annonce un INS qualifié que les documents ne portent pas");
         }
         Some(_) | None => {
-            verdicts.differs(header("X-MSS-INS"), "la valeur doit être O ou N", "O ou N", "autre chose")
+            verdicts.differs(header("X-MSS-INS"), "la valeur doit être O ou N", "O ou N", "autre chose");
         }
     }
 }
 
 /// Matricule, OID of the right world, birth name, first given name, birth date, sex.
-fn carries_ins(entry: &DocumentEntry, environment: Environment) -> bool {
-    let domain = entry.patient_id.as_ref().and_then(|id| id.ins_domain());
-    let right_world = domain.is_some_and(|domain| domain.is_test() == (environment == Environment::Test));
-    let line = |prefix: &str| {
-        entry
-            .source_patient_info
-            .iter()
-            .any(|line| line.expose().strip_prefix(prefix).is_some_and(|value| !value.is_empty()))
-    };
-    right_world && line("PID-5|") && line("PID-7|") && line("PID-8|")
+fn carries_ins(document: &OpenedDocument, environment: Environment) -> bool {
+    let Some(header) = &document.header else { return false };
+    let right_world = |ins: &InsIdentity| ins.domain.is_test() == (environment == Environment::Test);
+    header.subject.ins.as_ref().is_some_and(right_world)
+        && header.subject.traits.missing_with_ins().is_empty()
 }
 
 fn repeat(subject: &Subject, codes: &[&str], verdicts: &mut Verdicts<'_>) {
@@ -269,15 +295,54 @@ pub(super) fn x04(subject: &Subject, verdicts: &mut Verdicts<'_>) {
 }
 
 pub(super) fn x05(subject: &Subject, verdicts: &mut Verdicts<'_>) {
-    for (entry, _) in subject.documents() {
-        match &entry.patient_id {
-            None => {
-                verdicts.add(metadata(), "patientId manque");
+    for (at, document) in subject.documents.iter().enumerate() {
+        let Some(id) = &document.entry.patient_id else {
+            verdicts.add(place_of(at), "patientId manque dans la fiche");
+            continue;
+        };
+        let of_header = document.header.as_ref().and_then(|header| header.subject.ins.as_ref());
+        match (id.ins_domain(), of_header) {
+            (None, _) if id.kind() == "NH" => {
+                verdicts.add(place_of(at), "patientId : le registre de l'INS n'est pas connu");
             }
-            Some(id) if id.kind() == "NH" && id.ins_domain().is_none() => {
-                verdicts.add(metadata(), "patientId : le registre de l'INS n'est pas connu");
+            (Some(domain), Some(ins)) if domain != ins.domain || id.id() != ins.ins.expose() => {
+                verdicts.add(place_of(at), "patientId n'est pas l'INS du patient du CDA");
             }
-            Some(_) => {}
+            (Some(_), None) => {
+                verdicts.add(place_of(at), "patientId est un INS que le CDA ne porte pas");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Codes and times only: nothing of a person is compared here.
+pub(super) fn x06(subject: &Subject, verdicts: &mut Verdicts<'_>) {
+    for (at, document) in subject.documents.iter().enumerate() {
+        let Some(header) = &document.header else {
+            verdicts.add(place_of(at), "le document n'est pas un CDA lisible");
+            continue;
+        };
+        let (entry, metadata) = (&document.entry, &header.metadata);
+        let type_code = entry.type_code.as_ref().map(|code| code.code.clone()).unwrap_or_default();
+        let rows = [
+            ("typeCode", metadata.type_code.code.clone(), type_code),
+            (
+                "creationTime",
+                metadata.creation_time.as_ref().map(DocumentTime::to_utc_dtm).unwrap_or_default(),
+                entry.creation_time.clone().unwrap_or_default(),
+            ),
+            (
+                "uniqueId",
+                header.unique_id.as_ref().map(DocumentUniqueId::to_xds).unwrap_or_default(),
+                entry.unique_id.clone(),
+            ),
+            ("languageCode", metadata.language.clone(), entry.language.clone().unwrap_or_default()),
+        ];
+        for (name, expected, found) in rows {
+            if !expected.is_empty() && expected != found {
+                verdicts.differs(place_of(at), format!("{name} n'est pas celui du CDA"), expected, found);
+            }
         }
     }
 }

@@ -39,6 +39,18 @@ pub struct Subject {
     pub pdfs: Vec<Part>,
     /// The XDM archive, or why it could not be read; `None`: no ZIP at all.
     pub archive: Option<Result<xdm::XdmArchive, xdm::XdmError>>,
+    /// Documents of the archive, in its order.
+    pub documents: Vec<OpenedDocument>,
+}
+
+/// A document of the archive.
+pub struct OpenedDocument {
+    /// What METADATA.XML says of it.
+    pub entry: DocumentEntry,
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// What its header says; `None`: it is no CDA that can be read.
+    pub header: Option<jonction_cda::Header>,
 }
 
 impl Subject {
@@ -49,14 +61,16 @@ impl Subject {
         };
         let (zips, pdfs) = (starting(b"PK\x03\x04"), starting(b"%PDF"));
         let archive = zips.first().map(|part| xdm::read(&part.content, &xdm::Limits::default()));
-        Self { received, zips, pdfs, archive }
-    }
-
-    fn documents(&self) -> Vec<(&DocumentEntry, &Bytes)> {
-        match &self.archive {
-            Some(Ok(archive)) => archive.documents().collect(),
+        let opened = |(entry, bytes): (&DocumentEntry, &Bytes)| OpenedDocument {
+            entry: entry.clone(),
+            bytes: bytes.clone(),
+            header: jonction_cda::Header::read(bytes, &jonction_cda::Limits::default()).ok(),
+        };
+        let documents = match &archive {
+            Some(Ok(archive)) => archive.documents().map(opened).collect(),
             _ => Vec::new(),
-        }
+        };
+        Self { received, zips, pdfs, archive, documents }
     }
 
     /// Whether the mail means to carry documents.
@@ -99,6 +113,13 @@ pub const CHECKS: &[Check<Subject>] = &[
         "en-têtes en ASCII, lignes et mots codés assez courts",
         Error,
         mail::m05,
+    ),
+    check(
+        "mssante/MSS-M06",
+        "ECO.2.1.5",
+        "copie d'un niveau 1 : le PDF du CDA, octet pour octet",
+        Error,
+        archive::m06,
     ),
     check("mssante/MSS-M07", "ECO.2.1.1", "copies au format PDF/A-1", Warning, archive::m07),
     check("mssante/MSS-M08", "ECO.2.1.6", "nom des PDF : date_type_NOM_prénom[_n°].pdf", Error, archive::m08),
@@ -149,7 +170,14 @@ pub const CHECKS: &[Check<Subject>] = &[
         archive::x03,
     ),
     check("mssante/MSS-X04", "IHE XDM", "hash et size des fichiers", Error, archive::x04),
-    check("mssante/MSS-X05", "ECO.2.1.2", "patientId : un INS ou un identifiant local", Error, archive::x05),
+    check("mssante/MSS-X05", "ECO.2.1.2", "patientId : celui du patient du CDA", Error, archive::x05),
+    check(
+        "mssante/MSS-X06",
+        "S2",
+        "type, dates, identifiant et langue de la fiche : ceux du CDA",
+        Error,
+        archive::x06,
+    ),
     check(
         "mssante/MSS-X09",
         "mssante.md §8",

@@ -4,7 +4,6 @@
 
 use std::{
     collections::VecDeque,
-    io::{Cursor, Read as _},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -12,9 +11,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use jonction_mime::{Attachment, AttachmentBlock, MediaType};
 use jonction_model::{
-    BodyId, ContentKind, DocumentSubmission, Finding, Masked, Oid, QualifiedIdentity, SubmittedDocument,
+    BodyId, DocumentSubmission, Finding, Masked, Oid, QualifiedIdentity, SubmittedDocument,
 };
-use jonction_ports::{Bodies, MessageId, body::Base64Reader};
+use jonction_ports::{Bodies, MessageId};
 use jonction_xds::{
     BuildRequest, ContentFacts, Defaults, Identifiers, Profile, build,
     xdm::{ArchiveRequest, Origin, write},
@@ -146,14 +145,11 @@ impl LotRequest<'_> {
 /// The PDF that a document carries: its body, or its embedded copy. Source: mssante.md §3.5.
 //= ECO.2.1.5
 fn pdf_copy(document: &SubmittedDocument, bytes: &Bytes) -> Option<Bytes> {
-    let (start, end) = match &document.kind {
-        ContentKind::CdaLevel1 { media_type, body } if media_type == "application/pdf" => (*body)?,
-        ContentKind::CdaLevel3 { pdf } => (*pdf)?,
-        ContentKind::CdaLevel1 { .. } => return None,
-    };
-    let text = bytes.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)?;
-    let mut pdf = Vec::with_capacity(text.len() / 4 * 3);
-    Base64Reader::new(Cursor::new(text)).read_to_end(&mut pdf).ok()?;
+    let (_, media_type) = jonction_cda::body::range(&document.kind)?;
+    if media_type != "application/pdf" {
+        return None;
+    }
+    let pdf = jonction_cda::body::embedded(bytes, &document.kind, &jonction_cda::Limits::default()).ok()?;
     (!pdf.is_empty()).then(|| pdf.into())
 }
 

@@ -1,10 +1,7 @@
-//! The mail of an official sample, as hl7v2.md §2.17 expects it. The shape is made here from the sample's own bytes;
-//! the mapping has its own tests.
+//! The mail of an official sample, as hl7v2.md §2.17 expects it. The shape is made here from the sample's own
+//! bytes; the mapping has its own tests.
 
-use jonction_model::{
-    ContentKind, ContentRef, DocumentTime, DocumentUniqueId, Encoding, Ins, InsDomain, InsIdentity, Severity,
-    Sex, Traits,
-};
+use jonction_model::{ContentRef, Encoding, Severity};
 use jonction_ports::{Bodies as _, Outcome};
 use jonction_xds::xdm;
 
@@ -34,34 +31,15 @@ async fn the_mail_of_mdm_t02_cda_n1_is_the_expected_one() {
         ..whole
     };
     let cda = world.bodies.read(&content, 1 << 20).unwrap();
-    let cda = std::str::from_utf8(&cda).unwrap();
-    let (tag, _) = between(cda, "<nonXMLBody", "<text", "</text>");
-    let body = tag + cda[tag..].find('>').unwrap() + 1;
-    let end = body + cda[body..].find("</text>").unwrap();
-    let (_, low) = between(cda, "<documentationOf", "<low value=\"", "\"");
+    let header = jonction_cda::Header::read(&cda, &jonction_cda::Limits::default()).unwrap();
     let (_, mail_text) = between(text, "CORPSMAIL_PS", "^text^^Base64^", "|");
     let (start, _) = between(text, "RCT^^participation", "X.400^", "OBX|2");
     let to = text[start..].split(['\r', '\n']).next().unwrap();
 
     let mut submission = world.submission(&[to]);
-    let ins = InsIdentity { ins: Ins::parse("279035121518989").unwrap(), domain: InsDomain::TestNir };
-    let traits = Traits {
-        birth_name: Some("PAT-TROIS".into()),
-        birth_given: Some("DOMINIQUE".into()),
-        birth_date: Some("19790328".into()),
-        sex: Some(Sex::F),
-        ..Traits::default()
-    };
-    (submission.patient.ins, submission.patient.traits) = (Some(ins.clone()), traits.clone());
-    let document = &mut submission.documents[0];
-    document.content = content;
-    document.kind = ContentKind::CdaLevel1 {
-        media_type: "application/pdf".to_owned(),
-        body: Some((body as u64, end as u64)),
-    };
-    document.unique_id = DocumentUniqueId::root("1.2.250.1.71.4.2.2.120456789.71024000081");
-    (document.subject.ins, document.subject.traits) = (Some(ins), traits);
-    document.metadata.service_start = Some(DocumentTime::parse(low).unwrap());
+    submission.documents = vec![header.document(content).unwrap()];
+    submission.patient.ins = header.subject.ins.clone();
+    submission.patient.traits = header.subject.traits.clone();
     let decoded = world
         .bodies
         .read(&ContentRef { encoding: Encoding::Base64, ..world.bodies.put(mail_text.to_owned()) }, 1000);

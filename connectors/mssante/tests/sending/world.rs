@@ -6,11 +6,11 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use jonction_certs_dev::{DevAuthority, Leaf, Structure};
 use jonction_model::{
-    Author, Authorship, Clock as _, CodedValue, ContentKind, ContentRef, Device, DocumentMetadata,
-    DocumentSubject, DocumentSubmission, DocumentTime, DocumentUniqueId, Encounter, Environment,
-    IdentityStatus, Ins, InsDomain, InsIdentity, MailTexts, Masked, MessageControlId, MssAddress, Oid,
-    Operation, Organization, Origin, OsEntropy, PartnerName, PatientIdentity, Recipient, RecipientKind,
-    RouteName, Sender, Sex, Shape, StructureId, SubmittedDocument, SystemClock, Traits, Visibility, Wants,
+    Author, Authorship, Clock as _, CodedValue, ContentRef, Device, DocumentSubmission, Encounter,
+    Environment, IdentityStatus, Ins, InsDomain, InsIdentity, MailTexts, Masked, MessageControlId,
+    MssAddress, Oid, Operation, Organization, Origin, OsEntropy, PartnerName, PatientIdentity, Recipient,
+    RecipientKind, RouteName, Sender, Sex, Shape, StructureId, SubmittedDocument, SystemClock, Traits,
+    Visibility, Wants,
 };
 use jonction_mssante::{
     config::{Allow, AuthSettings, Limits, PoolSettings, SenderRule, Settings, Texts, Timeouts, WithoutPdf},
@@ -251,7 +251,7 @@ impl World {
 
     /// A request of an imaging report for these recipients.
     pub(crate) fn submission(&self, recipients: &[&str]) -> DocumentSubmission {
-        let (cda, body) = cda();
+        let cda = cda();
         let content = self.document(&cda);
         DocumentSubmission {
             origin: origin(),
@@ -272,7 +272,7 @@ impl World {
                 }),
             }),
             encounter: Encounter { class: "I".to_owned() },
-            documents: vec![document(content, body)],
+            documents: vec![document(content, &cda)],
             visibility: Visibility::default(),
             wants: Wants {
                 mssante_professionals: true,
@@ -333,66 +333,72 @@ pub(crate) fn recipient(to: &str) -> Recipient {
     }
 }
 
-fn document(content: ContentRef, body: (u64, u64)) -> SubmittedDocument {
-    let time = |text: &str| Some(DocumentTime::parse(text).unwrap());
+/// The document as the mapping makes it; what our short CDA leaves out is filled in.
+fn document(content: ContentRef, cda: &str) -> SubmittedDocument {
+    let header = jonction_cda::Header::read(cda.as_bytes(), &jonction_cda::Limits::default()).unwrap();
+    let mut document = header.document(content).unwrap();
     let coded = |code: &str, system: &str, label: &str| CodedValue {
         code: code.to_owned(),
         system: system.to_owned(),
         label: label.to_owned(),
     };
-    SubmittedDocument {
-        unique_id: DocumentUniqueId::root("1.2.250.1.999.2.1"),
-        set_id: Some(DocumentUniqueId::root("1.2.250.1.999.3.1")),
-        version: Some(1),
-        replaces: None,
-        subject: DocumentSubject { ins: Some(ins()), local_ids: Vec::new(), traits: traits() },
-        metadata: DocumentMetadata {
-            type_code: coded("18748-4", "2.16.840.1.113883.6.1", "CR d'imagerie médicale"),
-            title: "Radio de hanche".to_owned(),
-            creation_time: time("20261120103000+0100"),
-            language: "fr-FR".to_owned(),
-            confidentiality: Some(coded("N", "2.16.840.1.113883.5.25", "Normal")),
-            authors: vec![Author {
-                by: Authorship::Device(Device {
-                    id: None,
-                    software: "Jonction".to_owned(),
-                    model: "essai".to_owned(),
-                }),
-                organization: Some(Organization {
-                    id: Some(StructureId::prefixed("1990000019")),
-                    name: Some("HOPITAL A FICTIF".to_owned()),
-                }),
-                role: None,
-                specialty: None,
-            }],
-            legal_authenticator: None,
-            service_start: time("20261120100000+0100"),
-            service_stop: None,
-            events: Vec::new(),
-            practice_setting: Some(coded("ETABLISSEMENT", "1.2.250.1.213.1.1.4.9", "Etablissement de santé")),
-            facility_type: Some(coded("SA01", "1.2.250.1.71.4.2.4", "Etablissement public de santé")),
-            references: Vec::new(),
-            templates: Vec::new(),
-        },
-        kind: ContentKind::CdaLevel1 { media_type: "application/pdf".to_owned(), body: Some(body) },
-        content,
-    }
+    let metadata = &mut document.metadata;
+    metadata.practice_setting =
+        Some(coded("ETABLISSEMENT", "1.2.250.1.213.1.1.4.9", "Etablissement de santé"));
+    metadata.facility_type = Some(coded("SA01", "1.2.250.1.71.4.2.4", "Etablissement public de santé"));
+    metadata.authors = vec![Author {
+        by: Authorship::Device(Device {
+            id: None,
+            software: "Jonction".to_owned(),
+            model: "essai".to_owned(),
+        }),
+        organization: Some(Organization {
+            id: Some(StructureId::prefixed("1990000019")),
+            name: Some("HOPITAL A FICTIF".to_owned()),
+        }),
+        role: None,
+        specialty: None,
+    }];
+    document
 }
 
 /// The PDF inside [`cda`].
 pub(crate) fn pdf() -> Vec<u8> {
+    // The mark that a PDF/A carries stands last, so that tests can cut it off.
     let mut pdf = b"%PDF-1.4\n% fictif\n".to_vec();
     pdf.extend((0..3000_u32).map(|n| (n * 7 % 251) as u8));
+    pdf.extend_from_slice(b"<pdfaid:part>1</pdfaid:part>");
     pdf
 }
 
-/// A level 1 document of ours and where its body stands. Only what a sink and the archive look at.
-pub(crate) fn cda() -> (String, (u64, u64)) {
+/// A level 1 document of ours. Only what a sink, the archive and the checks look at.
+pub(crate) fn cda() -> String {
     use base64::Engine as _;
-    let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ClinicalDocument xmlns=\"urn:hl7-org:v3\"><id root=\"1.2.250.1.999.2.1\"/><code code=\"18748-4\" codeSystem=\"2.16.840.1.113883.6.1\"/><title>Radio de hanche</title><component><nonXMLBody><text mediaType=\"application/pdf\" representation=\"B64\">";
     let body = base64::engine::general_purpose::STANDARD.encode(pdf());
-    let range = (head.len() as u64, (head.len() + body.len()) as u64);
-    (format!("{head}{body}</text></nonXMLBody></component></ClinicalDocument>"), range)
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<ClinicalDocument xmlns="urn:hl7-org:v3">
+  <id root="1.2.250.1.999.2.1"/>
+  <code code="18748-4" codeSystem="2.16.840.1.113883.6.1" displayName="CR d'imagerie médicale"/>
+  <title>Radio de hanche</title>
+  <effectiveTime value="20261120103000+0100"/>
+  <confidentialityCode code="N" codeSystem="2.16.840.1.113883.5.25" displayName="Normal"/>
+  <languageCode code="fr-FR"/>
+  <setId root="1.2.250.1.999.3.1"/>
+  <versionNumber value="1"/>
+  <recordTarget><patientRole>
+    <id extension="{INS}" root="1.2.250.1.213.1.4.10"/>
+    <patient>
+      <name><family qualifier="BR">TESTEUR-ÉLÉONORE</family><given>ANNE MARIE</given><given qualifier="BR">ANNE</given></name>
+      <administrativeGenderCode code="F" codeSystem="2.16.840.1.113883.5.1"/>
+      <birthTime value="19800228"/>
+    </patient>
+  </patientRole></recordTarget>
+  <documentationOf><serviceEvent><effectiveTime><low value="20261120100000+0100"/></effectiveTime></serviceEvent></documentationOf>
+  <component><nonXMLBody><text mediaType="application/pdf" representation="B64">{body}</text></nonXMLBody></component>
+</ClinicalDocument>
+"#
+    )
 }
 
 /// The code of the finding that explains an outcome.
