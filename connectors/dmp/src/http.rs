@@ -7,6 +7,7 @@ use std::{
     error::Error as _,
     io,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -49,6 +50,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// Content-Type; empty when absent or not text.
     pub(crate) content_type: String,
+    /// Delay asked by the partner, in seconds of `Retry-After`.
+    pub(crate) retry_after: Option<Duration>,
     /// The body.
     pub(crate) body: Bytes,
     /// Dropped, it closes the connection; kept, the connection serves again.
@@ -172,6 +175,8 @@ impl Link {
         let status = response.status().as_u16();
         let content_type = response.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
         let mut incoming = response.into_body();
         let mut body = BytesMut::new();
         let limit = self.limits.response_bytes_max;
@@ -189,7 +194,7 @@ impl Link {
             idle: self.idle.clone(),
             kept_max: self.limits.idle_connections_max,
         };
-        Ok(Answer { status, content_type, body: body.freeze(), lease })
+        Ok(Answer { status, content_type, retry_after, body: body.freeze(), lease })
     }
 
     /// The last connection given back that is still good; those too old or closed are let go.

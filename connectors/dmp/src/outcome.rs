@@ -20,6 +20,9 @@ const UNCLEAR_ATTEMPTS_MAX: u32 = 3;
 /// Delay after « out of resources »: the partner asks for patience, not for insistence.
 const SLOW_RETRY: Duration = Duration::from_secs(600);
 
+/// Longest delay a partner may ask: a wrong header must not stop a lane for days.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+
 /// What was being done when something went wrong.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context<'a> {
@@ -244,7 +247,7 @@ impl Context<'_> {
     }
 
     /// What to do about an HTTP status whose body is not an answer we know.
-    pub(crate) fn of_http(&self, status: u16) -> Outcome {
+    pub(crate) fn of_http(&self, status: u16, retry_after: Option<Duration>) -> Outcome {
         let finding = |remedy: &str| {
             Finding::error("dmp.http-status", format!("le DMP répond HTTP {status}, sans réponse SOAP"))
                 .remedy(remedy)
@@ -253,7 +256,15 @@ impl Context<'_> {
         };
         match status {
             413 => self.apply(Advice::Refuse(Reason::TooLarge), finding("réduire la taille du document")),
-            429 | 503 => self.apply(Advice::Retry, finding("aucune action : nouvel essai automatique")),
+            429 | 503 => {
+                let retry = self.apply(Advice::Retry, finding("aucune action : nouvel essai automatique"));
+                match retry {
+                    Outcome::Retry { finding, .. } => {
+                        Outcome::Retry { after: retry_after.map(|asked| asked.min(RETRY_AFTER_MAX)), finding }
+                    }
+                    other => other,
+                }
+            }
             // A front that lost its back end, or an error page after the work was done: nobody knows what happened.
             408 | 500..=599 => {
                 self.unknown(finding("aucune action : vérification puis nouvel essai automatique"))
@@ -475,11 +486,21 @@ mod tests {
     #[test]
     fn http_statuses_are_classed() {
         let table = CodeTable::default();
-        let of = |status| word(&context(&table, Act::Change, 1).of_http(status));
+        let of = |status| word(&context(&table, Act::Change, 1).of_http(status, None));
         assert_eq!(
             [503, 502, 500, 413, 403, 302].map(of),
             ["retry None", "unknown", "unknown", "refuse XDSRepositoryOutOfResources", "park", "park"]
         );
+    }
+
+    #[test]
+    fn the_delay_a_partner_asks_is_kept_up_to_an_hour() {
+        let table = CodeTable::default();
+        let of = |seconds| {
+            let asked = Some(Duration::from_secs(seconds));
+            word(&context(&table, Act::Change, 1).of_http(503, asked))
+        };
+        assert_eq!([of(30), of(86_400)], ["retry Some(30s)", "retry Some(3600s)"]);
     }
 
     #[test]

@@ -8,14 +8,20 @@ use jonction_model::{
     DeliveryReport, DocumentSubmission, Environment, Finding, Obstacle, ObstacleScope, Operation,
     PartnerName, Place, QualifiedIdentity, ReportChannel, ReportCode, ReportStage, Shape, Verdict,
 };
-use jonction_net::Reloadable;
+use jonction_net::{ClientTls, Reloadable};
 use jonction_ports::{
     Artefact, AttemptReport, BoxFuture, Delivery, Due, Ending, Outcome, Part, Prepared, Sink, Tools,
 };
 use jonction_soap::certificate::SigningIdentity;
 
 use crate::{
-    codes::Reason, config::Settings, dial::Dial, http::Link, prepare, speaker::Speaker, transaction::Attempt,
+    codes::Reason,
+    config::Settings,
+    dial::{Dial, TlsDial},
+    http::Link,
+    prepare,
+    speaker::Speaker,
+    transaction::Attempt,
 };
 
 /// Key of the only part a lot has.
@@ -41,6 +47,18 @@ impl DmpSink {
     ) -> Self {
         let link = Link::new(dial, settings.url.clone(), settings.timeouts, settings.limits);
         Self { name, settings, environment, seal, link }
+    }
+
+    /// The same over mutual TLS: `tls` presents the ORG AUTH_CLI certificate.
+    pub fn over_tls(
+        name: PartnerName,
+        settings: Settings,
+        environment: Environment,
+        seal: Reloadable<SigningIdentity>,
+        tls: ClientTls,
+    ) -> Self {
+        let dial = TlsDial::new(settings.url.endpoint().clone(), tls, settings.timeouts.connect);
+        Self::new(name, settings, environment, seal, Arc::new(dial))
     }
 
     /// The partner it feeds.

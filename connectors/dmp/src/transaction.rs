@@ -345,7 +345,9 @@ impl<'a> Attempt<'a> {
                     wire::Refused::Registry(failures) => Failure::Refused(failures),
                 })
             }
-            Err(wire::Unreadable::Status(status)) => Err(Failure::ends(context.of_http(status))),
+            Err(wire::Unreadable::Status(status)) => {
+                Err(Failure::ends(context.of_http(status, answer.retry_after)))
+            }
             Err(wire::Unreadable::Answer { check, sentence }) => {
                 Err(Failure::ends(context.unreadable(check, sentence)))
             }

@@ -11,6 +11,7 @@ mod registry;
 mod replies;
 mod request;
 mod server;
+pub mod settings;
 mod store;
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -28,6 +29,7 @@ use tokio::task::JoinHandle;
 pub use desk::{Captured, RequestSeen};
 pub use faults::{FAULTS, Fault};
 pub use patients::{DmpState, Patients};
+pub use settings::SimulatorSettings;
 pub use store::StoredDocument;
 
 /// How severe the simulator is with what it receives.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use jonction_certs_dev::{DevAuthority, Leaf, Structure as DevStructure};
 use jonction_dmp::{
-    DmpSink, Settings, SpeaksFor, TlsDial,
+    DmpSink, Settings, SpeaksFor,
     simulator::{Running, Simulator, SimulatorConfig},
 };
 use jonction_model::*;
@@ -249,14 +249,12 @@ pub fn sink_to(url: &str, setup: &Setup) -> DmpSink {
     settings.timeouts.exchange = Duration::from_secs(5);
     (setup.settings)(&mut settings);
     let config = client_config(&anchors(), Some(&identity(setup.client))).unwrap();
-    let dial =
-        TlsDial::new(settings.url.endpoint().clone(), ClientTls::new(config), settings.timeouts.connect);
-    DmpSink::new(
+    DmpSink::over_tls(
         PartnerName::parse("dmp-national").unwrap(),
         settings,
         Environment::Test,
         Reloadable::new(Arc::new(seal(setup.seal))),
-        Arc::new(dial),
+        ClientTls::new(config),
     )
 }
 
