@@ -253,3 +253,40 @@ fn a_password_never_prints() {
     let text = format!("{:?}", config(Auth::Plain { user: "u".to_owned(), password: "secret".to_owned() }));
     assert!(!text.contains("secret"), "{text}");
 }
+
+proptest::proptest! {
+    /// Whatever a server says, nothing of a mail nor of an account is written before TLS, and nothing panics.
+    #[test]
+    fn nothing_but_ehlo_and_starttls_is_ever_said_in_clear(
+        replies in proptest::collection::vec(
+            proptest::prop_oneof![
+                proptest::strategy::Just("220 op\r\n".as_bytes().to_vec()),
+                proptest::strategy::Just("250-op\r\n250 STARTTLS\r\n".as_bytes().to_vec()),
+                proptest::strategy::Just("250-op\r\n250 AUTH PLAIN\r\n".as_bytes().to_vec()),
+                proptest::strategy::Just("235 ok\r\n".as_bytes().to_vec()),
+                proptest::strategy::Just("354 go\r\n".as_bytes().to_vec()),
+                proptest::strategy::Just("421 bye\r\n".as_bytes().to_vec()),
+                proptest::arbitrary::any::<Vec<u8>>(),
+            ],
+            0..12,
+        )
+    ) {
+        let plain = Auth::Plain { user: "u".to_owned(), password: "p".to_owned() };
+        let mut session = Session::new(config(plain));
+        let mut replies = replies.into_iter();
+        loop {
+            match session.next_action() {
+                Action::Send(bytes) => {
+                    let said = String::from_utf8(bytes).unwrap();
+                    assert!(said.starts_with("EHLO ") || said == "STARTTLS\r\n", "{said}");
+                }
+                Action::Read => match replies.next() {
+                    Some(bytes) => session.received(&bytes),
+                    None => session.closed(),
+                },
+                Action::StartTls | Action::Broken(_) => break,
+                other => panic!("{other:?} in clear"),
+            }
+        }
+    }
+}

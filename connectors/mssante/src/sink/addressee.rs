@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jonction_model::{
-    DocumentSubmission, Environment, Finding, MssAddress, ObstacleScope, QualifiedIdentity, Recipient,
-    RecipientKind, ReportCode, ids::PATIENT_DOMAIN, smtp_code::smtp_report_code,
+    DocumentSubmission, Environment, Finding, MssAddress, NotQualified, ObstacleScope, QualifiedIdentity,
+    Recipient, RecipientKind, ReportCode, ids::PATIENT_DOMAIN, smtp_code::smtp_report_code,
 };
 use jonction_ports::Due;
 
@@ -160,15 +160,18 @@ impl Gates<'_> {
             .requirement("hl7v2.md §2.9");
             return Err(refused(554, finding));
         }
-        if self.settings.without_qualified_ins == Allow::Refuse
-            && let Err(reason) = submission.patient.qualified(self.environment)
-        {
-            let finding = Finding::error(reason.code(), reason.sentence())
-                .remedy("qualifier l'identité, ou régler « without_qualified_ins: allow »")
-                .requirement("hl7v2.md §2.3");
-            return Err(refused(554, finding));
-        }
-        Ok(Addressee::Professional(address.clone()))
+        let Err(reason) = submission.patient.qualified(self.environment) else {
+            return Ok(Addressee::Professional(address.clone()));
+        };
+        // Nothing of a real person leaves a test gateway, whatever the settings (architecture §4.12).
+        let remedy = match (reason, self.settings.without_qualified_ins) {
+            (NotQualified::RealInsInTest, _) => "envoyer ce document par la passerelle de production",
+            (_, Allow::Refuse) => "qualifier l'identité, ou régler « without_qualified_ins: allow »",
+            (_, Allow::Allow) => return Ok(Addressee::Professional(address.clone())),
+        };
+        let finding =
+            Finding::error(reason.code(), reason.sentence()).remedy(remedy).requirement("hl7v2.md §2.3");
+        Err(refused(554, finding))
     }
 
     /// The liste blanche says no only when it is whole and fresh; otherwise a human decides.

@@ -120,6 +120,46 @@ fn an_unqualified_identity_goes_to_professionals_only() {
     assert_eq!(refused_at_birth(&strict.due(&submission, 0)), ("identity.not-qualified", "554"));
 }
 
+/// Official samples hold real registers: a test gateway must not send them anywhere.
+#[test]
+fn a_real_ins_leaves_no_test_gateway() {
+    let world = World::with_runtime();
+    let mut submission = world.submission(&[DOCTOR, &patient_address()]);
+    submission.patient.ins.as_mut().unwrap().domain = jonction_model::InsDomain::Nir;
+    for index in 0..2 {
+        assert_eq!(refused_at_birth(&world.due(&submission, index)), ("identity.real-ins-in-test", "554"));
+    }
+}
+
+/// MSS-W02.
+#[test]
+fn a_whitelist_that_cannot_be_read_or_shrinks_leaves_the_old_one_in_force() {
+    use jonction_model::Clock as _;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("listeblanche.xml");
+    let world = World::with_runtime_and(|settings| {
+        settings.whitelist = Some(jonction_mssante::config::WhitelistSettings {
+            file: file.clone(),
+            age_max: std::time::Duration::from_secs(24 * 3600),
+            mode: jonction_model::Mode::Strict,
+        });
+    });
+    let code = |world: &World| world.sink.reload_whitelist().map_err(|error| error.code());
+    let submission = world.submission(&[DOCTOR]);
+    assert_eq!(code(&world), Err("mssante.whitelist-missing"));
+
+    let now = jonction_model::SystemClock.now();
+    std::fs::write(&file, world.simulator.settings().whitelist_xml(now)).unwrap();
+    assert_eq!(code(&world), Ok(Some(4)));
+
+    let shorter = jonction_mssante::SimulatorSettings::with_domains(["autre.mssante.example"]);
+    std::fs::write(&file, shorter.whitelist_xml(now)).unwrap();
+    assert_eq!(code(&world), Err("mssante.whitelist-shrunk"));
+    std::fs::write(&file, "<ListeBlancheMSSante>").unwrap();
+    assert_eq!(code(&world), Err("mssante.whitelist-not-readable"));
+    assert_eq!(world.due(&submission, 0), Due::Owed);
+}
+
 #[tokio::test]
 async fn a_mail_without_qualified_ins_says_so() {
     let world = World::new();
