@@ -4,7 +4,6 @@
 
 mod dialogue;
 pub mod faults;
-mod settings;
 mod world;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -27,7 +26,6 @@ use crate::{
 };
 use dialogue::{Delivered, Dialogue, Step};
 use faults::Faults;
-pub use settings::Declared;
 use world::World;
 pub use world::{Domain, Mailboxes, Operator, ServerAuth, SimulatorSettings, StoredMail};
 

@@ -51,7 +51,13 @@ async fn the_mail_of_mdm_t02_cda_n1_is_the_expected_one() {
     let report = world.send(&submission, 0).await;
 
     assert!(matches!(report.outcome, Outcome::Done { .. }), "{:?}", report.outcome);
-    let mail = world.simulator.mails()[0].read().unwrap();
+    let stored = &world.simulator.mails()[0];
+    assert_eq!(
+        stored.notify,
+        smtp_proto::RCPT_NOTIFY_FAILURE | smtp_proto::RCPT_NOTIFY_DELAY,
+        "no report is wanted"
+    );
+    let mail = stored.read().unwrap();
     assert_eq!(mail.subject(), "XDM/1.0/DDM+CR d'imagerie médicale PAT-TROIS DOMINIQUE 28/03/1979");
     assert_eq!((mail.value("X-MSS-CODECDA"), mail.value("X-MSS-INS")), (Some("18748-4"), Some("O")));
     assert_eq!((mail.value("X-MSS-MES"), mail.value("Disposition-Notification-To")), (None, None));
