@@ -4,7 +4,7 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -42,7 +42,7 @@ impl Dial for TlsDial {
     fn dial(&self) -> BoxFuture<'_, Result<Box<dyn Stream>, DialError>> {
         Box::pin(async {
             let stream = jonction_net::dial(&self.endpoint, Some(&self.tls), self.connect_timeout).await?;
-            Ok(Box::new(AlertFirst(stream)) as Box<dyn Stream>)
+            Ok(Box::new(AlertFirst::new(stream)) as Box<dyn Stream>)
         })
     }
 }
@@ -50,14 +50,38 @@ impl Dial for TlsDial {
 /// A stream whose failed write tells the TLS alert that caused it, when there is one.
 /// In TLS 1.3 a server judges our certificate after we began to send: it answers with an alert and closes, and our
 /// write fails before anybody read the alert. Without this an operator would see a cut where a certificate expired.
-struct AlertFirst<S>(S);
+struct AlertFirst<S> {
+    inner: S,
+    /// Why writing failed, while what came before the cut is being read.
+    failed: Option<io::Error>,
+}
 
-impl<S: AsyncRead + Unpin> AlertFirst<S> {
-    fn cause(&mut self, error: io::Error, context: &mut Context<'_>) -> io::Error {
+impl<S: AsyncRead + AsyncWrite + Unpin> AlertFirst<S> {
+    fn new(inner: S) -> Self {
+        Self { inner, failed: None }
+    }
+
+    fn write<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let failed = match self.failed.take() {
+            Some(failed) => failed,
+            None => match ready!(write(Pin::new(&mut self.inner), context)) {
+                Ok(written) => return Poll::Ready(Ok(written)),
+                Err(failed) => failed,
+            },
+        };
         let mut scratch = [0; 1024];
-        match Pin::new(&mut self.0).poll_read(context, &mut ReadBuf::new(&mut scratch)) {
-            Poll::Ready(Err(read)) if TlsFault::of(&read).is_some() => read,
-            _ => error,
+        match Pin::new(&mut self.inner).poll_read(context, &mut ReadBuf::new(&mut scratch)) {
+            Poll::Ready(Err(read)) if TlsFault::of(&read).is_some() => Poll::Ready(Err(read)),
+            Poll::Ready(_) => Poll::Ready(Err(failed)),
+            // The connection is broken, so the other direction becomes readable soon: an alert, or its end.
+            Poll::Pending => {
+                self.failed = Some(failed);
+                Poll::Pending
+            }
         }
     }
 }
@@ -68,7 +92,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for AlertFirst<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        Pin::new(&mut self.inner).poll_read(context, buffer)
     }
 }
 
@@ -78,8 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for AlertFirst<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.0).poll_write(context, bytes);
-        polled.map(|written| written.map_err(|error| self.cause(error, context)))
+        self.write(context, |inner, context| inner.poll_write(context, bytes))
     }
 
     fn poll_write_vectored(
@@ -87,20 +110,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for AlertFirst<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.0).poll_write_vectored(context, bytes);
-        polled.map(|written| written.map_err(|error| self.cause(error, context)))
+        self.write(context, |inner, context| inner.poll_write_vectored(context, bytes))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.inner.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.0).poll_flush(context);
-        polled.map(|flushed| flushed.map_err(|error| self.cause(error, context)))
+        self.write(context, |inner, context| inner.poll_flush(context))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }

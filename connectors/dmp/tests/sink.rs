@@ -446,6 +446,44 @@ async fn a_client_certificate_the_server_refuses_is_an_alert_and_nothing_is_stor
     }
 }
 
+/// The real DMP speaks TLS 1.2 to software, nothing newer (dmp-xds.md §3).
+#[tokio::test]
+async fn a_server_of_tls_1_2_only_is_fed_and_its_refusal_of_a_certificate_is_told() {
+    use jonction_certs_dev::Leaf;
+    for (client, expected) in
+        [(Leaf::AuthCli, "done déposé"), (Leaf::AuthCliExpired, "retry net.our-certificate-refused")]
+    {
+        let world = World::new(Setup {
+            client,
+            simulator: |config| config.tls = Some(tls_1_2()),
+            ..Setup::default()
+        });
+        let report = world.send(world.submit(FIRST)).await;
+        assert_eq!(word(&report), expected, "{report:?}");
+    }
+}
+
+fn tls_1_2() -> jonction_net::ServerTls {
+    use jonction_certs_dev::Leaf;
+    use rustls::{
+        RootCertStore, ServerConfig, crypto::aws_lc_rs, pki_types::pem::PemObject,
+        server::WebPkiClientVerifier,
+    };
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(rustls::pki_types::CertificateDer::from_pem_file(authority().root()).unwrap()).unwrap();
+    let clients =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().unwrap();
+    let server = identity(Leaf::Server);
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .unwrap()
+        .with_client_cert_verifier(clients)
+        .with_single_cert(server.chain().to_vec(), server.key().clone_key())
+        .unwrap();
+    Arc::new(config).into()
+}
+
 #[tokio::test]
 async fn a_vihf_signed_with_the_wrong_certificate_is_refused_by_its_fault() {
     use jonction_certs_dev::Leaf;

@@ -19,7 +19,7 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use bytes::Bytes;
 use jonction_model::{Clock, Environment, Ins};
 use jonction_net::{
-    Anchors, ClientAuth, Identity, Limits, Listener, MaterialError, Reloadable, server_config,
+    Anchors, ClientAuth, Identity, Limits, Listener, MaterialError, Reloadable, ServerTls, server_config,
 };
 use jonction_ports::{Stop, StopHandle};
 use jonction_simkit::{Judged, PlanError};
@@ -52,6 +52,8 @@ pub struct SimulatorConfig {
     pub identity: Identity,
     /// Whose client certificates it takes.
     pub client_anchors: Anchors,
+    /// Another TLS than the usual one: versions, suites. `None`: made of the two above.
+    pub tls: Option<ServerTls>,
     /// Whose signature certificates it believes.
     pub seal_trust: Trust,
     /// Time: against it VIHF are judged.
@@ -96,6 +98,7 @@ impl SimulatorConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             identity,
             client_anchors,
+            tls: None,
             seal_trust,
             clock,
             seed: 0,
@@ -151,18 +154,18 @@ pub struct Simulator;
 impl Simulator {
     /// Binds and serves, until [`Running::stop`] or the end of the runtime. Call it inside a runtime.
     pub fn start(config: SimulatorConfig) -> Result<Running, StartError> {
-        let tls = server_config(&config.identity, ClientAuth::Required(&config.client_anchors))?;
+        let tls = match &config.tls {
+            Some(tls) => tls.clone(),
+            None => Reloadable::new(server_config(
+                &config.identity,
+                ClientAuth::Required(&config.client_anchors),
+            )?),
+        };
         let listener = Listener::bind(config.listen, None, Limits::default()).map_err(StartError::Listen)?;
         let address = listener.local_addr();
         let desk = Arc::new(desk::Desk::new(config)?);
         let (handle, stop): (StopHandle, Stop) = StopHandle::new();
-        let task = tokio::spawn(server::serve(
-            listener,
-            Reloadable::new(tls),
-            desk.clone(),
-            stop,
-            Duration::from_secs(5),
-        ));
+        let task = tokio::spawn(server::serve(listener, tls, desk.clone(), stop, Duration::from_secs(5)));
         Ok(Running { address, desk, handle, task })
     }
 }
