@@ -31,7 +31,7 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// Name said in EHLO.
     pub client_name: String,
-    /// Which mailbox a request leaves from, first match wins; the last one matches everything.
+    /// Which mailbox a request leaves from, first match wins; when none matches, the mail is put aside.
     pub senders: Vec<SenderRule>,
     /// Product number for `X-MSS-NIL`.
     pub nil: Option<Token>,
