@@ -1,0 +1,123 @@
+//! What a message and its documents must say alike: one judgement, used by the mapping (obstacles) and by the checks.
+//! In: values of both sides. Out: whether they agree. Source: hl7v2.md §2.3, §2.4, §8 (H058, H067).
+
+use jonction_hl7v2::Value;
+use jonction_model::{DocumentSubject, DocumentUniqueId, PatientIdentity};
+
+/// Whether a document is about the patient of the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SamePatient {
+    /// Same matricule under the same OID; or neither side has an INS.
+    Yes,
+    /// Two different INS: never the same patient, whatever else agrees.
+    OtherIns,
+    /// The message has an INS, the document has none, and a local identifier is common.
+    DocumentWithoutIns,
+    /// The message has an INS, the document has none, and nothing else identifies the person.
+    NothingInCommon,
+    /// The document has an INS, the message has none: nothing contradicts.
+    MessageWithoutIns,
+}
+
+impl SamePatient {
+    /// Compares identifiers; names are never compared: spelling differs too often.
+    pub fn judge(message: &PatientIdentity, document: &DocumentSubject) -> Self {
+        match (&message.ins, &document.ins) {
+            (Some(one), Some(other)) if one == other => Self::Yes,
+            (Some(_), Some(_)) => Self::OtherIns,
+            (None, Some(_)) => Self::MessageWithoutIns,
+            (None, None) => Self::Yes,
+            (Some(_), None) => {
+                let known = |id| {
+                    let same = |other: &&jonction_model::LocalId| local_key(other) == id;
+                    message.local_ids.iter().find(same).is_some()
+                };
+                match document.local_ids.iter().any(|id| known(local_key(id))) {
+                    true => Self::DocumentWithoutIns,
+                    false => Self::NothingInCommon,
+                }
+            }
+        }
+    }
+}
+
+/// The type code is left out: a CDA has none.
+fn local_key(id: &jonction_model::LocalId) -> (&str, &str) {
+    (id.authority.as_str(), id.id.expose().as_str())
+}
+
+/// Whether both sides have the same local identifiers, in any order. Source: H067.
+pub fn same_local_ids(message: &PatientIdentity, document: &DocumentSubject) -> bool {
+    let sorted = |ids: &[jonction_model::LocalId]| {
+        let mut keys: Vec<_> = ids.iter().map(|id| (id.authority.clone(), id.id.expose().clone())).collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    };
+    sorted(&message.local_ids) == sorted(&document.local_ids)
+}
+
+/// How an EI names a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameId {
+    /// By the rule: `root`, or `extension^^root^ISO`.
+    Exact,
+    /// Root and extension glued with a dot, or a name beside the root: seen in official samples.
+    Loose,
+    /// Another document.
+    No,
+    /// Empty.
+    Absent,
+}
+
+impl SameId {
+    /// Compares TXA-12 or TXA-13 with an identifier of the CDA. Component 2 is never compared (hl7v2.md §2.4).
+    pub fn judge(ei: Value<'_>, id: &DocumentUniqueId) -> Self {
+        let part = |number: usize| ei.component(number).trimmed().into_owned();
+        let (first, second, universal, kind) = (part(1), part(2), part(3), part(4));
+        if first.is_empty() && universal.is_empty() {
+            return Self::Absent;
+        }
+        let plain = second.is_empty() && universal.is_empty() && kind.is_empty();
+        match &id.extension {
+            None if first == id.root && plain => Self::Exact,
+            None if first == id.root && (universal.is_empty() || universal == id.root) => Self::Loose,
+            Some(extension) if first == *extension && universal == id.root => {
+                if second.is_empty() && kind == "ISO" { Self::Exact } else { Self::Loose }
+            }
+            Some(extension) if first == format!("{}.{extension}", id.root) => Self::Loose,
+            Some(extension) if first == format!("{}^{extension}", id.root) => Self::Loose,
+            Some(_) if first == id.root && plain => Self::Loose,
+            _ => Self::No,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use jonction_hl7v2::{Limits, Message};
+
+    use super::*;
+
+    fn judged(ei: &str, id: &DocumentUniqueId) -> SameId {
+        let text = format!("MSH|^~\\&|\rTXA||||||||||||{ei}\r");
+        let message = Message::parse(Bytes::from(text), &Limits::default()).unwrap();
+        SameId::judge(message.segment("TXA").unwrap().field(12), id)
+    }
+
+    #[test]
+    fn an_identifier_is_known_in_every_form_that_was_seen() {
+        let root = DocumentUniqueId::root("1.2.3");
+        let extended = DocumentUniqueId { extension: Some("A7".to_owned()), ..root.clone() };
+        assert_eq!(judged("1.2.3", &root), SameId::Exact);
+        assert_eq!(judged("1.2.3^Organisation-Y", &root), SameId::Loose);
+        assert_eq!(judged("A7^^1.2.3^ISO", &extended), SameId::Exact);
+        assert_eq!(judged("1.2.3.A7^Organisation-Y", &extended), SameId::Loose);
+        assert_eq!(judged("1.2.3", &extended), SameId::Loose);
+        assert_eq!(judged("1.2.4", &root), SameId::No);
+        assert_eq!(judged("B7^^1.2.3^ISO", &extended), SameId::No);
+        assert_eq!(judged("2638", &root), SameId::No);
+        assert_eq!(judged("", &root), SameId::Absent);
+    }
+}

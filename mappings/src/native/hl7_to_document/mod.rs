@@ -1,0 +1,132 @@
+//! `hl7v2-to-document`: one message of the volet « transmission d'un document CDA-R2 en HL7v2 » is one submission.
+//! In: a message (editions 2.0 and 2.1, ORU and MDM). Out: a `DocumentSubmission`, what forbids its destinations, remarks.
+//! Source: hl7v2.md §1.1, §2, §4.4 to §4.5, §11. Absent: admission (hl7v2), XDS and mails (sinks).
+
+mod documents;
+mod flags;
+mod identity;
+mod mail;
+mod matrix;
+mod obstacles;
+mod origin;
+mod participations;
+
+use jonction_hl7v2::{Message, Profile, volet};
+use jonction_model::{
+    BodyId, ContentRef, DocumentSubmission, Encoding, Encounter, Finding, Obstacle, Place, Shape,
+};
+use jonction_ports::{Bodies, Flow, Step};
+
+use crate::{native::intake, settings::VoletSettings};
+
+pub(crate) use identity::PatientReader;
+
+/// The step.
+#[derive(Clone, Debug)]
+pub struct Hl7ToDocument {
+    settings: VoletSettings,
+}
+
+/// What one message gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapped {
+    /// What is asked, and what forbids it.
+    pub submission: DocumentSubmission,
+    /// What was irregular and was read all the same.
+    pub findings: Vec<Finding>,
+}
+
+/// What the parts of the mapping write into.
+#[derive(Debug, Default)]
+struct Report {
+    findings: Vec<Finding>,
+    obstacles: Vec<Obstacle>,
+}
+
+impl Report {
+    fn warn(&mut self, check: &str, path: impl Into<String>, sentence: &str, remedy: &str) {
+        let finding = Finding::warning(check, sentence).at(Place::path(path)).remedy(remedy);
+        self.findings.push(finding.requirement("hl7v2.md §2"));
+    }
+}
+
+impl Hl7ToDocument {
+    /// With these settings.
+    pub fn new(settings: VoletSettings) -> Self {
+        Self { settings }
+    }
+
+    /// Maps a parsed message whose bytes are `content` (not encoded).
+    /// Errors: the message asks nothing that this mapping knows; admission refuses all of these.
+    pub fn map(&self, message: &Message, content: &ContentRef) -> Result<Mapped, Finding> {
+        if content.encoding != Encoding::Raw {
+            return Err(Finding::error("mapping.encoded-message", "le message conservé est encodé"));
+        }
+        if Profile::of(message) != Profile::DocumentToPfi {
+            return Err(Finding::error(
+                "mapping.not-a-document-message",
+                "le message ne transmet pas un document CDA vers la plateforme",
+            )
+            .at(Place::path("MSH-9"))
+            .remedy("réserver « map: hl7v2-to-document » aux ORU^R01 et MDM du volet CDA"));
+        }
+        let operation = volet::operation(message).ok_or_else(|| {
+            Finding::error("hl7v2/H051", "ORC-1, OBX-11 et l'événement ne disent pas la même chose")
+                .at(Place::path("ORC-1"))
+                .remedy("NW/F/T02, RO/C/T10 ou CA/D/T04")
+                .wire_code("207")
+        })?;
+        let mut report = Report::default();
+        let origin = origin::read(message)?;
+        let patient = PatientReader::new(message, &mut report.findings).read();
+        let flags = flags::Flags::read(message, &mut report);
+        let found = intake::documents(message, content, &self.settings);
+        let documents = documents::gather(found, message, operation, &patient, &mut report, &self.settings);
+        let mut people = participations::read(message, &mut report, &self.settings);
+        people.recipients.iter_mut().for_each(|recipient| flags.apply_to(recipient));
+        let mail = mail::read(message, &mut report, &self.settings);
+        let pv1 = message.segment("PV1").map(|pv1| pv1.field(2).trimmed().into_owned());
+        let mut submission = DocumentSubmission {
+            origin,
+            operation,
+            patient,
+            sender: people.sender,
+            encounter: Encounter { class: pv1.unwrap_or_default() },
+            documents,
+            visibility: flags.visibility(),
+            wants: flags.wants(),
+            recipients: people.recipients,
+            reply_to: people.reply_to,
+            mail,
+            obstacles: Vec::new(),
+        };
+        obstacles::judge(&submission, &flags, &people.faults, &mut report, &self.settings);
+        submission.obstacles = report.obstacles;
+        Ok(Mapped { submission, findings: report.findings })
+    }
+}
+
+impl Step for Hl7ToDocument {
+    fn name(&self) -> &str {
+        "hl7v2-to-document"
+    }
+
+    /// Changes with the code and with every setting.
+    fn version(&self) -> String {
+        version_of(&self.settings)
+    }
+
+    fn run(&self, flow: &mut Flow, bodies: &dyn Bodies) -> Result<(), Finding> {
+        let message = intake::read_message(&flow.message, bodies, &self.settings)?;
+        let mapped = self.map(&message, &flow.message)?;
+        flow.findings.extend(mapped.findings);
+        flow.shapes.push(Shape::DocumentSubmission(Box::new(mapped.submission)));
+        Ok(())
+    }
+}
+
+/// Version of the code, and eight digits that change with the settings.
+pub(crate) fn version_of(settings: &VoletSettings) -> String {
+    let digest = BodyId::of(format!("{settings:?}").as_bytes()).to_string();
+    format!("{}+{}", env!("CARGO_PKG_VERSION"), &digest[..8])
+}

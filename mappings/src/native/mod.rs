@@ -1,0 +1,5 @@
+//! Mappings written as functions: what rows of a file cannot say yet.
+
+pub mod hl7_to_document;
+mod intake;
+pub mod volet_check;

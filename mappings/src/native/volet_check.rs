@@ -1,0 +1,87 @@
+//! `hl7v2/volet-cda@2.1`: what a message of the volet should be, noted on the way.
+//! In: a flow. Out: the same flow with findings of three profiles: message, header of each CDA, both together.
+//! Source: hl7v2.md §8, cda.md §9. It never refuses: tolerant or strict only changes severities.
+
+use jonction_hl7v2::{Message, Profile, profiles, volet};
+use jonction_model::{ContentRef, Encoding, Finding, Mode, run_checks};
+use jonction_ports::{Bodies, Flow, Step};
+
+use crate::{
+    checks::{CHECKS, Transmission, TransmittedDocument},
+    native::{
+        hl7_to_document::{PatientReader, version_of},
+        intake,
+    },
+    settings::VoletSettings,
+};
+
+/// The step.
+#[derive(Clone, Debug)]
+pub struct VoletCheck {
+    settings: VoletSettings,
+    mode: Mode,
+}
+
+impl VoletCheck {
+    /// With these settings.
+    pub fn new(settings: VoletSettings, mode: Mode) -> Self {
+        Self { settings, mode }
+    }
+
+    /// Everything the three profiles say of a message whose bytes are `content`.
+    /// A check that both the message and the cross checks know is told once.
+    pub fn findings(&self, message: &Message, content: &ContentRef) -> Vec<Finding> {
+        let mut findings = run_checks(profiles::for_message(message), message, self.mode);
+        let profile = Profile::of(message);
+        if content.encoding != Encoding::Raw
+            || !matches!(profile, Profile::DocumentToPfi | Profile::DocumentToLps)
+        {
+            return findings;
+        }
+        let documents = intake::documents(message, content, &self.settings);
+        let documents = documents.into_iter().map(|document| TransmittedDocument {
+            announced: document.group.obx.field(3).component(1).trimmed().into_owned(),
+            path: document.path,
+            header: document.header,
+        });
+        let transmission = Transmission {
+            message: message.clone(),
+            operation: volet::operation(message),
+            // What the reader remarks is told by the checks of the message.
+            patient: PatientReader::new(message, &mut Vec::new()).read(),
+            documents: documents.collect(),
+        };
+        for (at, document) in transmission.documents.iter().enumerate() {
+            let Ok(header) = &document.header else { continue };
+            findings.extend(header.check(self.mode).into_iter().map(|mut finding| {
+                if transmission.documents.len() > 1 {
+                    finding.sentence = format!("document {} : {}", at + 1, finding.sentence);
+                }
+                finding
+            }));
+        }
+        for finding in run_checks(CHECKS, &transmission, self.mode) {
+            let told = |known: &Finding| known.check == finding.check && known.place == finding.place;
+            if !findings.iter().any(told) {
+                findings.push(finding);
+            }
+        }
+        findings
+    }
+}
+
+impl Step for VoletCheck {
+    fn name(&self) -> &str {
+        "hl7v2/volet-cda@2.1"
+    }
+
+    fn version(&self) -> String {
+        version_of(&self.settings)
+    }
+
+    fn run(&self, flow: &mut Flow, bodies: &dyn Bodies) -> Result<(), Finding> {
+        let message = intake::read_message(&flow.message, bodies, &self.settings)?;
+        flow.findings.extend(self.findings(&message, &flow.message));
+        Ok(())
+    }
+}
