@@ -212,7 +212,7 @@ async fn a_lost_answer_is_probed_and_ends_with_exactly_one_version() {
 async fn a_lot_that_did_not_arrive_is_sent_again_after_the_probe() {
     let world = World::new(Setup {
         faults: vec!["never-answer first 1"],
-        settings: |settings| settings.timeouts.exchange = Duration::from_millis(400),
+        settings: |settings| settings.timeouts.exchange = Duration::from_millis(2000),
         ..Setup::default()
     });
     let mut owed = world.owe(world.submit(FIRST));
@@ -295,7 +295,7 @@ async fn statuses_and_faults_end_as_the_sheet_says() {
     ] {
         let world = World::new(Setup {
             faults: vec![fault],
-            settings: |settings| settings.timeouts.exchange = Duration::from_millis(1500),
+            settings: |settings| settings.timeouts.exchange = Duration::from_millis(3000),
             ..Setup::default()
         });
         let report = world.send(world.submit(FIRST)).await;
@@ -376,6 +376,71 @@ async fn a_large_document_is_streamed_and_one_too_large_is_refused_before_anythi
     assert_eq!(world.simulator.documents()[0].size, (20 << 20) + 7);
     assert_eq!(word(&at_limit), "done déposé", "{at_limit:?}");
     assert_eq!(word(&beyond), "refuse XDSRepositoryOutOfResources dmp.too-large");
+}
+
+/// What a mapping fault would let through, the receiver finds in the document itself.
+#[tokio::test]
+async fn a_document_that_contradicts_its_metadata_is_found_by_the_simulator() {
+    let other = ins(2_850_175_123_456);
+    let world = World::new(Setup::default());
+    world.send(world.submit(FIRST)).await;
+    let with = |replaces: Option<&str>, from: &str, to: &str| {
+        let mut asked = match replaces {
+            Some(old) => world.replace(SECOND, old),
+            None => world.submit(SECOND),
+        };
+        let text = String::from_utf8(cda(SECOND, replaces).to_vec()).unwrap();
+        assert!(text.contains(from));
+        asked.documents[0].content = world.bodies.put(text.replace(from, to));
+        asked
+    };
+    for (asked, check) in [
+        (with(None, patient_ins().expose(), other.expose()), "xds/SUB-04"),
+        (with(None, "20261120101500+0100", "20261120111500+0100"), "xds/DE-10"),
+        (
+            with(
+                Some(FIRST),
+                &format!("parentDocument><id root=\"{FIRST}"),
+                "parentDocument><id root=\"1.2.3",
+            ),
+            "xds/RPL-02",
+        ),
+    ] {
+        let report = world.send(asked).await;
+        assert_eq!(word(&report), "refuse XDSRegistryMetadataError dmp.XDSRegistryMetadataError", "{check}");
+        assert!(
+            world.findings().iter().any(|finding| finding.starts_with(check)),
+            "{check}: {:?}",
+            world.findings()
+        );
+    }
+    assert_eq!(world.held(), held(&[(FIRST, "Approved")]));
+}
+
+#[tokio::test]
+#[ignore = "a measure, not a fact: cargo test --release -p jonction-dmp --test sink measure -- --ignored --nocapture"]
+async fn measure_feeding() {
+    let world = World::new(Setup {
+        simulator: |config| {
+            config.capture = false;
+            config.severeness = Severeness::Record;
+        },
+        ..Setup::default()
+    });
+    let body = "A".repeat(500_000);
+    for (name, prepare_only) in [("prepare", true), ("prepare, sign, send, judge, store", false)] {
+        let start = std::time::Instant::now();
+        for number in 0..100 {
+            let mut asked = world.submit(&format!("{FIRST}.{number}"));
+            asked.documents[0].content = world.bodies.put(format!("<c>{number}{body}</c>"));
+            let mut owed = world.owe(asked);
+            match prepare_only {
+                true => drop(owed.prepare().unwrap()),
+                false => assert_eq!(word(&owed.attempt().await), "done déposé"),
+            }
+        }
+        eprintln!("{name}: {:.1} ms per lot of 500 kB", start.elapsed().as_secs_f64() * 10.0);
+    }
 }
 
 /// Official documents go through with the metadata of their own headers, byte for byte, or are refused with a place.
