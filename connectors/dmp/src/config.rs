@@ -2,12 +2,15 @@
 //! In: the block of the partner, read field by field. Out: [`Settings`], or diagnoses with their place.
 //! Source: dmp-xds.md §2, §4, §5, architecture §4.12.
 
+mod values;
+
 use std::{fs, path::Path, time::Duration};
 
 use jonction_model::{Environment, Oid, PersonId, StructureId};
 use jonction_settings::{Diagnoses, Fields, Span, parse};
 
 use crate::{codes::CodeTable, endpoint::BaseUrl};
+use values::{automaton_of, header_text, oid, oid_root, person_id, sector, structure_id, vihf_version, wait};
 
 /// Homologation number of a gateway that has none: allowed in test, refused in production.
 pub const TEST_HOMOLOGATION: &str = "NON-HOMOLOGUE-TEST";
@@ -332,91 +335,6 @@ fn read_codes(fields: &mut Fields<'_>, base: &Path, diagnoses: &mut Diagnoses) -
         }
         CodeTable::default()
     })
-}
-
-/// Struct_IdNat: type digit 0 to 4 and a number. Source: dmp-xds.md §7.3.
-fn structure_id(text: &str) -> Result<StructureId, String> {
-    let shaped = text.len() >= 5
-        && text.len() <= 40
-        && matches!(text.as_bytes()[0], b'0'..=b'4')
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-'));
-    if shaped {
-        Ok(StructureId::prefixed(text))
-    } else {
-        Err("un Struct_IdNat avec son chiffre de type, par exemple 1 + FINESS : 1120456789".to_owned())
-    }
-}
-
-/// PS_IdNat: type digit and a number, internal ids after a slash. Source: dmp-xds.md §7.3.
-fn person_id(text: &str) -> Result<PersonId, String> {
-    let shaped = text.len() >= 5
-        && text.len() <= 80
-        && matches!(text.as_bytes()[0], b'0' | b'1' | b'3'..=b'6' | b'8')
-        && text.bytes().all(|b| b.is_ascii_graphic() && !b"^&<>\"'".contains(&b));
-    if shaped {
-        Ok(PersonId::prefixed(text))
-    } else {
-        Err("un PS_IdNat avec son chiffre de type : 8 + RPPS, ou 3 + FINESS + / + identifiant interne"
-            .to_owned())
-    }
-}
-
-/// The gateway as an internal identifier of a structure: FINESS 1 becomes 3, SIREN 2 becomes 4, SIRET 3 becomes 5,
-/// because the digits of persons and of structures differ (§7.3). Other structures have no such form.
-fn automaton_of(structure: &StructureId) -> Option<PersonId> {
-    let (digit, number) = structure.as_str().split_at_checked(1)?;
-    let digit = match digit {
-        "1" => '3',
-        "2" => '4',
-        "3" => '5',
-        _ => return None,
-    };
-    Some(PersonId::prefixed(&format!("{digit}{number}/JONCTION")))
-}
-
-fn sector(text: &str) -> Result<String, String> {
-    let shaped =
-        text.len() == 4 && text.starts_with("SA") && text.bytes().skip(2).all(|b| b.is_ascii_digit());
-    if shaped {
-        Ok(text.to_owned())
-    } else {
-        Err("un secteur d'activité (JDV_J61), par exemple SA01".to_owned())
-    }
-}
-
-fn vihf_version(text: &str) -> Result<String, String> {
-    let shaped = matches!(text.split_once('.'), Some((a, b)) if [a, b].iter().all(|part| {
-        !part.is_empty() && part.len() <= 2 && part.bytes().all(|byte| byte.is_ascii_digit())
-    }));
-    if shaped { Ok(text.to_owned()) } else { Err("une version de VIHF, par exemple 3.0".to_owned()) }
-}
-
-fn oid(text: &str) -> Result<Oid, String> {
-    Oid::parse(text).map_err(|_| "un OID, par exemple 1.2.250.1.999.1".to_owned())
-}
-
-/// Room must stay for what is appended: two arcs of at most 20 digits.
-fn oid_root(text: &str) -> Result<Oid, String> {
-    let root = oid(text)?;
-    if root.as_str().len() > 22 {
-        return Err(
-            "un OID de 22 caractères au plus : la passerelle y ajoute deux nombres de 20 chiffres".to_owned()
-        );
-    }
-    Ok(root)
-}
-
-fn wait(text: &str) -> Result<Duration, String> {
-    let wait = parse::duration(text)?;
-    if wait.is_zero() { Err("une durée non nulle".to_owned()) } else { Ok(wait) }
-}
-
-fn header_text(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > 128 || text.chars().any(char::is_control) {
-        return Err("un texte de 1 à 128 caractères, sur une ligne".to_owned());
-    }
-    Ok(text.to_owned())
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //! In: an HTTP request taken whole, perhaps a fault. Out: an answer. Source: dmp-xds.md §11.1.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -10,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use jonction_model::{BodyId, Clock, Entropy, Environment, Finding, Ins, Mode as CheckMode, SeededEntropy};
+use jonction_model::{Clock, Entropy, Environment, Finding, Ins, Mode as CheckMode, SeededEntropy};
 use jonction_simkit::{FaultPlan, Judged, PlanError, VerdictLog};
 use jonction_soap::{
     Limits as SoapLimits,
@@ -20,23 +19,19 @@ use jonction_soap::{
 use jonction_xds::ebrim::{
     ErrorSeverity, RegistryError, RegistryResponse, write_query_response, write_registry_response,
 };
-use serde::Serialize;
 
 use super::{
     FAULTS, Severeness, SimulatorConfig, StartError,
     answers::{Envelope, html},
     faults::Fault,
     judge::{Bench, Judgement, judge},
+    memory::{Captured, Memory, REMEMBERED_MAX, RequestSeen},
     patients::DmpState,
     registry::{Refusal, Registry},
     request::{ClientRequest, RequestBody},
     store::{Store, StoredDocument},
 };
 use crate::wire::Transaction;
-
-/// Requests, captures and identifiers remembered at most.
-const REMEMBERED_MAX: usize = 100_000;
-const CAPTURED_MAX: usize = 64;
 
 /// A request as it arrived.
 pub(crate) struct Arrived {
@@ -62,55 +57,6 @@ pub(crate) struct Handled {
     pub(crate) body: Bytes,
     /// For the record: `Success`, `XDSUnknownPatientId`…
     pub(crate) outcome: String,
-}
-
-/// A request, for screens. Free of any datum of a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RequestSeen {
-    /// When.
-    pub at: Timestamp,
-    /// `TD2.1`, `TD3.1b`, `TD3.3c`, `?`.
-    pub transaction: String,
-    /// wsa:MessageID.
-    pub message_id: String,
-    /// `Success`, an error code, a fault code.
-    pub outcome: String,
-    /// Name of the fault that was played.
-    pub fault: Option<String>,
-    /// Length of the body.
-    pub bytes: u64,
-    /// Address and port of the client: requests of one connection share it.
-    pub peer: SocketAddr,
-    /// Subject of the client certificate.
-    pub client: Option<String>,
-}
-
-/// A request kept whole. Holds documents: prints its length only.
-#[derive(Clone)]
-pub struct Captured {
-    /// Content-Type.
-    pub content_type: String,
-    /// Body.
-    pub body: Bytes,
-}
-
-impl std::fmt::Debug for Captured {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Captured({} bytes)", self.body.len())
-    }
-}
-
-/// What the desk remembers from one request to the next.
-#[derive(Default)]
-struct Memory {
-    message_ids: BTreeSet<String>,
-    assertion_ids: BTreeSet<String>,
-    /// SubmissionSet uniqueIds, with what each held.
-    sets: BTreeMap<String, BodyId>,
-    /// uniqueIds of lots whose answer was cut, and that nobody asked for since.
-    unanswered: BTreeSet<String>,
-    requests: VecDeque<RequestSeen>,
-    captured: VecDeque<Captured>,
 }
 
 /// The desk. Shared by all connections.
@@ -247,14 +193,8 @@ impl Desk {
     /// One request, one answer.
     pub(crate) fn handle(&self, arrived: Arrived, fault: Option<Fault>) -> Handled {
         if self.capture {
-            let mut memory = lock(&self.memory);
-            memory.captured.push_back(Captured {
-                content_type: arrived.content_type.clone(),
-                body: arrived.body.clone(),
-            });
-            if memory.captured.len() > CAPTURED_MAX {
-                memory.captured.pop_front();
-            }
+            lock(&self.memory)
+                .capture(Captured { content_type: arrived.content_type.clone(), body: arrived.body.clone() });
         }
         let answer_id = format!("urn:uuid:{}", self.entropy.uuid());
         if !["/registry", "/repository"].iter().any(|service| arrived.path.ends_with(service)) {
@@ -435,11 +375,7 @@ impl Desk {
             bytes = seen.bytes,
             "request handled"
         );
-        let mut memory = lock(&self.memory);
-        memory.requests.push_back(seen);
-        if memory.requests.len() > REMEMBERED_MAX {
-            memory.requests.pop_front();
-        }
+        lock(&self.memory).record(seen);
     }
 }
 

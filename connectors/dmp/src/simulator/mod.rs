@@ -6,6 +6,7 @@ mod answers;
 mod desk;
 pub mod faults;
 mod judge;
+mod memory;
 pub mod patients;
 mod registry;
 mod replies;
@@ -26,8 +27,8 @@ use jonction_simkit::{Judged, PlanError};
 use jonction_soap::certificate::Trust;
 use tokio::task::JoinHandle;
 
-pub use desk::{Captured, RequestSeen};
 pub use faults::{FAULTS, Fault};
+pub use memory::{Captured, RequestSeen};
 pub use patients::{DmpState, Patients};
 pub use settings::SimulatorSettings;
 pub use store::StoredDocument;
