@@ -1,28 +1,48 @@
 //! The program `jonction`: reads the command line, wires connectors, engine and simulators, shows results.
 //! No protocol and no rule lives here.
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
 
 mod addresses;
+mod bench;
+mod certificates;
 mod cli;
+mod commands;
 mod demo;
+mod failure;
+mod gateway;
 mod letters;
+mod out;
 mod project;
+mod registry;
+mod show;
+mod simulators;
 
 fn main() -> ExitCode {
     let cli = match cli::read(std::env::args_os()) {
         Ok(cli) => cli,
+        Err((text, 0)) => {
+            out::write(&text);
+            return ExitCode::SUCCESS;
+        }
         Err((text, code)) => {
-            let written = if code == 0 {
-                std::io::stdout().write_all(text.as_bytes())
-            } else {
-                std::io::stderr().write_all(text.as_bytes())
-            };
-            // A closed pipe is the reader's choice, not our error.
-            let _ = written;
+            out::warn(&text);
             return ExitCode::from(code);
         }
     };
-    let _ = cli;
-    ExitCode::from(3)
+    log_to_stderr();
+    match commands::run(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            out::warn(&failure.to_string());
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+/// Logs, in English, for whoever maintains the machine: `JONCTION_LOG=info`. By default only what a human must see.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("JONCTION_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

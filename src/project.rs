@@ -10,7 +10,7 @@ use std::{
 };
 
 use jonction_certs_dev::Leaf;
-use jonction_model::{Environment, Mode, PartnerName};
+use jonction_model::{Environment, Mode, Oid, PartnerName};
 use jonction_settings::{Diagnoses, Fields, Level, Node, SourceFile, Span, nearest, parse};
 
 use crate::addresses::Addresses;
@@ -44,6 +44,8 @@ pub(crate) struct Gateway {
     pub(crate) data: PathBuf,
     /// FINESS of the structure the test certificates are made for.
     pub(crate) finess: String,
+    /// OID of this gateway: sourceId of what it submits.
+    pub(crate) source_id: Oid,
 }
 
 /// Where a certificate and its key are.
@@ -150,8 +152,17 @@ fn read_gateway(dir: &Path, node: &Node, diagnoses: &mut Diagnoses) -> Option<Ga
     );
     let data = fields.or("data", "data".to_owned(), parse::text, diagnoses);
     let finess = fields.or("finess", "990000018".to_owned(), finess, diagnoses);
+    let source_id =
+        fields.required("source_id", |text| Oid::parse(text).map_err(|_| "un OID".to_owned()), diagnoses);
     fields.finish(diagnoses);
-    Some(Gateway { name: name?, environment: environment?, mode, data: dir.join(data), finess })
+    Some(Gateway {
+        name: name?,
+        environment: environment?,
+        mode,
+        data: dir.join(data),
+        finess,
+        source_id: source_id?,
+    })
 }
 
 fn environment(text: &str) -> Result<Environment, String> {

@@ -20,8 +20,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         ".",
         &[
-            "base/model", "base/ports", "base/net", "base/settings", "base/simkit", "formats", "certs-dev", "engine",
-            "mappings", "connectors",
+            "base/model",
+            "base/ports",
+            "base/net",
+            "base/settings",
+            "base/simkit",
+            "formats",
+            "certs-dev",
+            "engine",
+            "mappings",
+            "connectors",
         ],
     ),
 ];
@@ -53,13 +61,16 @@ fn every_arrow_between_rooms_is_a_written_one() {
     let packages = metadata["packages"].as_array().expect("packages");
     let rooms: BTreeMap<&str, String> = packages
         .iter()
-        .map(|package| (package["name"].as_str().unwrap(), room_of(package["manifest_path"].as_str().unwrap())))
+        .map(|package| {
+            (package["name"].as_str().unwrap(), room_of(package["manifest_path"].as_str().unwrap()))
+        })
         .collect();
     let mut forbidden = Vec::new();
     for package in packages {
         let name = package["name"].as_str().unwrap();
         let room = &rooms[name];
-        let allowed = ARROWS.iter().find(|(from, _)| from == room).unwrap_or_else(|| panic!("{room} has no row")).1;
+        let allowed =
+            ARROWS.iter().find(|(from, _)| from == room).unwrap_or_else(|| panic!("{room} has no row")).1;
         for dependency in package["dependencies"].as_array().unwrap() {
             let to = dependency["name"].as_str().unwrap();
             let Some(target) = rooms.get(to) else { continue };
@@ -76,7 +87,8 @@ fn every_arrow_between_rooms_is_a_written_one() {
 #[test]
 fn a_format_depends_on_smaller_formats_only_and_connectors_never_on_each_other() {
     // Smaller first: a format may use those before it.
-    const ORDER: &[&str] = &["jonction-hl7v2", "jonction-cda", "jonction-soap", "jonction-xds", "jonction-mime"];
+    const ORDER: &[&str] =
+        &["jonction-hl7v2", "jonction-cda", "jonction-soap", "jonction-xds", "jonction-mime"];
     let metadata = metadata();
     for package in metadata["packages"].as_array().unwrap() {
         let name = package["name"].as_str().unwrap();

@@ -7,8 +7,22 @@ use serde_json::Value;
 
 /// Licences that may be combined with Apache-2.0 in one binary. One of an `OR` is enough, each of an `AND` is needed.
 const ALLOWED: &[&str] = &[
-    "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "MIT", "MIT-0", "ISC", "BSD-2-Clause", "BSD-3-Clause", "Zlib", "Unlicense",
-    "CC0-1.0", "0BSD", "Unicode-3.0", "Unicode-DFS-2016", "BSL-1.0", "CDLA-Permissive-2.0", "OpenSSL",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "MIT",
+    "MIT-0",
+    "ISC",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "Zlib",
+    "Unlicense",
+    "CC0-1.0",
+    "0BSD",
+    "Unicode-3.0",
+    "Unicode-DFS-2016",
+    "BSL-1.0",
+    "CDLA-Permissive-2.0",
+    "OpenSSL",
 ];
 
 /// Crates that must never enter the tree, and why.
@@ -68,7 +82,15 @@ fn spdx_expressions_are_read() {
 #[test]
 fn every_dependency_has_a_licence_we_may_ship_and_none_is_banned() {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", "x86_64-unknown-linux-gnu"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--locked",
+            "--offline",
+            "--filter-platform",
+            "x86_64-unknown-linux-gnu",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs");

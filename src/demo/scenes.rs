@@ -51,7 +51,9 @@ const Z01_YES: (&str, &str, End) = (SENDER, "ZAM^Z01 = O", Delivered);
 const Z01_NO: (&str, &str, End) = (SENDER, "ZAM^Z01 = N", Delivered);
 const Z02_YES: (&str, &str, End) = (SENDER, "ZAM^Z02 = O", Delivered);
 const Z02_NO: (&str, &str, End) = (SENDER, "ZAM^Z02 = N", Delivered);
-const LOT: (&str, &str, End) = (DMP, "lot d'un document", Delivered);
+const IMAGING_LOT: (&str, &str, End) = (DMP, "dépôt 18748-4", Delivered);
+const LETTER_LOT: (&str, &str, End) = (DMP, "dépôt 11490-0", Delivered);
+const LETTER_REFUSED: (&str, &str, End) = (DMP, "dépôt 11490-0", Refused);
 const TO_DOCTOR: (&str, &str, End) = (MAIL, "paul.briand-test@…", Delivered);
 const TO_PATIENT: (&str, &str, End) = (MAIL, "patient@…", Delivered);
 
@@ -117,8 +119,10 @@ fn page(lines: &[&str]) -> Vec<u8> {
 }
 
 /// An imaging report of the weight of the real ones: a PDF of about 180 KB in a CDA of 250 KB, a message of 330 KB.
-pub(crate) fn imaging_report(control_id: &str, number: u32) -> String {
-    let report = letter(CAMILLE, number, IMAGING, "Radiographie de la hanche droite");
+/// `serial`: which of the persons like CAMILLE, 0 for herself.
+pub(crate) fn imaging_report(control_id: &str, number: u32, serial: u16) -> String {
+    let patient = Patient { serial, ..CAMILLE };
+    let report = letter(patient, number, IMAGING, "Radiographie de la hanche droite");
     let image = pdf(
         "Radiographie de la hanche droite",
         &["Pas de lésion traumatique visible.", "Interligne conservé."],
@@ -167,8 +171,8 @@ pub(crate) fn scenes() -> Vec<Scene> {
         Scene {
             file: "01-compte-rendu-imagerie.er7",
             title: "compte rendu d'imagerie",
-            message: imaging_report("DEMO-0001", 301),
-            deliveries: &[LOT, TO_DOCTOR, TO_PATIENT, Z01_YES, Z02_YES, Z02_YES],
+            message: imaging_report("DEMO-0001", 301, 0),
+            deliveries: &[IMAGING_LOT, TO_DOCTOR, TO_PATIENT, Z01_YES, Z02_YES, Z02_YES],
             ..once.clone()
         },
         Scene {
@@ -191,7 +195,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
                 flags: NOT_PATIENT,
                 text: None,
             }),
-            deliveries: &[(DMP, "lot de 2 documents", Delivered), TO_DOCTOR, Z01_YES, Z02_YES],
+            deliveries: &[(DMP, "dépôt de 2 documents", Delivered), TO_DOCTOR, Z01_YES, Z02_YES],
             ..once.clone()
         },
         Scene {
@@ -206,14 +210,14 @@ pub(crate) fn scenes() -> Vec<Scene> {
                 doctor,
                 NOT_PATIENT,
             ),
-            deliveries: &[LOT, TO_DOCTOR, Z01_YES, Z02_YES],
+            deliveries: &[(DMP, "remplacement 18748-4", Delivered), TO_DOCTOR, Z01_YES, Z02_YES],
             ..once.clone()
         },
         Scene {
             file: "04-suppression.er7",
             title: "suppression du compte rendu",
             message: mdm("DEMO-0004", Event::Delete, &replaced, replaced_cda, "VALI", doctor, NOT_PATIENT),
-            deliveries: &[LOT, TO_DOCTOR, Z01_YES, Z02_YES],
+            deliveries: &[(DMP, "suppression 18748-4", Delivered), TO_DOCTOR, Z01_YES, Z02_YES],
             ..once.clone()
         },
         Scene {
@@ -228,14 +232,14 @@ pub(crate) fn scenes() -> Vec<Scene> {
                 doctor,
                 NOT_PATIENT,
             ),
-            deliveries: &[(DMP, "lot d'un document", Refused), TO_DOCTOR, Z01_NO, Z02_YES],
+            deliveries: &[LETTER_REFUSED, TO_DOCTOR, Z01_NO, Z02_YES],
             ..once.clone()
         },
         Scene {
             file: "06-dmp-ferme.er7",
             title: "lettre de liaison, DMP fermé",
             message: mdm("DEMO-0006", Event::New, &closed, simple(&closed), "VALI", doctor, NOT_PATIENT),
-            deliveries: &[(DMP, "lot d'un document", Refused), TO_DOCTOR, Z01_NO, Z02_YES],
+            deliveries: &[LETTER_REFUSED, TO_DOCTOR, Z01_NO, Z02_YES],
             ..once.clone()
         },
         Scene {
@@ -250,7 +254,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
                 &[To::Doctor(RETIRED)],
                 NOT_PATIENT,
             ),
-            deliveries: &[LOT, (MAIL, "rose.ancien@…", Refused), Z01_YES, Z02_NO],
+            deliveries: &[LETTER_LOT, (MAIL, "rose.ancien@…", Refused), Z01_YES, Z02_NO],
             ..once.clone()
         },
         Scene {
@@ -269,7 +273,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
             title: "lettre de liaison, DMP en panne puis revenu",
             message: mdm("DEMO-0009", Event::New, &late, simple(&late), "VALI", doctor, NOT_PATIENT),
             dmp_faults: &["http-503 first 2"],
-            deliveries: &[LOT, TO_DOCTOR, Z01_YES, Z02_YES],
+            deliveries: &[LETTER_LOT, TO_DOCTOR, Z01_YES, Z02_YES],
             ..once.clone()
         },
         Scene {
@@ -277,7 +281,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
             title: "échographie, émetteur coupé avant son acquittement",
             message: mdm("DEMO-0010", Event::New, &again, simple(&again), "VALI", doctor, NOT_PATIENT),
             sending: Sending::CutThenAgain,
-            deliveries: &[LOT, TO_DOCTOR, Z01_YES, Z02_YES],
+            deliveries: &[IMAGING_LOT, TO_DOCTOR, Z01_YES, Z02_YES],
             ..once.clone()
         },
         Scene {
@@ -289,7 +293,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
                 let silent = Flags { delivery_reports: false, ..NOT_PATIENT };
                 mdm("DEMO-0011", Event::New, &wrong, cda, "VALI", doctor, silent)
             },
-            deliveries: &[(DMP, "lot d'un document", Parked), (MAIL, "paul.briand-test@…", Parked)],
+            deliveries: &[(DMP, "dépôt 18748-4", Parked), (MAIL, "paul.briand-test@…", Parked)],
             ..once
         },
     ]

@@ -98,7 +98,8 @@ mod tests {
     fn the_cross_reference_table_points_at_the_objects() {
         let file = pdf("Titre (essai)", &["é"], 8);
         let ascii: String = file.iter().map(|b| if b.is_ascii() { char::from(*b) } else { '?' }).collect();
-        let start: usize = ascii.rsplit("startxref\n").next().unwrap().lines().next().unwrap().parse().unwrap();
+        let start: usize =
+            ascii.rsplit("startxref\n").next().unwrap().lines().next().unwrap().parse().unwrap();
         assert!(ascii[start..].starts_with("xref\n0 7\n"));
         for (at, entry) in ascii[start..].lines().skip(3).take(6).enumerate() {
             let offset: usize = entry[..10].parse().unwrap();

@@ -12,7 +12,9 @@ pub(crate) struct Patient {
     pub(crate) sex: &'static str,
     pub(crate) birth_place: &'static str,
     /// First 13 characters of the matricule.
-    number: &'static str,
+    pub(crate) number: &'static str,
+    /// Not 0: another person of the same description, for measures (order number of the matricule).
+    pub(crate) serial: u16,
     /// Local identifier in the hospital.
     pub(crate) ipp: &'static str,
 }
@@ -20,7 +22,11 @@ pub(crate) struct Patient {
 impl Patient {
     /// The matricule with its key.
     pub(crate) fn ins(&self) -> String {
-        let with_key = |key: u32| format!("{}{key:02}", self.number);
+        let number = match self.serial {
+            0 => self.number.to_owned(),
+            serial => format!("{}{:03}", &self.number[..10], serial % 1000),
+        };
+        let with_key = |key: u32| format!("{number}{key:02}");
         let valid = |text: &String| Ins::parse(text).is_ok_and(|ins| ins.key_is_valid());
         (1..=97).map(with_key).find(valid).unwrap_or_else(|| with_key(0))
     }
@@ -48,6 +54,7 @@ pub(crate) const CAMILLE: Patient = Patient {
     sex: "F",
     birth_place: "69123",
     number: "2840369123001",
+    serial: 0,
     ipp: "900001",
 };
 pub(crate) const ANDRE: Patient = Patient {
@@ -58,6 +65,7 @@ pub(crate) const ANDRE: Patient = Patient {
     sex: "M",
     birth_place: "75056",
     number: "1570675056002",
+    serial: 0,
     ipp: "900002",
 };
 /// Has no qualified identity.
@@ -69,6 +77,7 @@ pub(crate) const LUCIE: Patient = Patient {
     sex: "F",
     birth_place: "2B033",
     number: "291112B033003",
+    serial: 0,
     ipp: "900003",
 };
 /// Has closed his DMP.
@@ -80,6 +89,7 @@ pub(crate) const YVES: Patient = Patient {
     sex: "M",
     birth_place: "33063",
     number: "1450333063004",
+    serial: 0,
     ipp: "900004",
 };
 

@@ -4,7 +4,7 @@
 use base64::{
     Engine as _,
     alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD_NO_PAD},
 };
 use jonction_hl7v2::{
     Message,
@@ -67,6 +67,8 @@ fn decode(raw: &[u8]) -> (String, bool) {
         whole = false;
     }
     let bytes = LENIENT.decode(&body[..sound]).unwrap_or_default();
+    // Bits left over in the last digit belong to a character that did not come.
+    whole &= STANDARD_NO_PAD.decode(&body[..sound]).is_ok();
     match String::from_utf8(bytes) {
         Ok(text) => (text, whole),
         Err(error) => {

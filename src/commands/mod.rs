@@ -1,0 +1,69 @@
+//! The commands, one file each.
+
+mod bench;
+mod check;
+mod demo;
+mod questions;
+mod run;
+mod send;
+mod simulate;
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    addresses::Addresses,
+    cli::{Cli, Command},
+    failure::{Failure, io},
+};
+
+/// Runs a command. Out: the exit code.
+pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
+    let common = cli.common;
+    match cli.command {
+        Command::Check(args) => check::run(&args, &common),
+        Command::Find(args) => questions::find(&args, &common),
+        Command::Journey(args) => questions::journey(&args, &common),
+        Command::Balance(args) => questions::balance(&args, &common),
+        Command::Parked(args) => questions::parked(&args, &common),
+        Command::Bench(args) => bench::run(&args, &common),
+        Command::Run(args) => runtime()?.block_on(run::run(&args, &common)),
+        Command::Simulate(args) => runtime()?.block_on(simulate::run(&args, &common)),
+        Command::Send(args) => runtime()?.block_on(send::run(&args, &common)),
+        Command::Demo(args) => runtime()?.block_on(demo::run(&args, &common)),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new("runtime.cannot-start", error.to_string()))
+}
+
+/// The data folder: the one typed, else the project's own.
+fn data_folder(typed: Option<&PathBuf>, of_project: &Path) -> PathBuf {
+    typed.cloned().unwrap_or_else(|| of_project.to_owned())
+}
+
+fn read_addresses(data: &Path) -> Result<Addresses, Failure> {
+    Addresses::read(data).map_err(|error| io("addresses.json ne se lit pas", data, &error))
+}
+
+/// Waits for Ctrl-C or a request to end.
+async fn asked_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    // Without signals there is nothing to wait for: run until killed.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,162 @@
+//! The journal's questions: find, journey, balance, parked. Also while the gateway runs.
+
+use std::{
+    io::BufRead as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::{Timestamp, civil};
+use jonction_engine::{Engine, EngineSettings, Filter, Reader, StateWord, Window};
+use jonction_model::{Environment, OsEntropy, SystemClock, clock::paris, nearest};
+use jonction_ports::DeliveryId;
+
+use super::runtime;
+use crate::{
+    cli::{BalanceArgs, Common, FindArgs, JourneyArgs, ParkedAction, ParkedArgs},
+    failure::{Failure, exit},
+    out, show,
+};
+
+pub(super) fn find(args: &FindArgs, common: &Common) -> Result<u8, Failure> {
+    let filter = Filter {
+        patient: if args.patient { Some(ask_patient()?) } else { None },
+        document: args.document.clone(),
+        control_id: args.control_id.clone(),
+        mail_id: args.mail_id.clone(),
+        state: args.state.as_deref().map(state).transpose()?,
+        route: args.route.clone(),
+        partner: args.partner.clone(),
+        error: args.error.clone(),
+        window: window(args.since.as_deref(), args.until.as_deref())?,
+        limit: args.limit,
+    };
+    let lines = reader(common)?.find(&filter)?;
+    if common.json {
+        lines.iter().for_each(out::json);
+    } else {
+        out::write(&show::found::found(&lines));
+    }
+    Ok(if lines.is_empty() { exit::FINDINGS } else { exit::DONE })
+}
+
+pub(super) fn journey(args: &JourneyArgs, common: &Common) -> Result<u8, Failure> {
+    let journeys = reader(common)?.journey(&args.id)?;
+    if common.json {
+        journeys.iter().for_each(out::json);
+    } else if journeys.is_empty() {
+        out::say(format!("rien n'est connu sous « {} »", args.id));
+    } else {
+        let texts: Vec<String> =
+            journeys.iter().map(|journey| show::journey::journey(journey, args.findings)).collect();
+        out::write(&texts.join("\n"));
+    }
+    Ok(if journeys.is_empty() { exit::FINDINGS } else { exit::DONE })
+}
+
+pub(super) fn balance(args: &BalanceArgs, common: &Common) -> Result<u8, Failure> {
+    let balance = reader(common)?.balance(window(args.since.as_deref(), args.until.as_deref())?)?;
+    if common.json {
+        out::json(&balance);
+    } else {
+        out::write(&show::balance::whole(&balance));
+    }
+    Ok(if balance.closes() { exit::DONE } else { exit::FINDINGS })
+}
+
+pub(super) fn parked(args: &ParkedArgs, common: &Common) -> Result<u8, Failure> {
+    match &args.action {
+        ParkedAction::List => {
+            let state = StateWord::parse("parked");
+            let lines = reader(common)?.find(&Filter { state, limit: 1000, ..Filter::default() })?;
+            if common.json {
+                lines.iter().for_each(out::json);
+            } else if lines.is_empty() {
+                out::say("rien n'est mis de côté");
+            } else {
+                out::write(&show::found::found(&lines));
+            }
+            Ok(exit::DONE)
+        }
+        ParkedAction::Release { delivery } => by_hand(common, *delivery, None),
+        ParkedAction::Refuse { delivery, reason } => by_hand(common, *delivery, Some(reason)),
+    }
+}
+
+/// The gateway must be stopped: two processes never write one journal.
+fn by_hand(common: &Common, delivery: u64, refused_for: Option<&str>) -> Result<u8, Failure> {
+    let data = data(common)?;
+    Reader::open(&data)?;
+    runtime()?.block_on(async {
+        let settings = EngineSettings::new(&data, Environment::Test);
+        let engine = Engine::open(settings, Arc::new(SystemClock), Arc::new(OsEntropy))?;
+        match refused_for {
+            Some(reason) => engine.refuse(DeliveryId(delivery), reason).await?,
+            None => engine.release(DeliveryId(delivery)).await?,
+        }
+        let done = if refused_for.is_some() {
+            "refusé pour de bon"
+        } else {
+            "remis dans sa file : il partira au prochain « jonction run »"
+        };
+        out::say(format!("envoi {delivery} {done}"));
+        Ok(exit::DONE)
+    })
+}
+
+fn data(common: &Common) -> Result<PathBuf, Failure> {
+    let default = || Path::new("data").to_owned();
+    Ok(common.data.clone().unwrap_or_else(default))
+}
+
+fn reader(common: &Common) -> Result<Reader, Failure> {
+    let data = data(common)?;
+    Reader::open(&data).map_err(|error| {
+        let failure = Failure::from(error);
+        if common.data.is_none() {
+            return failure.remedy(
+                "dire où est le journal : --data DOSSIER, par exemple --data examples/etablissement/data",
+            );
+        }
+        failure
+    })
+}
+
+/// Typed on standard input: a command line is kept by shells and shown by `ps`.
+fn ask_patient() -> Result<String, Failure> {
+    out::warn("identifiant du patient (INS ou IPP), puis Entrée : ");
+    let mut line = String::new();
+    let read = std::io::stdin().lock().read_line(&mut line);
+    match read.map(|_| line.trim().to_owned()) {
+        Ok(id) if !id.is_empty() => Ok(id),
+        _ => Err(Failure::usage("find.no-patient", "aucun identifiant n'a été tapé")),
+    }
+}
+
+fn state(word: &str) -> Result<StateWord, Failure> {
+    StateWord::parse(word).ok_or_else(|| {
+        let words = StateWord::words();
+        let remedy = match nearest(word, words.iter().copied()) {
+            Some(near) => format!("vouliez-vous {near} ?"),
+            None => format!("états connus : {}", words.join(", ")),
+        };
+        Failure::usage("find.unknown-state", format!("aucun état ne s'appelle « {word} »")).remedy(remedy)
+    })
+}
+
+fn window(since: Option<&str>, until: Option<&str>) -> Result<Window, Failure> {
+    let read = |text: Option<&str>| text.map(date).transpose();
+    Ok(Window { since: read(since)?, until: read(until)? })
+}
+
+/// A day or a minute in French legal time.
+fn date(text: &str) -> Result<Timestamp, Failure> {
+    let day = text.parse::<civil::Date>().map(civil::DateTime::from);
+    day.or_else(|_| text.parse::<civil::DateTime>())
+        .and_then(|date| date.to_zoned_datetime(paris()))
+        .map(|date| date.timestamp())
+        .map_err(|_| {
+            Failure::usage("find.date", format!("« {text} » n'est pas une date"))
+                .remedy("écrire 2026-01-31 ou 2026-01-31T08:00")
+        })
+}

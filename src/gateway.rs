@@ -1,0 +1,112 @@
+//! A folder, checked then running: sources, engine, lanes.
+//! In: a folder. Out: diagnoses, or a gateway that listens. Source: architecture §3, §4.9.
+
+use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use jonction_engine::{Engine, EngineSettings, Route, Running, read_routes};
+use jonction_model::{Clock, Entropy, OsEntropy, PartnerName, SystemClock};
+use jonction_ports::{Sink, Source, StopHandle};
+use jonction_settings::Diagnoses;
+use tokio::task::JoinHandle;
+
+use crate::{
+    addresses::Addresses,
+    certificates::Certificates,
+    failure::Failure,
+    project::Project,
+    registry::{Ready, Wiring, read_partners, route_registry},
+};
+
+/// A folder whose every file was read. Usable only when there is no error.
+pub(crate) struct Checked {
+    pub(crate) project: Project,
+    pub(crate) partners: Vec<Ready>,
+    pub(crate) routes: Vec<Route>,
+}
+
+/// Reads a folder whole. `None` when nothing could be made of it; errors are in the diagnoses.
+pub(crate) fn check(dir: &Path, addresses: Option<&Addresses>, diagnoses: &mut Diagnoses) -> Option<Checked> {
+    let project = Project::read(dir, addresses, diagnoses)?;
+    let partners = read_partners(&project, diagnoses);
+    let routes = read_routes(&project.routes, &route_registry(&project, &partners), diagnoses);
+    Some(Checked { project, partners, routes })
+}
+
+/// A running gateway.
+pub(crate) struct Gateway {
+    pub(crate) engine: Engine,
+    running: Running,
+    sources: Vec<JoinHandle<()>>,
+    stop: StopHandle,
+    /// Where each source listens.
+    pub(crate) listening: Vec<(PartnerName, SocketAddr)>,
+}
+
+/// How a gateway is started.
+pub(crate) struct Start<'s> {
+    pub(crate) data: &'s Path,
+    /// Listens on free ports, told in `addresses`.
+    pub(crate) free_ports: bool,
+}
+
+impl Gateway {
+    /// Opens the journal, then everything that listens, then starts. An error leaves nothing open.
+    pub(crate) async fn start(
+        checked: Checked,
+        start: Start<'_>,
+        addresses: &mut Addresses,
+    ) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+        let gateway = &checked.project.gateway;
+        let settings = EngineSettings::new(start.data, gateway.environment);
+        let engine = Engine::open(settings, clock.clone(), entropy.clone())?;
+        let certificates = Certificates::open(&checked.project, start.data)?;
+        let wiring = Wiring {
+            certificates: &certificates,
+            environment: gateway.environment,
+            clock,
+            entropy,
+            source_id: gateway.source_id.clone(),
+            gateway: gateway.name.clone(),
+            base: &checked.project.dir,
+            free_ports: start.free_ports,
+        };
+        let mut sinks: HashMap<PartnerName, Arc<dyn Sink>> = HashMap::new();
+        let mut opened: Vec<Box<dyn Source>> = Vec::new();
+        let mut listening = Vec::new();
+        for partner in &checked.partners {
+            if let Some(sink) = partner.configured.sink(&partner.name, &wiring)? {
+                sinks.insert(partner.name.clone(), sink);
+            }
+            let Some(mut source) = partner.configured.source(&partner.name, &wiring)? else { continue };
+            for address in source.open().await? {
+                if let Some(declared) = partner.configured.listens_on() {
+                    addresses.insert(declared, address);
+                }
+                listening.push((partner.name.clone(), address));
+            }
+            opened.push(source);
+        }
+        let (stop, listener) = StopHandle::new();
+        let running = engine.start(checked.routes, sinks).await?;
+        let sources = opened
+            .into_iter()
+            .map(|source| tokio::spawn(source.run(engine.intake(), listener.clone(), GRACE)))
+            .collect();
+        Ok(Self { engine, running, sources, stop, listening })
+    }
+
+    /// Stops listening, answers what was submitted, lets attempts end within the grace. Whether all of it ended.
+    pub(crate) async fn stop(self) -> bool {
+        self.stop.stop();
+        for source in self.sources {
+            // A source that panicked has said so where it did.
+            let _ = source.await;
+        }
+        self.running.stop(GRACE).await
+    }
+}
+
+/// Longest wait for what is in flight when stopping.
+const GRACE: Duration = Duration::from_secs(10);

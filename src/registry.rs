@@ -1,0 +1,178 @@
+//! The connectors, one row each: how a partner's block is read, and how its source and its sink are made.
+//! A new connector is a module with a [`Configured`] and a row of [`CONNECTORS`].
+
+mod dmp;
+mod mllp;
+mod mssante;
+
+use std::sync::Arc;
+
+use jonction_engine::route::{Registry, config::KnownPartner};
+use jonction_model::{Clock, Entropy, Environment, Mode, Oid, PartnerName, nearest};
+use jonction_ports::{Sink, Source};
+use jonction_settings::{Diagnoses, Fields, Span};
+
+use crate::{
+    certificates::{CertificateError, Certificates},
+    project::{Partner, Project},
+};
+
+/// What a connector's reader gets beside the block.
+pub(crate) struct Reading<'r> {
+    pub(crate) environment: Environment,
+    pub(crate) mode: Mode,
+    /// Folder relative paths start from.
+    pub(crate) base: &'r std::path::Path,
+}
+
+/// What sources and sinks are made with.
+pub(crate) struct Wiring<'w> {
+    pub(crate) certificates: &'w Certificates<'w>,
+    pub(crate) environment: Environment,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) source_id: Oid,
+    /// Name of the gateway, shown in archives.
+    pub(crate) gateway: String,
+    /// Folder secrets are relative to.
+    pub(crate) base: &'w std::path::Path,
+    /// Whether listening addresses are replaced by free ports.
+    pub(crate) free_ports: bool,
+}
+
+impl Wiring<'_> {
+    /// Authorities of a partner: those it names, else the only ones there are.
+    pub(crate) fn anchors(&self, named: Option<&String>) -> Result<jonction_net::Anchors, CertificateError> {
+        match named {
+            Some(name) => self.certificates.anchors(name),
+            None => self.certificates.default_anchors(),
+        }
+    }
+}
+
+/// A checked block of a partner.
+pub(crate) trait Configured: Send + Sync {
+    /// Whether it sends to us, whether we send to it.
+    fn directions(&self) -> (bool, bool);
+    /// Names it uses: identities, authorities.
+    fn names(&self) -> Names<'_>;
+    /// Declared listening port, when it listens.
+    fn listens_on(&self) -> Option<u16>;
+    /// Its source, when it sends to us.
+    fn source(
+        &self,
+        name: &PartnerName,
+        wiring: &Wiring<'_>,
+    ) -> Result<Option<Box<dyn Source>>, CertificateError>;
+    /// Its sink, when we send to it.
+    fn sink(
+        &self,
+        name: &PartnerName,
+        wiring: &Wiring<'_>,
+    ) -> Result<Option<Arc<dyn Sink>>, CertificateError>;
+}
+
+/// Names of certificates a block uses.
+#[derive(Default)]
+pub(crate) struct Names<'n> {
+    pub(crate) identities: Vec<&'n String>,
+    /// `None` among them: the authorities of the gateway.
+    pub(crate) trust: Vec<Option<&'n String>>,
+}
+
+type Reader = fn(&mut Fields<'_>, &Reading<'_>, &mut Diagnoses) -> Option<Box<dyn Configured>>;
+
+/// Every connector.
+const CONNECTORS: &[(&str, Reader)] = &[("mllp", mllp::read), ("dmp", dmp::read), ("mssante", mssante::read)];
+
+/// A partner whose block was read.
+pub(crate) struct Ready {
+    pub(crate) name: PartnerName,
+    pub(crate) connector: String,
+    pub(crate) configured: Box<dyn Configured>,
+}
+
+/// Reads every partner's block.
+pub(crate) fn read_partners(project: &Project, diagnoses: &mut Diagnoses) -> Vec<Ready> {
+    project.partners.iter().filter_map(|partner| read_partner(partner, project, diagnoses)).collect()
+}
+
+fn read_partner(partner: &Partner, project: &Project, diagnoses: &mut Diagnoses) -> Option<Ready> {
+    let mut fields = Fields::of(&partner.node, format!("le partenaire {}", partner.name), diagnoses)?;
+    let span = fields.node("connector").map_or(&partner.name_span, |node| &node.span);
+    let Some((_, read)) = CONNECTORS.iter().find(|(name, _)| *name == partner.connector) else {
+        unknown_connector(&partner.connector, span, diagnoses);
+        return None;
+    };
+    let reading =
+        Reading { environment: project.gateway.environment, mode: project.gateway.mode, base: &project.dir };
+    let configured = read(&mut fields, &reading, diagnoses);
+    fields.finish(diagnoses);
+    let configured = configured?;
+    check_names(partner, configured.as_ref(), project, diagnoses);
+    Some(Ready { name: partner.name.clone(), connector: partner.connector.clone(), configured })
+}
+
+fn unknown_connector(written: &str, span: &Span, diagnoses: &mut Diagnoses) {
+    let names = || CONNECTORS.iter().map(|(name, _)| *name);
+    let remedy = match nearest(written, names()) {
+        Some(near) => format!("vouliez-vous « {near} » ?"),
+        None => format!("connecteurs connus : {}", names().collect::<Vec<_>>().join(", ")),
+    };
+    diagnoses.error("partner.unknown-connector", span, "aucun connecteur ne porte ce nom").remedy(remedy);
+}
+
+fn check_names(partner: &Partner, configured: &dyn Configured, project: &Project, diagnoses: &mut Diagnoses) {
+    let names = configured.names();
+    let mut unknown = |kind: &str, name: &str, known: Vec<&String>| {
+        let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
+        let span = span_of_value(partner, name);
+        diagnoses
+            .error("certificates.unknown-name", &span, format!("aucune {kind} ne s'appelle « {name} »"))
+            .remedy(format!(
+                "noms connus : {}",
+                if known.is_empty() { "aucun".to_owned() } else { known.join(", ") }
+            ));
+    };
+    for name in names.identities {
+        if !project.identities.contains_key(name) {
+            unknown("identité", name, project.identities.keys().collect());
+        }
+    }
+    for name in names.trust {
+        match name {
+            Some(name) if !project.trust.contains_key(name) => {
+                unknown("autorité", name, project.trust.keys().collect());
+            }
+            None if project.trust.len() != 1 => {
+                unknown("autorité par défaut", "trust", project.trust.keys().collect())
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Where a name is written in the block; the partner's own name when it is nowhere.
+fn span_of_value(partner: &Partner, value: &str) -> Span {
+    let entries = partner.node.as_map().unwrap_or_default();
+    let found = entries.iter().find(|entry| entry.value.as_text() == Some(value));
+    found.map_or_else(|| partner.name_span.clone(), |entry| entry.value.span.clone())
+}
+
+/// What routes may name: partners, steps, words of `reply`.
+pub(crate) fn route_registry(project: &Project, partners: &[Ready]) -> Registry {
+    let settings = jonction_mappings::VoletSettings {
+        environment: project.gateway.environment,
+        ..jonction_mappings::VoletSettings::default()
+    };
+    let mut registry = Registry::new().reply("zam", "mllp").guarded("dmp");
+    for (verb, step) in jonction_mappings::steps(settings, project.gateway.mode) {
+        registry = registry.step(verb, step);
+    }
+    for partner in partners {
+        let (source, sink) = partner.configured.directions();
+        let known = KnownPartner { connector: partner.connector.clone(), source, sink };
+        registry = registry.partner(partner.name.clone(), known);
+    }
+    registry
+}

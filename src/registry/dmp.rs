@@ -1,0 +1,58 @@
+//! Wiring of `connector: dmp`.
+
+use std::sync::Arc;
+
+use jonction_dmp::{DmpSink, Settings, TlsDial};
+use jonction_model::PartnerName;
+use jonction_net::{ClientTls, Reloadable, client_config};
+use jonction_ports::{Sink, Source};
+use jonction_settings::{Diagnoses, Fields};
+
+use super::{Configured, Names, Reading, Wiring};
+use crate::certificates::{CertificateError, material};
+
+pub(super) fn read(
+    fields: &mut Fields<'_>,
+    reading: &Reading<'_>,
+    diagnoses: &mut Diagnoses,
+) -> Option<Box<dyn Configured>> {
+    let settings = Settings::read(fields, reading.environment, reading.base, diagnoses)?;
+    Some(Box::new(Dmp(settings)))
+}
+
+struct Dmp(Settings);
+
+impl Configured for Dmp {
+    fn directions(&self) -> (bool, bool) {
+        (false, true)
+    }
+
+    fn names(&self) -> Names<'_> {
+        Names { identities: vec![&self.0.identity, &self.0.seal], trust: vec![self.0.trust.as_ref()] }
+    }
+
+    fn listens_on(&self) -> Option<u16> {
+        None
+    }
+
+    fn source(&self, _: &PartnerName, _: &Wiring<'_>) -> Result<Option<Box<dyn Source>>, CertificateError> {
+        Ok(None)
+    }
+
+    fn sink(
+        &self,
+        name: &PartnerName,
+        wiring: &Wiring<'_>,
+    ) -> Result<Option<Arc<dyn Sink>>, CertificateError> {
+        let settings = &self.0;
+        let identity = wiring.certificates.identity(&settings.identity)?;
+        let anchors = wiring.anchors(settings.trust.as_ref())?;
+        let config =
+            client_config(&anchors, Some(&identity)).map_err(|error| material(&settings.identity, &error))?;
+        let dial =
+            TlsDial::new(settings.url.endpoint().clone(), ClientTls::new(config), settings.timeouts.connect);
+        let seal = Reloadable::new(Arc::new(wiring.certificates.seal(&settings.seal)?));
+        let sink = DmpSink::new(name.clone(), settings.clone(), wiring.environment, seal, Arc::new(dial));
+        Ok(Some(Arc::new(sink)))
+    }
+}

@@ -1,0 +1,83 @@
+//! Wiring of `connector: mllp`.
+
+use std::sync::Arc;
+
+use jonction_mllp::{MllpAdmission, MllpSink, MllpSource, Settings, SourceTools};
+use jonction_model::PartnerName;
+use jonction_net::{ClientAuth, ClientTls, ServerTls, client_config, server_config};
+use jonction_ports::{Sink, Source};
+use jonction_settings::{Diagnoses, Fields};
+
+use super::{Configured, Names, Reading, Wiring};
+use crate::certificates::{CertificateError, material};
+
+pub(super) fn read(
+    fields: &mut Fields<'_>,
+    reading: &Reading<'_>,
+    diagnoses: &mut Diagnoses,
+) -> Option<Box<dyn Configured>> {
+    let settings = Settings::read(fields, reading.environment, reading.mode, diagnoses)?;
+    Some(Box::new(Mllp(settings)))
+}
+
+struct Mllp(Settings);
+
+impl Mllp {
+    fn server_tls(&self, wiring: &Wiring<'_>) -> Result<Option<ServerTls>, CertificateError> {
+        let Some(name) = &self.0.identity else { return Ok(None) };
+        let identity = wiring.certificates.identity(name)?;
+        let anchors = wiring.anchors(self.0.trust.as_ref())?;
+        let auth = if self.0.client_certificate { ClientAuth::Required(&anchors) } else { ClientAuth::None };
+        Ok(Some(server_config(&identity, auth).map_err(|error| material(name, &error))?.into()))
+    }
+
+    fn client_tls(&self, wiring: &Wiring<'_>) -> Result<Option<ClientTls>, CertificateError> {
+        if !self.0.send_to.as_ref().is_some_and(|target| target.tls) {
+            return Ok(None);
+        }
+        let identity = self.0.identity.as_ref().map(|name| wiring.certificates.identity(name)).transpose()?;
+        let anchors = wiring.anchors(self.0.trust.as_ref())?;
+        let config = client_config(&anchors, identity.as_ref()).map_err(|error| material("mllp", &error))?;
+        Ok(Some(ClientTls::new(config)))
+    }
+}
+
+impl Configured for Mllp {
+    fn directions(&self) -> (bool, bool) {
+        (self.0.listen.is_some(), self.0.send_to.is_some())
+    }
+
+    fn names(&self) -> Names<'_> {
+        let tls = self.0.identity.is_some() || self.0.send_to.as_ref().is_some_and(|target| target.tls);
+        let trust = if tls { vec![self.0.trust.as_ref()] } else { Vec::new() };
+        Names { identities: self.0.identity.iter().collect(), trust }
+    }
+
+    fn listens_on(&self) -> Option<u16> {
+        self.0.listen.map(|address| address.port())
+    }
+
+    fn source(
+        &self,
+        name: &PartnerName,
+        wiring: &Wiring<'_>,
+    ) -> Result<Option<Box<dyn Source>>, CertificateError> {
+        let mut settings = self.0.clone();
+        if let (true, Some(listen)) = (wiring.free_ports, &mut settings.listen) {
+            listen.set_port(0);
+        }
+        let admission = MllpAdmission::new(&settings, wiring.environment);
+        let tools = SourceTools { clock: wiring.clock.clone(), entropy: wiring.entropy.clone() };
+        let source = MllpSource::new(name.clone(), &settings, admission, self.server_tls(wiring)?, tools);
+        Ok(source.map(|source| Box::new(source) as Box<dyn Source>))
+    }
+
+    fn sink(
+        &self,
+        name: &PartnerName,
+        wiring: &Wiring<'_>,
+    ) -> Result<Option<Arc<dyn Sink>>, CertificateError> {
+        let sink = MllpSink::new(name.clone(), &self.0, self.client_tls(wiring)?);
+        Ok(sink.map(|sink| Arc::new(sink) as Arc<dyn Sink>))
+    }
+}

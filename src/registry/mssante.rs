@@ -1,0 +1,92 @@
+//! Wiring of `connector: mssante`.
+
+use std::sync::Arc;
+
+use jonction_model::PartnerName;
+use jonction_mssante::{
+    config::{AuthSettings, Settings},
+    sink::{MssanteSink, SinkParts},
+};
+use jonction_net::{ClientTls, client_config};
+use jonction_ports::{Sink, Source};
+use jonction_settings::{Diagnoses, Fields};
+use jonction_xds::{Defaults, xdm::Origin};
+
+use super::{Configured, Names, Reading, Wiring};
+use crate::certificates::{CertificateError, material};
+
+pub(super) fn read(
+    fields: &mut Fields<'_>,
+    reading: &Reading<'_>,
+    diagnoses: &mut Diagnoses,
+) -> Option<Box<dyn Configured>> {
+    let settings = Settings::read(fields, reading.environment, reading.base, diagnoses)?;
+    Some(Box::new(Mssante(settings)))
+}
+
+struct Mssante(Settings);
+
+impl Configured for Mssante {
+    fn directions(&self) -> (bool, bool) {
+        (false, true)
+    }
+
+    fn names(&self) -> Names<'_> {
+        Names { identities: self.0.identity.iter().collect(), trust: vec![self.0.trust.as_ref()] }
+    }
+
+    fn listens_on(&self) -> Option<u16> {
+        None
+    }
+
+    fn source(&self, _: &PartnerName, _: &Wiring<'_>) -> Result<Option<Box<dyn Source>>, CertificateError> {
+        Ok(None)
+    }
+
+    fn sink(
+        &self,
+        name: &PartnerName,
+        wiring: &Wiring<'_>,
+    ) -> Result<Option<Arc<dyn Sink>>, CertificateError> {
+        let settings = &self.0;
+        let identity =
+            settings.identity.as_ref().map(|name| wiring.certificates.identity(name)).transpose()?;
+        let anchors = wiring.anchors(settings.trust.as_ref())?;
+        let config =
+            client_config(&anchors, identity.as_ref()).map_err(|error| material(name.as_str(), &error))?;
+        let password = match &settings.auth {
+            AuthSettings::Plain { password, .. } => {
+                Some(password.resolve(wiring.base).map_err(|error| CertificateError {
+                    code: "secret.unreadable",
+                    sentence: format!("{name} : le mot de passe ne peut pas être lu ({error})"),
+                })?)
+            }
+            AuthSettings::None | AuthSettings::External => None,
+        };
+        let sink = MssanteSink::new(
+            settings.clone(),
+            SinkParts {
+                tls: ClientTls::new(config),
+                password,
+                environment: wiring.environment,
+                clock: wiring.clock.clone(),
+                source_id: wiring.source_id.clone(),
+                defaults: Defaults::default(),
+                origin: Origin {
+                    structure: wiring.gateway.clone(),
+                    software: concat!("Jonction ", env!("CARGO_PKG_VERSION")).to_owned(),
+                    contact: settings
+                        .senders
+                        .first()
+                        .map(|rule| rule.address.expose().to_owned())
+                        .unwrap_or_default(),
+                },
+            },
+        );
+        sink.reload_whitelist().map_err(|error| CertificateError {
+            code: error.code(),
+            sentence: format!("{name} : la liste blanche ne peut pas être mise en service ({error})"),
+        })?;
+        Ok(Some(Arc::new(sink)))
+    }
+}

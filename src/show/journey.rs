@@ -1,0 +1,173 @@
+//! A journey, told line by line: what came, what was decided, each attempt, each acknowledgement.
+
+use std::{fmt::Write as _, time::Duration};
+
+use jonction_engine::{
+    journal::{AttemptState, DeliveryState, MessageState},
+    questions::{DeliveryJourney, MessageJourney},
+};
+use jonction_model::Severity;
+
+use super::{count, day, duration, live::told, number, padded, shortened, time_ms};
+
+/// The whole story. `findings`: with every finding of the checks.
+pub(crate) fn journey(journey: &MessageJourney, findings: bool) -> String {
+    let mut text = String::new();
+    for document in &journey.documents {
+        let version = document.version.map_or_else(String::new, |version| format!(", version {version}"));
+        let _ = writeln!(
+            text,
+            "document  {} ({}){version}, {}  {}",
+            document.type_label,
+            document.type_code,
+            operation(&document.operation),
+            document.unique_id
+        );
+    }
+    let control = journey.control_id.as_deref().unwrap_or("illisible");
+    let _ = writeln!(
+        text,
+        "{} {}  reçu         {} de {}, MSH-10 {control}, {} octets, message n° {}",
+        day(journey.received_at),
+        time_ms(journey.received_at),
+        if journey.kind.is_empty() { "message illisible" } else { &journey.kind },
+        journey.partner,
+        number(journey.bytes),
+        journey.id
+    );
+    let commit = journey.commit_us.map_or_else(String::new, |us| {
+        format!(" (écriture et fsync {})", duration(Duration::from_micros(u64::from(us))))
+    });
+    let said = match journey.state {
+        MessageState::Refused => "refusé",
+        _ => "accepté",
+    };
+    line(&mut text, &time_ms(journey.received_at), "journalisé", &format!("{said}{commit}"));
+    if journey.state == MessageState::Refused {
+        for finding in journey.findings.iter().filter(|finding| finding.severity == Severity::Error) {
+            line(&mut text, "", "refus", &told(finding));
+            if let Some(remedy) = &finding.remedy {
+                line(&mut text, "", "remède", remedy);
+            }
+        }
+    }
+    routed(&mut text, journey, findings);
+    for repetition in &journey.repetitions {
+        line(
+            &mut text,
+            &time_ms(repetition.received_at),
+            "répété",
+            "même acquittement rendu, rien n'est renvoyé",
+        );
+    }
+    for delivery in &journey.deliveries {
+        tell(&mut text, delivery);
+    }
+    if let Some(key) = &journey.patient_key {
+        let _ = writeln!(
+            text,
+            "patient   clé {} (jonction find --patient pour retrouver par identifiant)",
+            shortened(key, 13)
+        );
+    }
+    text
+}
+
+fn line(text: &mut String, at: &str, word: &str, what: &str) {
+    let _ = writeln!(text, "           {}  {} {what}", padded(at, 12), padded(word, 12));
+}
+
+fn operation(word: &str) -> &str {
+    match word {
+        "replace" => "remplacement",
+        "delete" => "suppression",
+        _ => "dépôt",
+    }
+}
+
+fn routed(text: &mut String, journey: &MessageJourney, findings: bool) {
+    let at = journey.routed_at.map(time_ms).unwrap_or_default();
+    let all: Vec<_> = journey.findings.iter().chain(&journey.route_findings).collect();
+    match (&journey.route, &journey.filtered_by) {
+        (Some(route), _) if journey.state == MessageState::Parked => {
+            line(text, &at, "mis de côté", &format!("route {route}"));
+            for finding in &journey.route_findings {
+                line(text, "", "", &told(finding));
+            }
+        }
+        (Some(route), _) => {
+            let noted = all.iter().filter(|finding| finding.severity >= Severity::Warning).count();
+            let noted = if noted > 0 && !findings {
+                format!(", {} (--findings)", count(noted, "remarque"))
+            } else {
+                String::new()
+            };
+            line(text, &at, "routé", &format!("route {route}{noted}"));
+        }
+        (None, Some(by)) => line(text, &at, "filtré", &format!("aucune route ne le prend : {by}")),
+        _ => {}
+    }
+    if findings && journey.state != MessageState::Parked {
+        for finding in all {
+            line(text, "", finding.severity.label(), &format!("{}  {}", finding.check, told(finding)));
+        }
+    }
+}
+
+fn tell(text: &mut String, delivery: &DeliveryJourney) {
+    let what = |rest: &str| format!("{}  {rest}", delivery.label);
+    if delivery.attempts.is_empty() {
+        let word = super::live::state_word(delivery.state);
+        let why = delivery.finding.as_ref().map(told).unwrap_or_default();
+        line(text, &time_ms(delivery.created_at), delivery.sink.as_str(), &what(&format!("{word} {why}")));
+        remedy(text, delivery);
+        return;
+    }
+    for attempt in &delivery.attempts {
+        let took = attempt.duration_us.and_then(|us| u64::try_from(us).ok()).map(Duration::from_micros);
+        let took = took.map(|took| format!(", {}", duration(took))).unwrap_or_default();
+        let code = attempt.code.as_ref().map(|code| format!(", réponse {code}")).unwrap_or_default();
+        let why = match (attempt.outcome, &attempt.detail, &attempt.finding) {
+            (AttemptState::Done, Some(detail), _) => detail.clone(),
+            (_, _, Some(finding)) => told(finding),
+            _ => "en cours".to_owned(),
+        };
+        let numbered = format!("tentative {} : {why}{code}{took}", attempt.number);
+        line(text, &time_ms(attempt.started_at), delivery.sink.as_str(), &what(&numbered));
+        for note in &attempt.notes {
+            line(text, "", "", &format!("note : {}", told(note)));
+        }
+    }
+    if delivery.state == DeliveryState::Parked {
+        let hint = format!("envoi {} mis de côté : jonction parked release {}", delivery.id, delivery.id);
+        line(text, "", "", &hint);
+    }
+    if delivery.state != DeliveryState::Delivered {
+        remedy(text, delivery);
+        if let Some(next) = delivery.next_at {
+            line(text, "", "", &format!("prochaine tentative à {}", time_ms(next)));
+        }
+    }
+    for (name, id) in ids(delivery) {
+        line(text, "", "", &format!("{name} {id}"));
+    }
+}
+
+fn remedy(text: &mut String, delivery: &DeliveryJourney) {
+    if let Some(remedy) = delivery.finding.as_ref().and_then(|finding| finding.remedy.as_ref()) {
+        line(text, "", "remède", remedy);
+    }
+}
+
+/// The sink's own identifiers that a person may want to quote.
+fn ids(delivery: &DeliveryJourney) -> Vec<(&'static str, String)> {
+    const SHOWN: &[(&str, &str)] = &[
+        ("set_unique_id", "lot"),
+        ("submission_set", "lot"),
+        ("message_id", "Message-ID"),
+        ("control_id", "MSH-10"),
+    ];
+    let Some(ids) = &delivery.ids else { return Vec::new() };
+    let shown = SHOWN.iter().filter_map(|(key, name)| Some((*name, ids.get(key)?.as_str()?.to_owned())));
+    shown.collect()
+}

@@ -1,0 +1,326 @@
+//! The simulators of a folder: `simulators.yaml` read, then started on real sockets with test certificates.
+//! In: a folder, a data folder. Out: [`Running`] simulators to be asked what they hold. Source: architecture §1, §8.
+
+use std::{fs, io, net::SocketAddr, path::Path, sync::Arc};
+
+use jonction_certs_dev::{DevAuthority, Leaf};
+use jonction_dmp::simulator::{self as dmp, DmpState, FAULTS as DMP_FAULTS, Patients};
+use jonction_mllp::{Lps, LpsSettings};
+use jonction_model::{Environment, Ins, OsEntropy, SystemClock};
+use jonction_mssante::simulator::{self as mssante, Domain, Mailboxes, Operator, SimulatorSettings};
+use jonction_net::{Anchors, ClientAuth, ServerTls, server_config};
+use jonction_settings::{Diagnoses, Fields, Node, fields::scalar, parse};
+use jonction_simkit::{FaultPlan, Judged};
+use jonction_soap::certificate::Trust;
+
+use crate::{
+    addresses::Addresses,
+    certificates::{CertificateError, dev_authority, dev_identity, material},
+    project::{Gateway, read_yaml},
+};
+
+/// What `simulators.yaml` says, checked.
+pub(crate) struct Simulators {
+    dmp: Option<DmpBlock>,
+    mssante: Option<MssanteBlock>,
+    lps: Option<LpsBlock>,
+    seed: u64,
+}
+
+struct DmpBlock {
+    listen: SocketAddr,
+    patients: Patients,
+    faults: Vec<String>,
+}
+
+struct MssanteBlock {
+    listen: SocketAddr,
+    domains: Vec<Domain>,
+    faults: Vec<String>,
+}
+
+struct LpsBlock {
+    listen: SocketAddr,
+    faults: Vec<String>,
+}
+
+impl Simulators {
+    /// Reads `simulators.yaml`.
+    pub(crate) fn read(dir: &Path, diagnoses: &mut Diagnoses) -> Option<Self> {
+        let path = dir.join("simulators.yaml");
+        let node = read_yaml(&path, &path, None, diagnoses)?;
+        let mut fields = Fields::of(&node, "simulators.yaml", diagnoses)?;
+        let seed = fields.or("seed", 1, parse::number(0, u64::MAX), diagnoses);
+        let dmp = fields.node("dmp").and_then(|node| read_dmp(node, diagnoses));
+        let mssante = fields.node("mssante").and_then(|node| read_mssante(node, diagnoses));
+        let lps = fields.node("lps").and_then(|node| read_lps(node, diagnoses));
+        fields.finish(diagnoses);
+        Some(Self { dmp, mssante, lps, seed })
+    }
+}
+
+fn read_dmp(node: &Node, diagnoses: &mut Diagnoses) -> Option<DmpBlock> {
+    let mut fields = Fields::of(node, "le simulateur dmp", diagnoses)?;
+    let listen = fields.required("listen", parse::socket_address, diagnoses);
+    let default = fields.or("everybody_else", DmpState::Active, DmpState::parse, diagnoses);
+    let mut patients = Patients::default();
+    patients.default = default;
+    if let Some(listed) = fields.node("patients") {
+        let Some(entries) = listed.as_map() else {
+            diagnoses.error(
+                "settings.not-a-block",
+                &listed.span,
+                "« patients » : un bloc INS: état est attendu",
+            );
+            return None;
+        };
+        for entry in entries {
+            let Ok(ins) = Ins::parse(&entry.key) else {
+                let sentence = "ce n'est pas un matricule INS : 15 caractères, entre guillemets";
+                diagnoses.error("settings.wrong-value", &entry.key_span, sentence);
+                continue;
+            };
+            if let Some(state) = scalar(&entry.value, "patients", DmpState::parse, diagnoses) {
+                patients.set(ins, state);
+            }
+        }
+    }
+    let faults =
+        read_faults(&mut fields, diagnoses, |rules| FaultPlan::parse(DMP_FAULTS, rules, 0).map(|_| ()));
+    fields.finish(diagnoses);
+    Some(DmpBlock { listen: listen?, patients, faults })
+}
+
+fn read_mssante(node: &Node, diagnoses: &mut Diagnoses) -> Option<MssanteBlock> {
+    let mut fields = Fields::of(node, "le simulateur mssante", diagnoses)?;
+    let listen = fields.required("listen", parse::socket_address, diagnoses);
+    let mut domains = Vec::new();
+    for node in fields.list("domains") {
+        let Some(mut block) = Fields::of(node, "un domaine", diagnoses) else { continue };
+        let name = block.required("name", parse::text, diagnoses);
+        let mailboxes = match block.list("mailboxes") {
+            [] => Mailboxes::Any,
+            [only] if only.as_text() == Some("any") => Mailboxes::Any,
+            listed => Mailboxes::Listed(
+                listed.iter().filter_map(|node| scalar(node, "mailboxes", parse::text, diagnoses)).collect(),
+            ),
+        };
+        block.finish(diagnoses);
+        if let Some(name) = name {
+            domains.push(Domain { name, mailboxes });
+        }
+    }
+    let faults = read_faults(&mut fields, diagnoses, |rules| {
+        mssante::faults::Faults::none(0).replace(rules.iter().copied())
+    });
+    fields.finish(diagnoses);
+    Some(MssanteBlock { listen: listen?, domains, faults })
+}
+
+fn read_lps(node: &Node, diagnoses: &mut Diagnoses) -> Option<LpsBlock> {
+    let mut fields = Fields::of(node, "le simulateur lps", diagnoses)?;
+    let listen = fields.required("listen", parse::socket_address, diagnoses);
+    let faults = read_faults(&mut fields, diagnoses, |rules| {
+        FaultPlan::parse(jonction_mllp::simulator::FAULTS, rules.iter().copied(), 0).map(|_| ())
+    });
+    fields.finish(diagnoses);
+    Some(LpsBlock { listen: listen?, faults })
+}
+
+fn read_faults(
+    fields: &mut Fields<'_>,
+    diagnoses: &mut Diagnoses,
+    check: impl Fn(Vec<&str>) -> Result<(), jonction_simkit::PlanError>,
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    for node in fields.list("faults") {
+        let Some(rule) = scalar(node, "faults", parse::text, diagnoses) else { continue };
+        match check(vec![&rule]) {
+            Ok(()) => faults.push(rule),
+            Err(error) => {
+                diagnoses.error("simulator.fault", &node.span, error.sentence).remedy(error.remedy);
+            }
+        }
+    }
+    faults
+}
+
+/// A simulator could not start; in French.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    #[error("le simulateur {name} ne peut pas écouter sur {address} : {source}")]
+    Listen { name: &'static str, address: SocketAddr, source: io::Error },
+    #[error("le simulateur {name} ne démarre pas : {detail}")]
+    Other { name: &'static str, detail: String },
+}
+
+/// Simulators that run. Dropping them stops them.
+pub(crate) struct Running {
+    pub(crate) dmp: Option<dmp::Running>,
+    pub(crate) mssante: Option<mssante::Simulator>,
+    pub(crate) lps: Option<Lps>,
+}
+
+impl Simulators {
+    /// Starts everything the file names. `free_ports`: on ports the system chooses, told in `addresses`.
+    pub(crate) fn start(
+        self,
+        gateway: &Gateway,
+        data: &Path,
+        free_ports: bool,
+        addresses: &mut Addresses,
+    ) -> Result<Running, StartError> {
+        let authority = dev_authority(data, gateway)?;
+        let folder = data.join("simulateurs");
+        let at = |mut address: SocketAddr| {
+            if free_ports {
+                address.set_port(0);
+            }
+            address
+        };
+        let mut running = Running { dmp: None, mssante: None, lps: None };
+        if let Some(block) = self.dmp {
+            let config = dmp::SimulatorConfig {
+                listen: at(block.listen),
+                patients: block.patients,
+                faults: block.faults,
+                environment: Environment::Test,
+                seed: self.seed,
+                folder: Some(folder.join("dmp")),
+                ..dmp_config(&authority)?
+            };
+            let simulator = dmp::Simulator::start(config).map_err(|error| match error {
+                dmp::StartError::Listen(source) => {
+                    StartError::Listen { name: "dmp", address: block.listen, source }
+                }
+                other => StartError::Other { name: "dmp", detail: other.to_string() },
+            })?;
+            addresses.insert(block.listen.port(), simulator.addr());
+            running.dmp = Some(simulator);
+        }
+        if let Some(block) = self.mssante {
+            let settings = SimulatorSettings {
+                operators: vec![Operator {
+                    dn: format!(
+                        "CN=localhost,OU=1{},O=Hôpital de Démonstration,ST=Paris (75),C=FR",
+                        gateway.finess
+                    ),
+                    domains: block.domains,
+                }],
+                folder: Some(folder.join("boites")),
+                seed: self.seed,
+                ..SimulatorSettings::with_domains([])
+            };
+            let tls = server_tls(&authority)?;
+            let simulator = mssante::Simulator::start(at(block.listen), tls, settings, Arc::new(SystemClock))
+                .map_err(|source| StartError::Listen { name: "mssante", address: block.listen, source })?;
+            let planned = simulator.faults().replace(block.faults.iter().map(String::as_str));
+            planned.map_err(|error| StartError::Other { name: "mssante", detail: error.sentence })?;
+            addresses.insert(block.listen.port(), simulator.address());
+            running.mssante = Some(simulator);
+        }
+        if let Some(block) = self.lps {
+            let settings = LpsSettings {
+                folder: Some(folder.join("lps")),
+                seed: self.seed,
+                ..LpsSettings::at(at(block.listen))
+            };
+            let lps = Lps::start(settings, None, Arc::new(SystemClock), Arc::new(OsEntropy))
+                .map_err(|source| StartError::Listen { name: "lps", address: block.listen, source })?;
+            let planned = lps.play(block.faults.iter().map(String::as_str));
+            planned.map_err(|error| StartError::Other { name: "lps", detail: error.sentence })?;
+            addresses.insert(block.listen.port(), lps.local_addr());
+            running.lps = Some(lps);
+        }
+        Ok(running)
+    }
+}
+
+fn anchors(authority: &DevAuthority) -> Result<Anchors, CertificateError> {
+    Anchors::from_file(authority.root()).map_err(|error| material("autorité d'essai", &error))
+}
+
+fn server_tls(authority: &DevAuthority) -> Result<ServerTls, CertificateError> {
+    let identity = dev_identity(authority, Leaf::Server)?;
+    let anchors = anchors(authority)?;
+    let config = server_config(&identity, ClientAuth::Required(&anchors));
+    Ok(config.map_err(|error| material("serveur d'essai", &error))?.into())
+}
+
+fn dmp_config(authority: &DevAuthority) -> Result<dmp::SimulatorConfig, StartError> {
+    let other = |detail: String| StartError::Other { name: "dmp", detail };
+    let read = |path: &Path| fs::read(path).map_err(|error| other(error.to_string()));
+    // The chain of the seal holds the intermediate authority: an assertion carries its leaf alone.
+    let trust = Trust::from_pem(&read(authority.root())?, &read(&authority.chain_of(Leaf::Sign))?);
+    let trust = trust.map_err(|error| other(error.to_string()))?;
+    let identity = dev_identity(authority, Leaf::Server)?;
+    Ok(dmp::SimulatorConfig::new(identity, anchors(authority)?, trust, Arc::new(SystemClock)))
+}
+
+impl Running {
+    /// Where each listens.
+    pub(crate) fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        let dmp = self.dmp.as_ref().map(|dmp| ("dmp", dmp.addr()));
+        let mssante = self.mssante.as_ref().map(|mssante| ("mssante", mssante.address()));
+        let lps = self.lps.as_ref().map(|lps| ("lps", lps.local_addr()));
+        [dmp, mssante, lps].into_iter().flatten().collect()
+    }
+
+    /// Lines for a screen: what each is, where it listens, whom it knows.
+    pub(crate) fn describe(&self) -> Vec<String> {
+        let dmp = self.dmp.as_ref().map(|dmp| {
+            let listed: Vec<String> =
+                dmp.patients().iter().map(|(state, count)| format!("{count} {}", dmp_state(state))).collect();
+            let listed =
+                if listed.is_empty() { "tous les DMP ouverts".to_owned() } else { listed.join(", ") };
+            format!("dmp      https://{}   mTLS   {listed}", dmp.addr())
+        });
+        let mssante = self.mssante.as_ref().map(|mssante| {
+            let operators = &mssante.settings().operators;
+            let domains: Vec<&str> =
+                operators.iter().flat_map(|o| &o.domains).map(|d| d.name.as_str()).collect();
+            format!("mssante  smtp {}    mTLS   {}", mssante.address(), domains.join(", "))
+        });
+        let lps = self
+            .lps
+            .as_ref()
+            .map(|lps| format!("lps      mllp {}           reçoit les ZAM", lps.local_addr()));
+        let mut lines: Vec<String> = [dmp, mssante, lps].into_iter().flatten().collect();
+        for (at, line) in lines.iter_mut().enumerate() {
+            *line = format!("  {}  {line}", if at == 0 { "simulateurs" } else { "           " });
+        }
+        lines
+    }
+
+    /// What they thought of everything they got.
+    pub(crate) fn verdicts(&self) -> Vec<Judged> {
+        let dmp = self.dmp.iter().flat_map(|dmp| dmp.verdicts());
+        let mssante = self.mssante.iter().flat_map(|mssante| mssante.verdicts().list());
+        let lps = self.lps.iter().flat_map(|lps| lps.verdicts().list());
+        dmp.chain(mssante).chain(lps).collect()
+    }
+
+    /// Stops them, connections closed.
+    pub(crate) async fn stop(self) {
+        if let Some(dmp) = self.dmp {
+            dmp.stop().await;
+        }
+        if let Some(mssante) = self.mssante {
+            mssante.stop().await;
+        }
+        if let Some(lps) = self.lps {
+            lps.stop().await;
+        }
+    }
+}
+
+fn dmp_state(word: &str) -> &str {
+    match word {
+        "active" => "DMP ouvert",
+        "closed" => "DMP fermé",
+        "none" => "sans DMP",
+        _ => "en opposition",
+    }
+}
