@@ -283,3 +283,6 @@ impl Registry {
 fn same_patient(document: &StoredDocument, patient: &Cx) -> bool {
     Cx::from_text(document.patient.expose().as_str()).same_patient(patient)
 }
+
+#[cfg(test)]
+mod tests;
