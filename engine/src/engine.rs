@@ -134,7 +134,8 @@ impl Engine {
         self.shared.subscribe()
     }
 
-    /// Returns when every message is routed, every delivery ended or parked, and all of it announced.
+    /// Returns when every message is routed, every delivery ended, parked, or waits behind a parked one, and all of it
+    /// is announced.
     pub async fn wait_idle(&self) {
         self.shared.wait_idle().await;
     }
@@ -203,7 +204,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Returns when every message is routed, every delivery ended or parked, and all of it announced.
+    /// Returns when every message is routed, every delivery ended, parked, or waits behind a parked one, and all of it
+    /// is announced.
     pub async fn wait_idle(&self) {
         self.shared.wait_idle().await;
     }

@@ -109,7 +109,7 @@ pub enum Event {
         /// Where it stands now.
         state: DeliveryState,
     },
-    /// Every message is routed and every delivery ended or parked.
+    /// Every message is routed; every delivery ended, is parked, or waits behind a parked one.
     Idle,
 }
 

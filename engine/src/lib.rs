@@ -31,3 +31,6 @@ pub use route::{Condition, OrderBy, Policy, Registry, ReplyBinding, Route, SinkB
 
 /// Stands for a part's label in stored details: the label itself stays in its body.
 pub(crate) const LABEL_PLACE: &str = "{label}";
+
+#[cfg(test)]
+mod tests;

@@ -337,7 +337,7 @@ pub enum Applied {
 pub struct LoadChange {
     /// Messages that wait for routing.
     pub messages: i64,
-    /// Deliveries neither final nor parked.
+    /// Deliveries that are attempted, or will be by themselves: not those that wait behind another one.
     pub deliveries: i64,
 }
 

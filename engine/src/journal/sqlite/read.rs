@@ -126,7 +126,7 @@ impl Journal for SqliteJournal {
         self.reading(|connection| {
             Ok(connection.query_row(
                 "SELECT (SELECT count(*) FROM message WHERE state = 0),
-                        (SELECT count(*) FROM delivery WHERE state < 3)",
+                        (SELECT count(*) FROM delivery WHERE state = 2 OR (state < 2 AND next_at IS NOT NULL))",
                 [],
                 |row| Ok(LoadChange { messages: row.get(0)?, deliveries: row.get(1)? }),
             )?)

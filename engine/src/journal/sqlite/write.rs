@@ -307,12 +307,18 @@ impl Writer<'_> {
             params![at, INTERRUPTED, interrupted],
         )?;
         let known = to_json(&sinks)?;
+        let timed: i64 = self.connection.query_row(
+            "SELECT count(*) FROM delivery WHERE state < 2 AND next_at IS NOT NULL
+                 AND sink NOT IN (SELECT value FROM json_each(?1))",
+            params![known],
+            |row| row.get(0),
+        )?;
+        self.load.deliveries -= timed;
         let gone = self.connection.execute(
             "UPDATE delivery SET state = 3, next_at = NULL, error = ?1, finding = ?2
              WHERE state < 2 AND sink NOT IN (SELECT value FROM json_each(?3))",
             params![SINK_GONE, to_json(&sink_gone())?, known],
         )?;
-        self.load.deliveries -= i64::try_from(gone).unwrap_or(0);
         let mut back = self.connection.prepare(
             "UPDATE delivery SET state = iif(attempts > 0, 1, 0), next_at = NULL, since = ?1, error = NULL, finding = NULL
              WHERE state = 3 AND error = ?2 AND sink IN (SELECT value FROM json_each(?3)) RETURNING id, sink, ordering",
@@ -321,7 +327,6 @@ impl Writer<'_> {
             .query_map(params![at, SINK_GONE, known], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<Result<_, _>>()?;
         for (id, sink, ordering) in &back {
-            self.load.deliveries += 1;
             self.ready(*id, sink, ordering.as_deref(), at)?;
         }
         self.event(
@@ -347,7 +352,6 @@ impl Writer<'_> {
             "UPDATE delivery SET state = iif(attempts > 0, 1, 0), next_at = NULL, since = ?2, report_code = NULL WHERE id = ?1",
             params![id, at],
         )?;
-        self.load.deliveries += 1;
         self.ready(id, &row.sink, row.ordering.as_deref(), at)?;
         self.event(at, "release", Some(row.message), Some(id), None)?;
         Ok(Applied::Done(0))
@@ -452,33 +456,36 @@ impl Writer<'_> {
             ])?;
         let id = self.connection.last_insert_rowid();
         if state == DeliveryState::Waiting {
-            self.load.deliveries += 1;
             self.ready(id, delivery.sink.as_str(), delivery.ordering.as_ref().map(|hash| &hash.0[..]), at)?;
         }
         Ok(id)
     }
 
     /// Gives a delivery its time: at once when its order is free, else when it is the head of its key.
-    fn ready(&self, id: i64, sink: &str, ordering: Option<&[u8]>, at: Millis) -> Result<(), Error> {
+    fn ready(&mut self, id: i64, sink: &str, ordering: Option<&[u8]>, at: Millis) -> Result<(), Error> {
         if ordering.is_some() {
             return self.promote(sink, ordering, at);
         }
-        self.connection
-            .prepare_cached("UPDATE delivery SET next_at = ?2 WHERE id = ?1")?
+        let changed = self
+            .connection
+            .prepare_cached("UPDATE delivery SET next_at = ?2 WHERE id = ?1 AND next_at IS NULL")?
             .execute(params![id, at])?;
+        self.load.deliveries += i64::try_from(changed).unwrap_or(0);
         Ok(())
     }
 
     /// Gives the head of an ordering key its time, unless it has one, runs, or is parked.
-    fn promote(&self, sink: &str, ordering: Option<&[u8]>, at: Millis) -> Result<(), Error> {
+    fn promote(&mut self, sink: &str, ordering: Option<&[u8]>, at: Millis) -> Result<(), Error> {
         let Some(ordering) = ordering else { return Ok(()) };
-        self.connection
+        let changed = self
+            .connection
             .prepare_cached(
                 "UPDATE delivery SET next_at = ?3
                  WHERE id = (SELECT min(id) FROM delivery WHERE sink = ?1 AND ordering = ?2 AND state < 4)
                      AND state < 2 AND next_at IS NULL",
             )?
             .execute(params![sink, ordering, at])?;
+        self.load.deliveries += i64::try_from(changed).unwrap_or(0);
         Ok(())
     }
 

@@ -1,0 +1,10 @@
+//! The whole engine in one process: fake sources, steps and sinks, real SQLite, virtual clock, seeded randomness.
+//! In: scripted partners. Out: facts about deliveries, journeys and balances. No sleep, no network.
+
+mod answers;
+mod crash;
+mod lanes;
+mod refusals;
+mod repeats;
+mod store;
+mod world;
