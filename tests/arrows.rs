@@ -9,7 +9,7 @@ use serde_json::Value;
 const ARROWS: &[(&str, &[&str])] = &[
     ("base/model", &[]),
     ("base/ports", &["base/model"]),
-    ("base/net", &["base/model"]),
+    ("base/net", &["base/model", "base/ports"]),
     ("base/settings", &["base/model"]),
     ("base/simkit", &["base/model"]),
     ("formats", &["base/model", "formats"]),

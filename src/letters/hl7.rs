@@ -82,7 +82,7 @@ pub(crate) fn message(request: &Request<'_>) -> String {
         segments.push(format!("EVN||{sent}"));
     }
     segments.push(pid(request));
-    segments.push("PV1|1|I|RADIO^^^^^^^^Radiologie||||||||||||||||V900001^^^HOPITAL-DEMO&2.25.198001011.2&ISO^VN||||||||||||||||||||||||||20261119".to_owned());
+    segments.push("PV1|1|I|RADIO^^^^^^^^Radiologie||||||||||||||||V900001^^^HOPITAL-DEMO&2.25.198001011.2&ISO^VN|||||||||||||||||||||||||20261119".to_owned());
     segments.push(format!("ORC|{order}"));
     segments.push(format!("OBR|1|||{code}^{label}^LN"));
     if !results {
