@@ -12,7 +12,9 @@ use crate::{
 async fn a_parked_patient_stops_nobody_but_himself() {
     let world = World::new().await;
     world.script("dmp", "A1", &[Act::Park]);
-    world.send_all(&["A1;patient=A;dmp", "A2;patient=A;dmp", "B1;patient=B;dmp", "A3;patient=A;dmp;mail"]).await;
+    world
+        .send_all(&["A1;patient=A;dmp", "A2;patient=A;dmp", "B1;patient=B;dmp", "A3;patient=A;dmp;mail"])
+        .await;
     world.idle().await;
 
     assert_eq!(world.states("A1"), [("dmp".into(), Parked)]);
@@ -23,7 +25,7 @@ async fn a_parked_patient_stops_nobody_but_himself() {
     let parked = world.journey("A1").deliveries[0].id;
     world.engine.release(parked).await.unwrap();
     world.idle().await;
-    assert_eq!(world.seen_ids("dmp"), ["A1", "B1", "A1", "A2", "A3"]);
+    assert_eq!(world.of_patient("dmp", 'A'), ["A1", "A1", "A2", "A3"]);
     assert!(world.engine.release(parked).await.is_err(), "delivered is not parked");
 }
 
@@ -34,7 +36,9 @@ async fn a_retrying_patient_keeps_his_order_while_others_pass() {
     world.send_all(&["A1;patient=A;dmp", "A2;patient=A;dmp", "B1;patient=B;dmp"]).await;
     world.idle().await;
 
-    assert_eq!(world.seen_ids("dmp"), ["A1", "B1", "A1", "A1", "A2"]);
+    assert_eq!(world.of_patient("dmp", 'A'), ["A1", "A1", "A1", "A2"]);
+    let other = world.seen("dmp").into_iter().find(|s| s.control_id == "B1").unwrap();
+    assert_eq!(other.at_ms, world.seen("dmp")[0].at_ms, "nobody waits for him");
     let delays: Vec<_> = world.seen("dmp").iter().filter(|s| s.control_id == "A1").map(|s| s.at_ms).collect();
     let (first, second) = (delays[1] - delays[0], delays[2] - delays[1]);
     assert!((800..=1300).contains(&first) && (1600..=2500).contains(&second), "{first} then {second}");
@@ -139,7 +143,10 @@ async fn a_dead_partner_slows_nobody_and_loses_nothing() {
     let last_mail = mails.iter().map(|s| s.at_ms).max().unwrap() - mails[0].at_ms;
     assert!(last_mail < 1000, "mails did not wait for the dead partner: {last_mail} ms");
     assert_eq!(world.seen("dmp").len(), 60 * 5);
-    assert_eq!(world.found(Filter { state: StateWord::parse("delivered"), limit: 100, ..Filter::default() }).len(), 60);
+    assert_eq!(
+        world.found(Filter { state: StateWord::parse("delivered"), limit: 100, ..Filter::default() }).len(),
+        60
+    );
 }
 
 #[tokio::test(start_paused = true)]

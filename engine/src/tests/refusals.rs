@@ -13,7 +13,10 @@ async fn a_closed_gate_refuses_at_birth_and_the_sender_is_told() {
     let delivery = &world.journey("M1").deliveries[0];
     assert!(delivery.attempts.is_empty());
     let finding = delivery.finding.as_ref().unwrap();
-    assert_eq!((finding.check.as_str(), finding.expected.as_deref()), ("identity.not-qualified", Some("identity.qualified")));
+    assert_eq!(
+        (finding.check.as_str(), finding.expected.as_deref()),
+        ("identity.not-qualified", Some("identity.qualified"))
+    );
     assert_eq!(world.journey("M1").deliveries[1].label, "ZAM false");
     assert_eq!(world.journey("M1").deliveries[1].report_of, Some(delivery.id));
 }
@@ -57,7 +60,8 @@ async fn a_refusal_of_the_partner_is_told_or_parked() {
     world.engine.release(world.journey("M2").deliveries[0].id).await.unwrap();
     world.idle().await;
     assert_eq!(world.states("M2"), [("mail".into(), Delivered)]);
-    let sent: Vec<_> = world.seen("mail").into_iter().filter(|s| s.control_id == "M2").map(|s| s.bytes).collect();
+    let sent: Vec<_> =
+        world.seen("mail").into_iter().filter(|s| s.control_id == "M2").map(|s| s.bytes).collect();
     assert_eq!(sent[0], sent[1]);
 }
 

@@ -3,7 +3,6 @@
 use std::{fs, sync::Arc};
 
 use jonction_model::{SeededEntropy, SystemClock};
-use jonction_ports::Bodies;
 
 use super::world::{Act, World, settings};
 use crate::{Engine, Error, MessageState, Reader, index_key::key_path};
@@ -84,14 +83,19 @@ async fn a_large_body_is_a_file_named_by_its_hash_and_stored_once() {
     let id = jonction_model::BodyId::of(text.as_bytes());
     assert!(files[0].to_string_lossy().ends_with(&id.to_string()[2..]));
     // Read in pieces, anywhere.
-    let content = jonction_model::ContentRef { start: 9, end: 25, ..jonction_model::ContentRef::whole(id, 1 << 20) };
+    let content =
+        jonction_model::ContentRef { start: 9, end: 25, ..jonction_model::ContentRef::whole(id, 1 << 20) };
     assert_eq!(world.engine.tools().bodies.read(&content, 100).unwrap(), &text.as_bytes()[9..25]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_damaged_message_is_parked_and_never_served() {
     for (what, damage) in [
-        ("flipped", Box::new(|path: &std::path::Path| fs::write(path, "M1;dmp;but another one").unwrap()) as Box<dyn Fn(&std::path::Path)>),
+        (
+            "flipped",
+            Box::new(|path: &std::path::Path| fs::write(path, "M1;dmp;but another one").unwrap())
+                as Box<dyn Fn(&std::path::Path)>,
+        ),
         ("missing", Box::new(|path| fs::remove_file(path).unwrap())),
     ] {
         let mut world = World::unstarted();

@@ -210,13 +210,7 @@ impl Sink for FakeSink {
         })
     }
 
-    fn report(
-        &self,
-        shape: &Shape,
-        _: &Part,
-        ending: &Ending<'_>,
-        at: Timestamp,
-    ) -> Option<DeliveryReport> {
+    fn report(&self, shape: &Shape, _: &Part, ending: &Ending<'_>, at: Timestamp) -> Option<DeliveryReport> {
         let submission = submission(shape)?;
         Some(DeliveryReport {
             origin: submission.origin.clone(),
@@ -278,11 +272,7 @@ fn map(text: &str) -> Result<DocumentSubmission, Finding> {
                 ins: Ins::parse("279035121518989").unwrap(),
                 domain: InsDomain::TestNir,
             }),
-            local_ids: vec![LocalId {
-                id: patient.into(),
-                authority: "1.2.3".into(),
-                kind: "PI".into(),
-            }],
+            local_ids: vec![LocalId { id: patient.into(), authority: "1.2.3".into(), kind: "PI".into() }],
             traits: Traits {
                 birth_name: Some("PAT-TROIS".into()),
                 birth_given: Some("DOMINIQUE".into()),
@@ -497,6 +487,11 @@ impl World {
         self.outside.seen.lock().unwrap().iter().filter(|seen| seen.sink == sink).cloned().collect()
     }
 
+    /// Those of one patient, whose control ids begin with this letter, in order.
+    pub(super) fn of_patient(&self, sink: &str, letter: char) -> Vec<String> {
+        self.seen_ids(sink).into_iter().filter(|id| id.starts_with(letter)).collect()
+    }
+
     pub(super) fn seen_ids(&self, sink: &str) -> Vec<String> {
         self.seen(sink).into_iter().map(|seen| seen.control_id).collect()
     }
@@ -541,7 +536,7 @@ pub(super) fn arrival(text: &str, at: Timestamp) -> Arrival {
                 digest: *BodyId::of(text.as_bytes()).as_bytes(),
             }),
         },
-        reply: format!("ack of {text} at {at}").into(),
+        reply: format!("ack of {control_id} at {at}").into(),
         conflict_reply: has("strict").then(|| "conflict".into()),
     }
 }

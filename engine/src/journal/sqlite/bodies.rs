@@ -132,7 +132,8 @@ fn hash_of(reader: &mut impl Read) -> Result<BodyId, io::Error> {
 fn inline(connection: &Connection, id: BodyId) -> Result<Option<Option<Vec<u8>>>, Error> {
     Ok(connection
         .prepare_cached("SELECT bytes FROM body WHERE hash = ?1")?
-        .query_row(params![id.as_bytes()], |row| row.get(0))
+        // Whatever type the column has: its hash judges it.
+        .query_row(params![id.as_bytes()], |row| Ok(row.get_ref(0)?.as_bytes_or_null()?.map(<[u8]>::to_vec)))
         .optional()?)
 }
 
