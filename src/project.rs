@@ -270,14 +270,11 @@ fn read_partners(node: &Node, diagnoses: &mut Diagnoses) -> Vec<Partner> {
     };
     let mut partners = Vec::new();
     for entry in entries {
-        let name = match PartnerName::parse(&entry.key) {
-            Ok(name) => name,
-            Err(_) => {
-                diagnoses
-                    .error("partner.bad-name", &entry.key_span, "ce nom de partenaire n'est pas accepté")
-                    .remedy("1 à 64 caractères parmi a-z, 0-9, tiret et tiret bas");
-                continue;
-            }
+        let Ok(name) = PartnerName::parse(&entry.key) else {
+            diagnoses
+                .error("partner.bad-name", &entry.key_span, "ce nom de partenaire n'est pas accepté")
+                .remedy("1 à 64 caractères parmi a-z, 0-9, tiret et tiret bas");
+            continue;
         };
         let Some(mut fields) = Fields::of(&entry.value, format!("le partenaire {name}"), diagnoses) else {
             continue;

@@ -4,9 +4,9 @@
 use std::{fs, io, net::SocketAddr, path::Path, sync::Arc};
 
 use jonction_certs_dev::{DevAuthority, Leaf};
-use jonction_dmp::simulator::{self as dmp, DmpState, FAULTS as DMP_FAULTS, Patients};
+use jonction_dmp::simulator as dmp;
 use jonction_mllp::{Lps, LpsSettings};
-use jonction_model::{Environment, Ins, OsEntropy, SystemClock};
+use jonction_model::{OsEntropy, SystemClock};
 use jonction_mssante::simulator::{self as mssante, Domain, Mailboxes, Operator, SimulatorSettings};
 use jonction_net::{Anchors, ClientAuth, ServerTls, server_config};
 use jonction_settings::{Diagnoses, Fields, Node, fields::scalar, parse};
@@ -21,16 +21,10 @@ use crate::{
 
 /// What `simulators.yaml` says, checked.
 pub(crate) struct Simulators {
-    dmp: Option<DmpBlock>,
+    dmp: Option<dmp::SimulatorSettings>,
     mssante: Option<MssanteBlock>,
     lps: Option<LpsBlock>,
     seed: u64,
-}
-
-struct DmpBlock {
-    listen: SocketAddr,
-    patients: Patients,
-    faults: Vec<String>,
 }
 
 struct MssanteBlock {
@@ -51,7 +45,7 @@ impl Simulators {
         let node = read_yaml(&path, &path, None, diagnoses)?;
         let mut fields = Fields::of(&node, "simulators.yaml", diagnoses)?;
         let seed = fields.or("seed", 1, parse::number(0, u64::MAX), diagnoses);
-        let dmp = fields.node("dmp").and_then(|node| read_dmp(node, diagnoses));
+        let dmp = fields.node("dmp").and_then(|node| read_dmp(node, dir, diagnoses));
         let mssante = fields.node("mssante").and_then(|node| read_mssante(node, diagnoses));
         let lps = fields.node("lps").and_then(|node| read_lps(node, diagnoses));
         fields.finish(diagnoses);
@@ -59,36 +53,11 @@ impl Simulators {
     }
 }
 
-fn read_dmp(node: &Node, diagnoses: &mut Diagnoses) -> Option<DmpBlock> {
+fn read_dmp(node: &Node, dir: &Path, diagnoses: &mut Diagnoses) -> Option<dmp::SimulatorSettings> {
     let mut fields = Fields::of(node, "le simulateur dmp", diagnoses)?;
-    let listen = fields.required("listen", parse::socket_address, diagnoses);
-    let default = fields.or("everybody_else", DmpState::Active, DmpState::parse, diagnoses);
-    let mut patients = Patients::default();
-    patients.default = default;
-    if let Some(listed) = fields.node("patients") {
-        let Some(entries) = listed.as_map() else {
-            diagnoses.error(
-                "settings.not-a-block",
-                &listed.span,
-                "« patients » : un bloc INS: état est attendu",
-            );
-            return None;
-        };
-        for entry in entries {
-            let Ok(ins) = Ins::parse(&entry.key) else {
-                let sentence = "ce n'est pas un matricule INS : 15 caractères, entre guillemets";
-                diagnoses.error("settings.wrong-value", &entry.key_span, sentence);
-                continue;
-            };
-            if let Some(state) = scalar(&entry.value, "patients", DmpState::parse, diagnoses) {
-                patients.set(ins, state);
-            }
-        }
-    }
-    let faults =
-        read_faults(&mut fields, diagnoses, |rules| FaultPlan::parse(DMP_FAULTS, rules, 0).map(|_| ()));
+    let settings = dmp::SimulatorSettings::read(&mut fields, dir, diagnoses);
     fields.finish(diagnoses);
-    Some(DmpBlock { listen: listen?, patients, faults })
+    settings
 }
 
 fn read_mssante(node: &Node, diagnoses: &mut Diagnoses) -> Option<MssanteBlock> {
@@ -181,23 +150,19 @@ impl Simulators {
             address
         };
         let mut running = Running { dmp: None, mssante: None, lps: None };
-        if let Some(block) = self.dmp {
-            let config = dmp::SimulatorConfig {
-                listen: at(block.listen),
-                patients: block.patients,
-                faults: block.faults,
-                environment: Environment::Test,
-                seed: self.seed,
-                folder: Some(folder.join("dmp")),
-                ..dmp_config(&authority)?
-            };
-            let simulator = dmp::Simulator::start(config).map_err(|error| match error {
+        if let Some(mut settings) = self.dmp {
+            let declared = settings.listen;
+            settings.listen = at(declared);
+            settings.seed = settings.seed.max(self.seed);
+            settings.folder.get_or_insert_with(|| folder.join("dmp"));
+            let simulator = dmp::Simulator::start(settings.over(dmp_config(&authority)?));
+            let simulator = simulator.map_err(|error| match error {
                 dmp::StartError::Listen(source) => {
-                    StartError::Listen { name: "dmp", address: block.listen, source }
+                    StartError::Listen { name: "dmp", address: declared, source }
                 }
                 other => StartError::Other { name: "dmp", detail: other.to_string() },
             })?;
-            addresses.insert(block.listen.port(), simulator.addr());
+            addresses.insert(declared.port(), simulator.addr());
             running.dmp = Some(simulator);
         }
         if let Some(block) = self.mssante {

@@ -1,6 +1,8 @@
 //! Who may import whom: reads the manifests and fails on any arrow that is not written here.
 //! A new arrow is a decision record, not a line in a diff. Source: docs/ARCHITECTURE.md.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program: failing is its way of speaking")]
+
 use std::{collections::BTreeMap, process::Command};
 
 use serde_json::Value;
@@ -76,7 +78,8 @@ fn every_arrow_between_rooms_is_a_written_one() {
             let Some(target) = rooms.get(to) else { continue };
             // Test dependencies may point anywhere below the program.
             let for_tests = dependency["kind"].as_str() == Some("dev");
-            if !allowed.contains(&target.as_str()) && !(for_tests && target != ".") {
+            let exempt = for_tests && target != ".";
+            if !(exempt || allowed.contains(&target.as_str())) {
                 forbidden.push(format!("{name} ({room}) -> {to} ({target})"));
             }
         }

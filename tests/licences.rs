@@ -1,6 +1,8 @@
 //! Every crate of the dependency tree has a licence we may ship, and none is known to be banned.
 //! Reads `cargo metadata`, needs no network and no extra tool.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program: failing is its way of speaking")]
+
 use std::process::Command;
 
 use serde_json::Value;

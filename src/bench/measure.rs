@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    hint::black_box,
     time::{Duration, Instant},
 };
 
@@ -66,8 +67,12 @@ impl Measure {
 }
 
 /// Runs both closures turn by turn and gives the median time of one call of each, in microseconds.
-/// Each turn repeats the call until it lasts long enough to be read on the clock.
-pub(crate) fn paired(turns: usize, mut ours: impl FnMut(), mut reference: impl FnMut()) -> (f64, f64) {
+/// Each turn repeats the call until it lasts long enough to be read on the clock; results are never optimised away.
+pub(crate) fn paired<A, B>(
+    turns: usize,
+    mut ours: impl FnMut() -> A,
+    mut reference: impl FnMut() -> B,
+) -> (f64, f64) {
     let (ours_calls, reference_calls) = (calls_for(&mut ours), calls_for(&mut reference));
     let (mut a, mut b) = (Vec::with_capacity(turns), Vec::with_capacity(turns));
     for _ in 0..turns {
@@ -79,12 +84,12 @@ pub(crate) fn paired(turns: usize, mut ours: impl FnMut(), mut reference: impl F
 
 const TURN: Duration = Duration::from_millis(10);
 
-fn calls_for(call: &mut impl FnMut()) -> u32 {
+fn calls_for<T>(call: &mut impl FnMut() -> T) -> u32 {
     let mut calls = 1;
     loop {
         let start = Instant::now();
         for _ in 0..calls {
-            call();
+            black_box(call());
         }
         if start.elapsed() >= TURN || calls >= 1 << 20 {
             return calls;
@@ -93,10 +98,10 @@ fn calls_for(call: &mut impl FnMut()) -> u32 {
     }
 }
 
-fn time_of(calls: u32, call: &mut impl FnMut()) -> f64 {
+fn time_of<T>(calls: u32, call: &mut impl FnMut() -> T) -> f64 {
     let start = Instant::now();
     for _ in 0..calls {
-        call();
+        black_box(call());
     }
     start.elapsed().as_secs_f64() * 1e6 / f64::from(calls)
 }

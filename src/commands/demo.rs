@@ -176,7 +176,7 @@ fn finish(
         let judged = simulators.verdicts().len();
         out::say(format!(
             "  contrôles  {} par les simulateurs, chacun selon les exigences de son texte",
-            show::count(judged, "échange jugé")
+            format_args!("{judged} échanges jugés")
         ));
         out::say(format!(
             "  voir       jonction journey 9 --data {0} · jonction parked list --data {0} · courriels : {0}/simulateurs/boites",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jonction_dmp::{DmpSink, Settings, TlsDial};
+use jonction_dmp::{DmpSink, Settings};
 use jonction_model::PartnerName;
 use jonction_net::{ClientTls, Reloadable, client_config};
 use jonction_ports::{Sink, Source};
@@ -49,10 +49,8 @@ impl Configured for Dmp {
         let anchors = wiring.anchors(settings.trust.as_ref())?;
         let config =
             client_config(&anchors, Some(&identity)).map_err(|error| material(&settings.identity, &error))?;
-        let dial =
-            TlsDial::new(settings.url.endpoint().clone(), ClientTls::new(config), settings.timeouts.connect);
         let seal = Reloadable::new(Arc::new(wiring.certificates.seal(&settings.seal)?));
-        let sink = DmpSink::new(name.clone(), settings.clone(), wiring.environment, seal, Arc::new(dial));
-        Ok(Some(Arc::new(sink)))
+        let tls = ClientTls::new(config);
+        Ok(Some(Arc::new(DmpSink::over_tls(name.clone(), settings.clone(), wiring.environment, seal, tls))))
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn journey(journey: &MessageJourney, findings: bool) -> String {
     let control = journey.control_id.as_deref().unwrap_or("illisible");
     let _ = writeln!(
         text,
-        "{} {}  reçu         {} de {}, MSH-10 {control}, {} octets, message n° {}",
+        "{} {}  reçu               {} de {}, MSH-10 {control}, {} octets, message n° {}",
         day(journey.received_at),
         time_ms(journey.received_at),
         if journey.kind.is_empty() { "message illisible" } else { &journey.kind },
@@ -74,7 +74,8 @@ pub(crate) fn journey(journey: &MessageJourney, findings: bool) -> String {
 }
 
 fn line(text: &mut String, at: &str, word: &str, what: &str) {
-    let _ = writeln!(text, "           {}  {} {what}", padded(at, 12), padded(word, 12));
+    let line = format!("           {}  {} {what}", padded(at, 12), padded(word, 18));
+    let _ = writeln!(text, "{}", line.trim_end());
 }
 
 fn operation(word: &str) -> &str {
@@ -161,13 +162,8 @@ fn remedy(text: &mut String, delivery: &DeliveryJourney) {
 
 /// The sink's own identifiers that a person may want to quote.
 fn ids(delivery: &DeliveryJourney) -> Vec<(&'static str, String)> {
-    const SHOWN: &[(&str, &str)] = &[
-        ("set_unique_id", "lot"),
-        ("submission_set", "lot"),
-        ("message_id", "Message-ID"),
-        ("control_id", "MSH-10"),
-    ];
+    const SHOWN: &[(&str, &str)] =
+        &[("/requests/0/submission_set", "lot"), ("/message_id", "Message-ID"), ("/control_id", "MSH-10")];
     let Some(ids) = &delivery.ids else { return Vec::new() };
-    let shown = SHOWN.iter().filter_map(|(key, name)| Some((*name, ids.get(key)?.as_str()?.to_owned())));
-    shown.collect()
+    SHOWN.iter().filter_map(|(path, name)| Some((*name, ids.pointer(path)?.as_str()?.to_owned()))).collect()
 }
