@@ -153,27 +153,91 @@ fn pdf_copy(document: &SubmittedDocument, bytes: &Bytes) -> Option<Bytes> {
     (!pdf.is_empty()).then(|| pdf.into())
 }
 
-/// The last lots made, for their other recipients. Only saves work: a lot made again is equal.
-#[derive(Debug, Default)]
-pub(crate) struct LotCache(Mutex<VecDeque<(BodyId, Arc<Lot>)>>);
+/// Lots that other recipients of the same message will ask for: made once, even when they ask at the same time.
+/// Bounded: the oldest go first.
+#[derive(Default)]
+pub(crate) struct LotCache(Mutex<VecDeque<(BodyId, Arc<Slot>)>>);
+
+/// One lot, or the place of one that is being made.
+type Slot = Mutex<Option<Arc<Lot>>>;
 
 impl LotCache {
-    pub(crate) fn get(&self, key: BodyId) -> Option<Arc<Lot>> {
-        let lots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lots.iter().find(|(known, _)| *known == key).map(|(_, lot)| lot.clone())
+    /// The lot of this key; `make` runs when there is none yet, and the others wait for it.
+    pub(crate) fn get_or_make(
+        &self,
+        key: BodyId,
+        lots_max: usize,
+        bytes_max: usize,
+        make: impl FnOnce() -> Result<Lot, LotError>,
+    ) -> Result<Arc<Lot>, LotError> {
+        let slot = self.slot(key);
+        let mut place = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lot) = &*place {
+            return Ok(lot.clone());
+        }
+        let lot = Arc::new(make()?);
+        *place = Some(lot.clone());
+        drop(place);
+        self.shrink(lots_max, bytes_max);
+        Ok(lot)
     }
 
-    pub(crate) fn put(&self, key: BodyId, lot: &Arc<Lot>, lots_max: usize, bytes_max: usize) {
+    fn slot(&self, key: BodyId) -> Arc<Slot> {
         let mut lots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lots.retain(|(known, _)| *known != key);
-        lots.push_back((key, lot.clone()));
-        let bytes = |lots: &VecDeque<(BodyId, Arc<Lot>)>| {
-            lots.iter().map(|(_, l)| l.block.bytes().len()).sum::<usize>()
+        if let Some((_, slot)) = lots.iter().find(|(known, _)| *known == key) {
+            return slot.clone();
+        }
+        let slot = Arc::new(Slot::default());
+        lots.push_back((key, slot.clone()));
+        slot
+    }
+
+    fn shrink(&self, lots_max: usize, bytes_max: usize) {
+        let mut lots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A lot that is being made weighs nothing yet; its maker comes here afterwards.
+        let weight = |slot: &Slot| {
+            slot.try_lock().ok().and_then(|lot| lot.as_ref().map(|lot| lot.block.bytes().len())).unwrap_or(0)
         };
-        while lots.len() > lots_max || bytes(&lots) > bytes_max {
+        while lots.len() > lots_max || lots.iter().map(|(_, slot)| weight(slot)).sum::<usize>() > bytes_max {
             if lots.pop_front().is_none() {
                 break;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn lot() -> Lot {
+        Lot { block: AttachmentBlock::none(), without_pdf: 0, notes: Vec::new() }
+    }
+
+    /// Ten recipients are prepared on ten threads; compressing ten times would cost more than everything else.
+    #[test]
+    fn a_lot_asked_for_by_ten_recipients_at_once_is_made_once() {
+        let (cache, made) = (LotCache::default(), AtomicUsize::new(0));
+        let make = || {
+            made.fetch_add(1, Ordering::SeqCst);
+            Ok(lot())
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..10 {
+                scope.spawn(|| cache.get_or_make(BodyId::of(b"lot"), 8, 1 << 20, make).unwrap());
+            }
+        });
+        assert_eq!(made.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn only_so_many_lots_are_kept() {
+        let cache = LotCache::default();
+        for number in 0..20_u8 {
+            cache.get_or_make(BodyId::of(&[number]), 8, 1 << 20, || Ok(lot())).unwrap();
+        }
+        assert_eq!(cache.0.lock().unwrap().len(), 8);
     }
 }

@@ -196,14 +196,12 @@ impl MssanteSink {
             origin: &self.origin,
             document_bytes_max: self.settings.limits.document_bytes_max,
         };
-        let key = request.key();
-        if let Some(lot) = self.lots.get(key) {
-            return Ok(lot);
-        }
-        let lot = Arc::new(request.make(bodies).map_err(of_lot_error)?);
         let limits = &self.settings.limits;
-        self.lots.put(key, &lot, limits.lots_cached_max, limits.cache_bytes_max);
-        Ok(lot)
+        self.lots
+            .get_or_make(request.key(), limits.lots_cached_max, limits.cache_bytes_max, || {
+                request.make(bodies)
+            })
+            .map_err(of_lot_error)
     }
 }
 
