@@ -21,7 +21,6 @@ const TEMPLATE: &str = "{about-with-newline}\nUsage : {usage}\n\n{all-args}{afte
     disable_help_subcommand = true,
     disable_help_flag = true,
     disable_version_flag = true,
-    next_help_heading = "Options",
     after_help = "Codes de sortie : 0 fait, 1 constats ou différences, 2 usage ou configuration, 3 impossible.\n\
                   Pour commencer : jonction demo"
 )]
@@ -87,7 +86,7 @@ pub(crate) enum Command {
     #[command(help_template = TEMPLATE)]
     Balance(BalanceArgs),
     /// Liste, libère ou refuse ce qui attend un humain
-    #[command(help_template = TEMPLATE)]
+    #[command(help_template = TEMPLATE, subcommand_help_heading = "Actions", subcommand_value_name = "ACTION")]
     Parked(ParkedArgs),
     /// Mesure cette machine, chaque chiffre rapporté à une référence prise en même temps
     #[command(help_template = TEMPLATE)]
@@ -114,7 +113,8 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "DOSSIER")]
     pub(crate) dir: PathBuf,
     /// Ports d'écoute
-    #[arg(long, value_enum, default_value_t, value_name = "PORTS", hide_possible_values = true, help = PORTS_HELP)]
+    #[arg(long, value_enum, default_value_t, value_name = "PORTS", hide_possible_values = true,
+          hide_default_value = true, help = PORTS_HELP)]
     pub(crate) ports: Ports,
 }
 
@@ -129,8 +129,8 @@ pub(crate) struct SendArgs {
     /// Destinataire : mllp://hôte:port
     #[arg(long, value_name = "ADRESSE")]
     pub(crate) to: String,
-    /// Attend l'acquittement au plus ce temps
-    #[arg(long, value_name = "DURÉE", default_value = "30s", value_parser = jonction_settings::parse::duration)]
+    /// Attend l'acquittement au plus ce temps (par défaut 30s)
+    #[arg(long, value_name = "DURÉE", default_value = "30s", hide_default_value = true, value_parser = jonction_settings::parse::duration)]
     pub(crate) timeout: std::time::Duration,
 }
 
@@ -166,8 +166,8 @@ pub(crate) struct FindArgs {
     /// Reçus avant
     #[arg(long, value_name = "DATE")]
     pub(crate) until: Option<String>,
-    /// Au plus tant de lignes
-    #[arg(long, value_name = "NOMBRE", default_value_t = 50)]
+    /// Au plus tant de lignes (par défaut 50)
+    #[arg(long, value_name = "NOMBRE", default_value_t = 50, hide_default_value = true, value_parser = lines)]
     pub(crate) limit: u32,
 }
 
@@ -207,14 +207,14 @@ pub(crate) enum ParkedAction {
     #[command(help_template = TEMPLATE)]
     Release {
         /// Numéro de l'envoi
-        #[arg(value_name = "ENVOI")]
+        #[arg(value_name = "ENVOI", value_parser = delivery)]
         delivery: u64,
     },
     /// Refuse un envoi pour de bon
     #[command(help_template = TEMPLATE)]
     Refuse {
         /// Numéro de l'envoi
-        #[arg(value_name = "ENVOI")]
+        #[arg(value_name = "ENVOI", value_parser = delivery)]
         delivery: u64,
         /// Pourquoi
         #[arg(long, value_name = "RAISON")]
@@ -230,6 +230,18 @@ pub(crate) struct BenchArgs {
     /// Nomme les mesures sans les faire
     #[arg(long)]
     pub(crate) list: bool,
+}
+
+/// clap's own numbers complain in English.
+fn lines(text: &str) -> Result<u32, String> {
+    text.parse()
+        .ok()
+        .filter(|lines| *lines > 0)
+        .ok_or_else(|| "un nombre de lignes, à partir de 1".to_owned())
+}
+
+fn delivery(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "un numéro d'envoi, comme le montre jonction parked list".to_owned())
 }
 
 /// Reads the arguments. An error is a text for the user and the exit code: 0 for help and version, 2 for a mistake.

@@ -2,6 +2,7 @@
 //! A measure is a row of [`ROWS`]; one row may give several figures. Source: docs/performance.md.
 
 mod formats;
+mod intake;
 mod job;
 pub(crate) mod measure;
 mod program;
