@@ -1,0 +1,14 @@
+//! The whole product, as its users meet it: the program, real sockets, real TLS, real files.
+//! In: the binary, the examples, simulators. Out: facts about exit codes, texts, journals and what partners hold.
+//! Bounded everywhere: a wait that ends badly says what it waited for and what the program had said.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
+
+mod demo;
+mod hostile;
+mod kills;
+mod letters;
+mod program;
+mod routes_check;
+mod samples;
+mod terminals;
+mod world;
