@@ -144,6 +144,10 @@ fn h067_patient(t: &Transmission, v: &mut Verdicts<'_>) {
                     "vérifier l'identité du patient",
                 );
             }
+            SamePatient::OtherLocalId => {
+                let sentence = "le document porte un autre identifiant de la même autorité que PID-3";
+                add(v, &document.path, sentence, "vérifier l'identité du patient");
+            }
             SamePatient::NothingInCommon | SamePatient::DocumentWithoutIns => {
                 add(v, &document.path, "PID-3 porte un INS, le document n'en porte pas", remedy);
             }

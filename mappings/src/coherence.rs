@@ -17,28 +17,37 @@ pub enum SamePatient {
     NothingInCommon,
     /// The document has an INS, the message has none: nothing contradicts.
     MessageWithoutIns,
+    /// The message has no INS, and one authority gave both sides different identifiers: ours, on the safe side.
+    /// Between two equal INS the same difference is a remark only (H067).
+    OtherLocalId,
 }
 
 impl SamePatient {
     /// Compares identifiers; names are never compared: spelling differs too often.
     pub fn judge(message: &PatientIdentity, document: &DocumentSubject) -> Self {
+        let shared = shared_local_id(message, document);
         match (&message.ins, &document.ins) {
             (Some(one), Some(other)) if one == other => Self::Yes,
             (Some(_), Some(_)) => Self::OtherIns,
+            (Some(_), None) if shared == Some(true) => Self::DocumentWithoutIns,
+            (Some(_), None) => Self::NothingInCommon,
+            (None, _) if shared == Some(false) => Self::OtherLocalId,
             (None, Some(_)) => Self::MessageWithoutIns,
             (None, None) => Self::Yes,
-            (Some(_), None) => {
-                let known = |id| {
-                    let same = |other: &&jonction_model::LocalId| local_key(other) == id;
-                    message.local_ids.iter().find(same).is_some()
-                };
-                match document.local_ids.iter().any(|id| known(local_key(id))) {
-                    true => Self::DocumentWithoutIns,
-                    false => Self::NothingInCommon,
-                }
-            }
         }
     }
+}
+
+/// Whether a local identifier is common; `None` when no authority gave one to both sides.
+fn shared_local_id(message: &PatientIdentity, document: &DocumentSubject) -> Option<bool> {
+    let pairs = || {
+        let with = |one| document.local_ids.iter().map(move |other| (local_key(one), local_key(other)));
+        message.local_ids.iter().flat_map(with)
+    };
+    let comparable = |((one, _), (other, _)): &((&str, &str), (&str, &str))| !one.is_empty() && one == other;
+    let mut same_authority = pairs().filter(comparable).peekable();
+    same_authority.peek()?;
+    Some(same_authority.any(|(one, other)| one == other))
 }
 
 /// The type code is left out: a CDA has none.

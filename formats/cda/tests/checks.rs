@@ -1,5 +1,7 @@
 //! Each check has a document that breaks it and nothing else, and our samples break none.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test code")]
+
 use jonction_cda::{Header, Limits, checks::CHECKS};
 use jonction_model::{Finding, Mode, Severity};
 

@@ -1,5 +1,7 @@
 //! Documents nobody should send: each is refused with its own code, at its place, in bounded time.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test code")]
+
 use jonction_cda::{CdaError, Header, Limits, body, peek_root};
 use jonction_model::ContentKind;
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! From the header to values of the model, on our own documents. Source: cda.md §4.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test code")]
+
 use jonction_cda::{Header, Limits, RootKind, body};
 use jonction_model::{Authorship, BodyId, ContentKind, ContentRef, InsDomain, Sex};
 

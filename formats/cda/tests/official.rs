@@ -1,5 +1,7 @@
 //! The official samples against our table, and against an independent reading through XPath.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test code")]
+
 use std::{
     collections::BTreeMap,
     fs,

@@ -145,6 +145,13 @@ fn judge_patient(
                 "vérifier l'identité dans le logiciel émetteur : le document est peut-être celui d'une autre personne",
             ),
         ),
+        SamePatient::OtherLocalId => forbid_all(
+            report,
+            finding(
+                "sans INS en PID-3, le document porte un autre identifiant de la même autorité : rien n'est envoyé",
+                "vérifier l'identité dans le logiciel émetteur : le document est peut-être celui d'une autre personne",
+            ),
+        ),
         SamePatient::NothingInCommon => forbid_all(
             report,
             finding(
