@@ -428,3 +428,26 @@ fn no_finding_shows_anything_of_the_person() {
         assert!(!shown.contains(secret), "{secret}");
     }
 }
+
+#[test]
+fn limits_are_exact() {
+    let with = |change: fn(&mut VoletSettings, usize), limit: usize| {
+        let mut settings = VoletSettings::default();
+        change(&mut settings, limit);
+        settings
+    };
+    let two = SAMPLES[3].1;
+    let documents = |limit| with(|settings, limit| settings.documents_max = limit, limit);
+    assert_eq!(obstacles_with(documents(2), two), "[]");
+    assert_eq!(obstacles_with(documents(1), two), "[all:mapping.too-many-documents]");
+    let recipients = |limit| with(|settings, limit| settings.recipients_max = limit, limit);
+    let (all, _) = map_with(recipients(4), LETTER.as_bytes()).unwrap();
+    assert_eq!(all.recipients.len(), 4);
+    let (fewer, findings) = map_with(recipients(3), LETTER.as_bytes()).unwrap();
+    assert_eq!(fewer.recipients.len(), 3);
+    assert_eq!(findings[0].check, "mapping.too-many-recipients");
+    let bytes = |limit| with(|settings, limit| settings.document_limits.document_bytes_max = limit, limit);
+    let length = include_str!("../../formats/cda/samples/lettre-n1.xml").len();
+    assert_eq!(obstacles_with(bytes(length), LETTER), "[]");
+    assert_eq!(obstacles_with(bytes(length - 1), LETTER), "[all:H065]");
+}

@@ -168,3 +168,13 @@ fn prefixes_wrappers_and_foreign_elements_change_nothing() {
     );
     assert_eq!(foreign.metadata, plain.metadata);
 }
+
+#[test]
+fn a_body_in_cdata_is_found_too() {
+    let at = LEVEL_1.find("JVBERi").unwrap();
+    let end = at + LEVEL_1[at..].find('<').unwrap();
+    let text = format!("{}<![CDATA[{}]]>{}", &LEVEL_1[..at], &LEVEL_1[at..end], &LEVEL_1[end..]);
+    let header = read(&text);
+    let pdf = body::embedded(text.as_bytes(), &header.kind, &Limits::default()).unwrap();
+    assert!(pdf.starts_with(b"%PDF-1.4") && pdf.ends_with(b"%%EOF\n"));
+}
