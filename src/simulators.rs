@@ -246,12 +246,12 @@ impl Running {
             let operators = &mssante.settings().operators;
             let domains: Vec<&str> =
                 operators.iter().flat_map(|o| &o.domains).map(|d| d.name.as_str()).collect();
-            format!("mssante  smtp {}    mTLS   {}", mssante.address(), domains.join(", "))
+            format!("mssante  smtp {}     mTLS   {}", mssante.address(), domains.join(", "))
         });
         let lps = self
             .lps
             .as_ref()
-            .map(|lps| format!("lps      mllp {}           reçoit les ZAM", lps.local_addr()));
+            .map(|lps| format!("lps      mllp {}            reçoit les ZAM", lps.local_addr()));
         let mut lines: Vec<String> = [dmp, mssante, lps].into_iter().flatten().collect();
         for (at, line) in lines.iter_mut().enumerate() {
             *line = format!("  {}  {line}", if at == 0 { "simulateurs" } else { "           " });

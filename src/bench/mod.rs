@@ -25,6 +25,11 @@ const ROWS: &[Row] = &[
     },
     Row { name: "hl7-charset", what: "lecture du jeu de caractères, à part", run: formats::hl7_charset },
     Row {
+        name: "intake",
+        what: "réception durable contre une boucle SQLite nue, 1 et 64 connexions",
+        run: intake::intake,
+    },
+    Row {
         name: "main-job",
         what: "un compte rendu de 330 Ko au DMP et à deux boîtes : processeur, débit, mémoire",
         run: job::main_job,

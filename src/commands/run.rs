@@ -12,6 +12,7 @@ use crate::{
     gateway::{Gateway, Start, check},
     out,
     project::Project,
+    show,
     show::live::Live,
 };
 
@@ -32,7 +33,7 @@ pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> 
         return Ok(exit::CONFIGURATION);
     };
     diagnoses.list().iter().for_each(|warning| out::warn(&warning.render()));
-    let routes = checked.routes.len();
+    let routes = show::count(checked.routes.len(), "route");
     let gateway = Gateway::start(checked, Start { data: &data, free_ports }, &mut addresses).await?;
     if free_ports {
         addresses.write(&data).map_err(|error| io("addresses.json ne s'écrit pas", &data, &error))?;
@@ -42,7 +43,7 @@ pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> 
             out::json(&serde_json::json!({"event": "listening", "partner": partner, "address": address}));
         } else {
             out::say(format!(
-                "  passerelle  mllp {address}  ({partner})   {routes} route(s), journal {}",
+                "  passerelle  mllp {address}  ({partner})   {routes}, journal {}",
                 data.display()
             ));
         }
