@@ -86,8 +86,25 @@ impl From<jonction_ports::LinkError> for Failure {
     }
 }
 
-/// A file of the data folder could not be read or written.
+/// A file could not be read or written.
 pub(crate) fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> Failure {
-    Failure::new("data.io", format!("{what} : {} : {error}", path.display()))
-        .remedy("vérifier que le dossier existe, ses droits et la place sur le disque")
+    let (why, remedy) = in_french(error);
+    Failure::new("data.io", format!("{what} : {} : {why}", path.display())).remedy(remedy)
+}
+
+/// The system speaks English; its usual causes are told in French. A cause of ours is kept as it is.
+fn in_french(error: &std::io::Error) -> (String, &'static str) {
+    use std::io::ErrorKind as Kind;
+    const USUAL: &str = "vérifier que le dossier existe, ses droits et la place sur le disque";
+    let (why, remedy) = match error.kind() {
+        Kind::NotFound => ("il n'existe pas", "vérifier ce qui a été tapé"),
+        Kind::PermissionDenied => {
+            ("les droits ne le permettent pas", "vérifier à qui il appartient et ses droits")
+        }
+        Kind::StorageFull => ("le disque est plein", "faire de la place"),
+        Kind::IsADirectory => ("c'est un dossier", "donner un fichier"),
+        Kind::NotADirectory => ("ce n'est pas un dossier", "donner un dossier"),
+        _ => return (error.to_string(), USUAL),
+    };
+    (why.to_owned(), remedy)
 }

@@ -169,8 +169,10 @@ pub(crate) fn route_registry(project: &Project, partners: &[Ready]) -> Registry 
     for (verb, step) in jonction_mappings::steps(settings, project.gateway.mode) {
         registry = registry.step(verb, step);
     }
-    for partner in partners {
-        let (source, sink) = partner.configured.directions();
+    for partner in &project.partners {
+        // A block with a mistake is told once, where the mistake is: routes may name its partner either way.
+        let read = partners.iter().find(|ready| ready.name == partner.name);
+        let (source, sink) = read.map_or((true, true), |ready| ready.configured.directions());
         let known = KnownPartner { connector: partner.connector.clone(), source, sink };
         registry = registry.partner(partner.name.clone(), known);
     }
