@@ -88,7 +88,6 @@ const CONNECTORS: &[(&str, Reader)] = &[("mllp", mllp::read), ("dmp", dmp::read)
 /// A partner whose block was read.
 pub(crate) struct Ready {
     pub(crate) name: PartnerName,
-    pub(crate) connector: String,
     pub(crate) configured: Box<dyn Configured>,
 }
 
@@ -110,7 +109,7 @@ fn read_partner(partner: &Partner, project: &Project, diagnoses: &mut Diagnoses)
     fields.finish(diagnoses);
     let configured = configured?;
     check_names(partner, configured.as_ref(), project, diagnoses);
-    Some(Ready { name: partner.name.clone(), connector: partner.connector.clone(), configured })
+    Some(Ready { name: partner.name.clone(), configured })
 }
 
 fn unknown_connector(written: &str, span: &Span, diagnoses: &mut Diagnoses) {
@@ -163,6 +162,8 @@ fn span_of_value(partner: &Partner, value: &str) -> Span {
 pub(crate) fn route_registry(project: &Project, partners: &[Ready]) -> Registry {
     let settings = jonction_mappings::VoletSettings {
         environment: project.gateway.environment,
+        // Whether a masked document may be mailed is decided once, by `masque_ps` of the MSSanté partner.
+        masque_ps_mss: jonction_mappings::MaskedMail::Allow,
         ..jonction_mappings::VoletSettings::default()
     };
     let mut registry = Registry::new().reply("zam", "mllp").guarded("dmp");
