@@ -50,20 +50,26 @@ impl Wiring<'_> {
     }
 }
 
-/// A checked block of a partner.
+/// A checked block of a partner. What is not said otherwise: we send to it, it does not send to us.
 pub(crate) trait Configured: Send + Sync {
     /// Whether it sends to us, whether we send to it.
-    fn directions(&self) -> (bool, bool);
+    fn directions(&self) -> (bool, bool) {
+        (false, true)
+    }
+
     /// Names it uses: identities, authorities.
     fn names(&self) -> Names<'_>;
+
     /// Declared listening port, when it listens.
-    fn listens_on(&self) -> Option<u16>;
+    fn listens_on(&self) -> Option<u16> {
+        None
+    }
+
     /// Its source, when it sends to us.
-    fn source(
-        &self,
-        name: &PartnerName,
-        wiring: &Wiring<'_>,
-    ) -> Result<Option<Box<dyn Source>>, CertificateError>;
+    fn source(&self, _: &PartnerName, _: &Wiring<'_>) -> Result<Option<Box<dyn Source>>, CertificateError> {
+        Ok(None)
+    }
+
     /// Its sink, when we send to it.
     fn sink(
         &self,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jonction_dmp::{DmpSink, Settings};
 use jonction_model::PartnerName;
 use jonction_net::{ClientTls, Reloadable, client_config};
-use jonction_ports::{Sink, Source};
+use jonction_ports::Sink;
 use jonction_settings::{Diagnoses, Fields};
 
 use super::{Configured, Names, Reading, Wiring};
@@ -23,20 +23,8 @@ pub(super) fn read(
 struct Dmp(Settings);
 
 impl Configured for Dmp {
-    fn directions(&self) -> (bool, bool) {
-        (false, true)
-    }
-
     fn names(&self) -> Names<'_> {
         Names { identities: vec![&self.0.identity, &self.0.seal], trust: vec![self.0.trust.as_ref()] }
-    }
-
-    fn listens_on(&self) -> Option<u16> {
-        None
-    }
-
-    fn source(&self, _: &PartnerName, _: &Wiring<'_>) -> Result<Option<Box<dyn Source>>, CertificateError> {
-        Ok(None)
     }
 
     fn sink(

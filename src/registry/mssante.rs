@@ -8,7 +8,7 @@ use jonction_mssante::{
     sink::{MssanteSink, SinkParts},
 };
 use jonction_net::{ClientTls, client_config};
-use jonction_ports::{Sink, Source};
+use jonction_ports::Sink;
 use jonction_settings::{Diagnoses, Fields};
 use jonction_xds::{Defaults, xdm::Origin};
 
@@ -27,20 +27,8 @@ pub(super) fn read(
 struct Mssante(Settings);
 
 impl Configured for Mssante {
-    fn directions(&self) -> (bool, bool) {
-        (false, true)
-    }
-
     fn names(&self) -> Names<'_> {
         Names { identities: self.0.identity.iter().collect(), trust: vec![self.0.trust.as_ref()] }
-    }
-
-    fn listens_on(&self) -> Option<u16> {
-        None
-    }
-
-    fn source(&self, _: &PartnerName, _: &Wiring<'_>) -> Result<Option<Box<dyn Source>>, CertificateError> {
-        Ok(None)
     }
 
     fn sink(
