@@ -148,6 +148,10 @@ fn h067_patient(t: &Transmission, v: &mut Verdicts<'_>) {
                 let sentence = "le document porte un autre identifiant de la même autorité que PID-3";
                 add(v, &document.path, sentence, "vérifier l'identité du patient");
             }
+            SamePatient::OtherBirthDate => {
+                let sentence = "sans INS commun, le document porte une autre date de naissance que PID-7";
+                add(v, &document.path, sentence, "vérifier l'identité du patient");
+            }
             SamePatient::NothingInCommon | SamePatient::DocumentWithoutIns => {
                 add(v, &document.path, "PID-3 porte un INS, le document n'en porte pas", remedy);
             }
@@ -165,6 +169,23 @@ fn h067_patient(t: &Transmission, v: &mut Verdicts<'_>) {
                 added.remedy = Some(remedy.to_owned());
             }
             SamePatient::Yes => {}
+        }
+    }
+    documents_of_one_patient(t, v);
+}
+
+/// One message is about one patient. What PID-3 contradicts is told already.
+fn documents_of_one_patient(t: &Transmission, v: &mut Verdicts<'_>) {
+    let agrees =
+        |(_, header): &(_, &Header)| !SamePatient::judge(&t.patient, &header.subject).is_somebody_else();
+    let headers: Vec<_> = t.headers().filter(agrees).collect();
+    for (at, (document, header)) in headers.iter().enumerate() {
+        let contradicts = |(_, other): &(_, &Header)| {
+            SamePatient::between(&other.subject, &header.subject) != SamePatient::Yes
+        };
+        if headers[..at].iter().any(contradicts) {
+            let sentence = "deux documents du message ne sont pas ceux du même patient";
+            add(v, &document.path, sentence, "vérifier l'identité du patient");
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What a message and its documents must say alike: one judgement, used by the mapping (obstacles) and by the checks.
 //! In: values of both sides. Out: whether they agree. Source: hl7v2.md §2.3, §2.4, §8 (H058, H067).
 
+use std::{collections::HashSet, ops::Range};
+
 use jonction_hl7v2::Value;
-use jonction_model::{DocumentSubject, DocumentUniqueId, PatientIdentity};
+use jonction_model::{DocumentSubject, DocumentUniqueId, LocalId, PatientIdentity, Traits};
 
 /// Whether a document is about the patient of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,44 +22,73 @@ pub enum SamePatient {
     /// The message has no INS, and one authority gave both sides different identifiers: ours, on the safe side.
     /// Between two equal INS the same difference is a remark only (H067).
     OtherLocalId,
+    /// No INS in common, and two birth dates.
+    OtherBirthDate,
 }
 
 impl SamePatient {
     /// Compares identifiers; names are never compared: spelling differs too often.
     pub fn judge(message: &PatientIdentity, document: &DocumentSubject) -> Self {
-        let shared = shared_local_id(message, document);
+        let shared = shared_local_id(&message.local_ids, &document.local_ids);
         match (&message.ins, &document.ins) {
             (Some(one), Some(other)) if one == other => Self::Yes,
             (Some(_), Some(_)) => Self::OtherIns,
-            (Some(_), None) if shared == Some(true) => Self::DocumentWithoutIns,
-            (Some(_), None) => Self::NothingInCommon,
+            (Some(_), None) if shared != Some(true) => Self::NothingInCommon,
             (None, _) if shared == Some(false) => Self::OtherLocalId,
+            _ if two_birth_dates(&message.traits, &document.traits) => Self::OtherBirthDate,
+            (Some(_), None) => Self::DocumentWithoutIns,
             (None, Some(_)) => Self::MessageWithoutIns,
             (None, None) => Self::Yes,
         }
     }
+
+    /// Whether nothing may be sent: another person, or nobody can tell.
+    pub fn is_somebody_else(self) -> bool {
+        matches!(self, Self::OtherIns | Self::OtherLocalId | Self::OtherBirthDate | Self::NothingInCommon)
+    }
+
+    /// Compares two documents of one message: `Yes`, `OtherIns`, `OtherLocalId` or `OtherBirthDate`.
+    pub fn between(one: &DocumentSubject, other: &DocumentSubject) -> Self {
+        match (&one.ins, &other.ins) {
+            (Some(ins), Some(known)) if ins == known => Self::Yes,
+            (Some(_), Some(_)) => Self::OtherIns,
+            _ if shared_local_id(&one.local_ids, &other.local_ids) == Some(false) => Self::OtherLocalId,
+            _ if two_birth_dates(&one.traits, &other.traits) => Self::OtherBirthDate,
+            _ => Self::Yes,
+        }
+    }
+}
+
+/// Whether both sides give a birth date, and not the same. `00` is an unknown month or day (lunar dates), and a
+/// shorter date says less: neither contradicts.
+fn two_birth_dates(one: &Traits, other: &Traits) -> bool {
+    let (Some(one), Some(other)) = (&one.birth_date, &other.birth_date) else { return false };
+    let part =
+        |date: &str, range: Range<usize>| date.get(range).filter(|part| *part != "00").map(str::to_owned);
+    [0..4, 4..6, 6..8].into_iter().any(|range| {
+        let (one, other) = (part(one.expose(), range.clone()), part(other.expose(), range));
+        matches!((one, other), (Some(one), Some(other)) if one != other)
+    })
 }
 
 /// Whether a local identifier is common; `None` when no authority gave one to both sides.
-fn shared_local_id(message: &PatientIdentity, document: &DocumentSubject) -> Option<bool> {
-    let pairs = || {
-        let with = |one| document.local_ids.iter().map(move |other| (local_key(one), local_key(other)));
-        message.local_ids.iter().flat_map(with)
-    };
-    let comparable = |((one, _), (other, _)): &((&str, &str), (&str, &str))| !one.is_empty() && one == other;
-    let mut same_authority = pairs().filter(comparable).peekable();
+fn shared_local_id(one: &[LocalId], other: &[LocalId]) -> Option<bool> {
+    let known: HashSet<_> = one.iter().map(local_key).collect();
+    let authorities: HashSet<_> = known.iter().map(|(authority, _)| *authority).collect();
+    let comparable = |(authority, _): &(&str, &str)| !authority.is_empty() && authorities.contains(authority);
+    let mut same_authority = other.iter().map(local_key).filter(comparable).peekable();
     same_authority.peek()?;
-    Some(same_authority.any(|(one, other)| one == other))
+    Some(same_authority.any(|key| known.contains(&key)))
 }
 
 /// The type code is left out: a CDA has none.
-fn local_key(id: &jonction_model::LocalId) -> (&str, &str) {
+fn local_key(id: &LocalId) -> (&str, &str) {
     (id.authority.as_str(), id.id.expose().as_str())
 }
 
 /// Whether both sides have the same local identifiers, in any order. Source: H067.
 pub fn same_local_ids(message: &PatientIdentity, document: &DocumentSubject) -> bool {
-    let sorted = |ids: &[jonction_model::LocalId]| {
+    let sorted = |ids: &[LocalId]| {
         let mut keys: Vec<_> = ids.iter().map(|id| (id.authority.clone(), id.id.expose().clone())).collect();
         keys.sort();
         keys.dedup();

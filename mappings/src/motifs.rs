@@ -18,6 +18,10 @@ pub enum Motif {
     DocumentWithoutIns,
     /// The same, towards the patient's mailbox.
     DocumentWithoutInsMail,
+    /// Several INS in PID-3: towards the DMP.
+    AmbiguousIns,
+    /// The same, towards the patient's mailbox.
+    AmbiguousInsMail,
     /// MASQUE_PS = Y and DESTMSSANTEPS = Y.
     HiddenFromProfessionals,
     /// INVISIBLE_PATIENT = Y and DESTMSSANTEPAT = Y.
@@ -40,12 +44,14 @@ pub enum Motif {
 
 impl Motif {
     /// Every reason with its name in the table.
-    pub const ALL: [(Motif, &'static str); 14] = [
+    pub const ALL: [(Motif, &'static str); 16] = [
         (Self::ReplacementWithoutParent, "replacement-without-parent"),
         (Self::DuplicateDocument, "duplicate-document"),
         (Self::SecretConnectionUnknown, "secret-connection-unknown"),
         (Self::DocumentWithoutIns, "document-without-ins"),
         (Self::DocumentWithoutInsMail, "document-without-ins-mail"),
+        (Self::AmbiguousIns, "ambiguous-ins"),
+        (Self::AmbiguousInsMail, "ambiguous-ins-mail"),
         (Self::HiddenFromProfessionals, "hidden-from-professionals"),
         (Self::HiddenFromPatient, "hidden-from-patient"),
         (Self::NoProfessionalRecipient, "no-professional-recipient"),
@@ -163,6 +169,7 @@ mod tests {
                 | Motif::DuplicateDocument
                 | Motif::SecretConnectionUnknown
                 | Motif::DocumentWithoutIns
+                | Motif::AmbiguousIns
         )
     }
 

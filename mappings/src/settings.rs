@@ -59,6 +59,18 @@ pub struct VoletSettings {
     pub documents_max: usize,
     /// Recipients of one message.
     pub recipients_max: usize,
+    /// Reply addresses of one message.
+    pub replies_max: usize,
+    /// Repetitions of PID-3.
+    pub identifiers_max: usize,
+    /// Repetitions of PID-32.
+    pub statuses_max: usize,
+    /// Repetitions of PID-5.
+    pub names_max: usize,
+    /// Repetitions of PID-11.
+    pub addresses_max: usize,
+    /// Findings that each step tells.
+    pub findings_max: usize,
     /// Decoded bytes of a mail text.
     pub mail_text_bytes_max: usize,
 }
@@ -75,6 +87,12 @@ impl Default for VoletSettings {
             document_limits: jonction_cda::Limits::default(),
             documents_max: 20,
             recipients_max: 500,
+            replies_max: 20,
+            identifiers_max: 100,
+            statuses_max: 20,
+            names_max: 20,
+            addresses_max: 20,
+            findings_max: 200,
             mail_text_bytes_max: 256 << 10,
         }
     }

@@ -22,10 +22,7 @@ pub(super) fn read_message(
         Finding::error("mapping.message-unreadable", "le message conservé n'a pas pu être relu")
             .remedy("voir le journal de la passerelle, puis rejouer le message")
     })?;
-    Message::parse(raw, &settings.message_limits).map_err(|_| {
-        Finding::error("mapping.not-a-message", "le message n'est pas un message HL7 v2 lisible")
-            .remedy("vérifier l'encodage et les séparateurs du message")
-    })
+    Message::parse(raw, &settings.message_limits).map_err(|error| error.finding())
 }
 
 /// One document OBX.

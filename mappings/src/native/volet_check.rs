@@ -9,7 +9,8 @@ use jonction_ports::{Bodies, Flow, Step};
 use crate::{
     checks::{CHECKS, Transmission, TransmittedDocument},
     native::{
-        hl7_to_document::{PatientReader, version_of},
+        findings::{Remarks, join},
+        hl7_to_document::{PatientReader, over_limits, version_of},
         intake,
     },
     settings::VoletSettings,
@@ -29,8 +30,23 @@ impl VoletCheck {
     }
 
     /// Everything the three profiles say of a message whose bytes are `content`.
-    /// A check that both the message and the cross checks know is told once.
+    /// A check that both the message and the cross checks know is told once. Over `findings_max`, the gravest stay.
     pub fn findings(&self, message: &Message, content: &ContentRef) -> Vec<Finding> {
+        let mut findings = self.every_finding(message, content);
+        if findings.len() > self.settings.findings_max {
+            findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        }
+        let mut told = Remarks::new(self.settings.findings_max);
+        findings.into_iter().for_each(|finding| told.push(finding));
+        told.into_vec()
+    }
+
+    fn every_finding(&self, message: &Message, content: &ContentRef) -> Vec<Finding> {
+        // Some checks tell every repetition: a patient with a million of them is not judged further.
+        let over = over_limits(message, &self.settings);
+        if !over.is_empty() {
+            return over;
+        }
         let mut findings = run_checks(profiles::for_message(message), message, self.mode);
         let profile = Profile::of(message);
         if content.encoding != Encoding::Raw
@@ -48,7 +64,7 @@ impl VoletCheck {
             message: message.clone(),
             operation: volet::operation(message),
             // What the reader remarks is told by the checks of the message.
-            patient: PatientReader::new(message, &mut Vec::new()).read(),
+            patient: PatientReader::new(message, &self.settings, &mut Remarks::new(0)).read().identity,
             documents: documents.collect(),
         };
         for (at, document) in transmission.documents.iter().enumerate() {
@@ -81,7 +97,7 @@ impl Step for VoletCheck {
 
     fn run(&self, flow: &mut Flow, bodies: &dyn Bodies) -> Result<(), Finding> {
         let message = intake::read_message(&flow.message, bodies, &self.settings)?;
-        flow.findings.extend(self.findings(&message, &flow.message));
+        join(&mut flow.findings, self.findings(&message, &flow.message));
         Ok(())
     }
 }

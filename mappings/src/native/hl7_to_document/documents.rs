@@ -41,12 +41,13 @@ pub(super) fn gather(
                 continue;
             }
         };
-        report.findings.extend(header.notes.iter().cloned());
+        header.notes.iter().for_each(|note| report.findings.push(note.clone()));
         let Some(document) = header.document(one.content) else {
             forbid_all(report, without_id(&one.path));
             continue;
         };
         judge_patient(patient, &document, &one.path, report, settings);
+        judge_documents(&documents, &document, &one.path, report);
         if operation == Operation::Replace && document.replaces.is_none() {
             forbid(
                 report,
@@ -121,6 +122,42 @@ fn duplicate(path: &str) -> Finding {
         .wire_code("198")
 }
 
+fn other_patient(path: &str, sentence: &str, remedy: &str) -> Finding {
+    Finding::error("hl7v2/H067", sentence)
+        .at(Place::path(path))
+        .remedy(remedy)
+        .requirement("hl7v2.md §2.3")
+        .wire_code("207")
+}
+
+const CHECK_IDENTITY: &str =
+    "vérifier l'identité dans le logiciel émetteur : le document est peut-être celui d'une autre personne";
+
+/// One message is about one patient: documents about two go nowhere, whichever of them is the right one.
+fn judge_documents(
+    known: &[SubmittedDocument],
+    document: &SubmittedDocument,
+    path: &str,
+    report: &mut Report,
+) {
+    // What PID-3 contradicts is told already.
+    if report.obstacles.iter().any(|obstacle| obstacle.scope == ObstacleScope::Everything) {
+        return;
+    }
+    let judged = known.iter().map(|other| SamePatient::between(&other.subject, &document.subject));
+    let sentence = match judged.into_iter().find(|same| *same != SamePatient::Yes) {
+        None => return,
+        Some(SamePatient::OtherIns) => "deux documents du message portent deux INS : rien n'est envoyé",
+        Some(SamePatient::OtherBirthDate) => {
+            "deux documents du message portent deux dates de naissance : rien n'est envoyé"
+        }
+        Some(_) => {
+            "deux documents du message portent deux identifiants d'une même autorité : rien n'est envoyé"
+        }
+    };
+    forbid_all(report, other_patient(path, sentence, CHECK_IDENTITY));
+}
+
 /// The one rule that no setting softens: a document about another person goes nowhere.
 fn judge_patient(
     patient: &PatientIdentity,
@@ -129,27 +166,25 @@ fn judge_patient(
     report: &mut Report,
     settings: &VoletSettings,
 ) {
-    let finding = |sentence: &str, remedy: &str| {
-        Finding::error("hl7v2/H067", sentence)
-            .at(Place::path(path))
-            .remedy(remedy)
-            .requirement("hl7v2.md §2.3")
-            .wire_code("207")
-    };
+    let finding = |sentence: &str, remedy: &str| other_patient(path, sentence, remedy);
     match SamePatient::judge(patient, &document.subject) {
         SamePatient::Yes => {}
         SamePatient::OtherIns => forbid_all(
             report,
-            finding(
-                "le document porte un autre INS que PID-3 : rien n'est envoyé",
-                "vérifier l'identité dans le logiciel émetteur : le document est peut-être celui d'une autre personne",
-            ),
+            finding("le document porte un autre INS que PID-3 : rien n'est envoyé", CHECK_IDENTITY),
         ),
         SamePatient::OtherLocalId => forbid_all(
             report,
             finding(
                 "sans INS en PID-3, le document porte un autre identifiant de la même autorité : rien n'est envoyé",
-                "vérifier l'identité dans le logiciel émetteur : le document est peut-être celui d'une autre personne",
+                CHECK_IDENTITY,
+            ),
+        ),
+        SamePatient::OtherBirthDate => forbid_all(
+            report,
+            finding(
+                "sans INS commun, le document porte une autre date de naissance que PID-7 : rien n'est envoyé",
+                CHECK_IDENTITY,
             ),
         ),
         SamePatient::NothingInCommon => forbid_all(

@@ -43,7 +43,7 @@ impl Flags {
             if !decides_who_sees(*flag) {
                 text.push_str(", lu comme N");
             }
-            report.warn("hl7v2/H072", format!("OBX[3.1='{code}']-5"), &text, &remedy);
+            report.warn("hl7v2/H072", format!("OBX[3.1='{code}']"), &text, &remedy);
         }
         Self { answers, no_reply: no_reply(message) }
     }

@@ -7,6 +7,8 @@ use jonction_model::{
     Traits,
 };
 
+use crate::{native::findings::Remarks, settings::VoletSettings};
+
 /// Registers that are neither an INS nor local: INS-C and social security numbers. Source: cda.md §7.
 const NOT_AN_IDENTIFIER: [&str; 3] = ["1.2.250.1.213.1.4.2", "1.2.250.1.213.1.4.13", "1.2.250.1.213.1.4.14"];
 
@@ -21,7 +23,7 @@ pub(super) fn authority_oid(value: Value<'_>) -> Option<String> {
 }
 
 /// An identifier as it is compared: blanks taken off, no-break ones included, with a remark.
-pub(super) fn identifier(value: Value<'_>, path: &str, findings: &mut Vec<Finding>) -> Option<String> {
+pub(super) fn identifier(value: Value<'_>, path: &str, findings: &mut Remarks) -> Option<String> {
     let text = value.text();
     let trimmed = text.trim();
     if trimmed.len() < text.trim_matches([' ', '\t']).len() {
@@ -34,29 +36,49 @@ pub(super) fn identifier(value: Value<'_>, path: &str, findings: &mut Vec<Findin
     Some(trimmed.to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Reads PID. Without PID, an identity that says nothing.
+/// The patient, and whether more than one was meant.
+#[derive(Debug)]
+pub(crate) struct Patient {
+    pub(crate) identity: PatientIdentity,
+    /// PID-3 has several active INS; the identity has the first one.
+    pub(super) several_ins: bool,
+}
+
+/// Reads PID, as many repetitions as the settings allow. Without PID, an identity that says nothing.
 pub(crate) struct PatientReader<'m, 'f> {
     message: &'m Message,
-    findings: &'f mut Vec<Finding>,
+    settings: &'f VoletSettings,
+    findings: &'f mut Remarks,
 }
 
 impl<'m, 'f> PatientReader<'m, 'f> {
-    pub(crate) fn new(message: &'m Message, findings: &'f mut Vec<Finding>) -> Self {
-        Self { message, findings }
+    pub(crate) fn new(message: &'m Message, settings: &'f VoletSettings, findings: &'f mut Remarks) -> Self {
+        Self { message, settings, findings }
     }
 
-    pub(crate) fn read(mut self) -> PatientIdentity {
+    pub(crate) fn read(mut self) -> Patient {
         let pid = self.message.segment("PID");
-        let (ins, local_ids) = pid.map(|pid| self.identifiers(pid)).unwrap_or_default();
+        let (active, local_ids) = pid.map(|pid| self.identifiers(pid)).unwrap_or_default();
         let traits = pid.map(|pid| self.traits(pid)).unwrap_or_default();
         let codes: Vec<String> = pid
             .map(|pid| {
-                let codes = pid.field(32).repetitions();
+                let codes = pid.field(32).repetitions().take(self.settings.statuses_max);
                 codes.filter_map(|code| Some(code.component(1).code()?.into_owned())).collect()
             })
             .unwrap_or_default();
+        let several_ins = active.iter().any(|other| Some(other) != active.first());
+        if several_ins {
+            self.warn(
+                "hl7v2/H034",
+                "PID-3".to_owned(),
+                "le message porte plusieurs INS actifs : le premier est retenu",
+                "ne transmettre qu'un INS",
+            );
+        }
+        let ins = active.into_iter().next();
         let status = status(&codes, ins.is_some());
-        PatientIdentity { ins, local_ids, traits, status, declared_status: codes.join("~") }
+        let identity = PatientIdentity { ins, local_ids, traits, status, declared_status: codes.join("~") };
+        Patient { identity, several_ins }
     }
 
     fn warn(&mut self, check: &str, path: String, sentence: &str, remedy: &str) {
@@ -64,11 +86,12 @@ impl<'m, 'f> PatientReader<'m, 'f> {
         self.findings.push(finding.requirement("hl7v2.md §4.4"));
     }
 
+    /// Active INS and local identifiers.
     /// The OID decides what an identifier is, never its type code: NH and NI are seen for INS.
-    fn identifiers(&mut self, pid: Segment<'_>) -> (Option<InsIdentity>, Vec<LocalId>) {
+    fn identifiers(&mut self, pid: Segment<'_>) -> (Vec<InsIdentity>, Vec<LocalId>) {
         let mut active: Vec<InsIdentity> = Vec::new();
         let mut local_ids = Vec::new();
-        for (at, cx) in pid.field(3).repetitions().enumerate() {
+        for (at, cx) in pid.field(3).repetitions().take(self.settings.identifiers_max).enumerate() {
             let path = if at == 0 { "PID-3".to_owned() } else { format!("PID-3[{}]", at + 1) };
             let Some(id) = identifier(cx.component(1), &path, self.findings) else { continue };
             let oid = authority_oid(cx.component(4));
@@ -104,15 +127,7 @@ impl<'m, 'f> PatientReader<'m, 'f> {
                 }
             }
         }
-        if active.iter().any(|other| Some(other) != active.first()) {
-            self.warn(
-                "hl7v2/H034",
-                "PID-3".to_owned(),
-                "le message porte plusieurs INS actifs : le premier est retenu",
-                "ne transmettre qu'un INS",
-            );
-        }
-        (active.into_iter().next(), local_ids)
+        (active, local_ids)
     }
 
     /// CX.8 against the day of the message: no clock is needed.
@@ -133,7 +148,7 @@ impl<'m, 'f> PatientReader<'m, 'f> {
         let sound = matches!(day.len(), 4 | 6 | 8) && day.bytes().all(|b| b.is_ascii_digit());
         traits.birth_date = sound.then(|| Masked::new(day));
         traits.sex = Sex::parse(&pid.field(8).trimmed());
-        traits.birth_place = birth_place(pid);
+        traits.birth_place = birth_place(pid, self.settings.addresses_max);
         traits
     }
 
@@ -141,7 +156,7 @@ impl<'m, 'f> PatientReader<'m, 'f> {
     fn names(&mut self, pid: Segment<'_>, traits: &mut Traits) {
         let text = |value: Value<'_>| value.code().map(|text| Masked::new(text.into_owned()));
         let mut untyped = None;
-        for name in pid.field(5).repetitions() {
+        for name in pid.field(5).repetitions().take(self.settings.names_max) {
             let family = text(name.component(1).subcomponent(1));
             let (given, givens) = (text(name.component(2)), text(name.component(3)));
             match &*name.component(7).trimmed() {
@@ -167,9 +182,9 @@ impl<'m, 'f> PatientReader<'m, 'f> {
 }
 
 /// INSEE code of the address of type BDL (`BR` in old feeds).
-fn birth_place(pid: Segment<'_>) -> Option<Masked<String>> {
+fn birth_place(pid: Segment<'_>, max: usize) -> Option<Masked<String>> {
     let of_kind = |kind: &str| {
-        let address = pid.field(11).repetitions().find(|address| address.component(7) == kind)?;
+        let address = pid.field(11).repetitions().take(max).find(|address| address.component(7) == kind)?;
         let code = address.component(9).code()?;
         let sound = code.len() == 5 && code.bytes().all(|b| b.is_ascii_alphanumeric());
         sound.then(|| Masked::new(code.into_owned()))
@@ -203,9 +218,9 @@ mod tests {
     fn read(pid: &str) -> (PatientIdentity, Vec<String>) {
         let text = format!("MSH|^~\\&|||||20260131||MDM^T02|1\rPID|{pid}\r");
         let message = Message::parse(Bytes::from(text), &Limits::default()).unwrap();
-        let mut findings = Vec::new();
-        let patient = PatientReader::new(&message, &mut findings).read();
-        (patient, findings.into_iter().map(|finding| finding.check).collect())
+        let (settings, mut findings) = (VoletSettings::default(), Remarks::new(200));
+        let patient = PatientReader::new(&message, &settings, &mut findings).read().identity;
+        (patient, findings.into_vec().into_iter().map(|finding| finding.check).collect())
     }
 
     const INS: &str = "279035121518989^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.10&ISO^INS";

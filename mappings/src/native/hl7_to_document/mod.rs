@@ -10,16 +10,25 @@ mod matrix;
 mod obstacles;
 mod origin;
 mod participations;
+mod patient_faults;
 
 use jonction_hl7v2::{Message, Profile, volet};
 use jonction_model::{
-    BodyId, ContentRef, DocumentSubmission, Encoding, Encounter, Finding, Obstacle, Place, Shape,
+    BodyId, ContentRef, DocumentSubmission, Encoding, Encounter, Finding, Obstacle, ObstacleScope, Place,
+    Shape,
 };
 use jonction_ports::{Bodies, Flow, Step};
 
-use crate::{native::intake, settings::VoletSettings};
+use crate::{
+    native::{
+        findings::{Remarks, join},
+        intake,
+    },
+    settings::VoletSettings,
+};
 
 pub(crate) use identity::PatientReader;
+pub(crate) use patient_faults::over_limits;
 
 /// The step.
 #[derive(Clone, Debug)]
@@ -32,14 +41,29 @@ pub struct Hl7ToDocument {
 pub struct Mapped {
     /// What is asked, and what forbids it.
     pub submission: DocumentSubmission,
-    /// What was irregular and was read all the same.
+    /// What was irregular and was read all the same, without the obstacles.
     pub findings: Vec<Finding>,
 }
 
+impl Mapped {
+    /// Everything worth telling, each once: what forbids everything, other obstacles, remarks.
+    /// An obstacle is told here too: where nothing is delivered, nobody else tells it.
+    fn told(&self, max: usize) -> Vec<Finding> {
+        let everything = |obstacle: &&Obstacle| obstacle.scope == ObstacleScope::Everything;
+        let obstacles = &self.submission.obstacles;
+        let first = obstacles.iter().filter(everything);
+        let others = obstacles.iter().filter(|obstacle| !everything(obstacle));
+        let mut told = Remarks::new(max);
+        first.chain(others).for_each(|obstacle| told.push_once(obstacle.finding.clone()));
+        self.findings.iter().for_each(|finding| told.push(finding.clone()));
+        told.into_vec()
+    }
+}
+
 /// What the parts of the mapping write into.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Report {
-    findings: Vec<Finding>,
+    findings: Remarks,
     obstacles: Vec<Obstacle>,
 }
 
@@ -76,9 +100,11 @@ impl Hl7ToDocument {
                 .remedy("NW/F/T02, RO/C/T10 ou CA/D/T04")
                 .wire_code("207")
         })?;
-        let mut report = Report::default();
+        let mut report = Report { findings: Remarks::new(self.settings.findings_max), obstacles: Vec::new() };
         let origin = origin::read(message)?;
-        let patient = PatientReader::new(message, &mut report.findings).read();
+        let patient = PatientReader::new(message, &self.settings, &mut report.findings).read();
+        patient_faults::judge(message, &patient, &mut report, &self.settings);
+        let patient = patient.identity;
         let flags = flags::Flags::read(message, &mut report);
         let found = intake::documents(message, content, &self.settings);
         let documents = documents::gather(found, message, operation, &patient, &mut report, &self.settings);
@@ -100,9 +126,10 @@ impl Hl7ToDocument {
             mail,
             obstacles: Vec::new(),
         };
-        obstacles::judge(&submission, &flags, &people.faults, &mut report, &self.settings);
+        let recipients = obstacles::Recipients { paths: &people.paths, faults: &people.faults };
+        obstacles::judge(&submission, &flags, recipients, &mut report, &self.settings);
         submission.obstacles = report.obstacles;
-        Ok(Mapped { submission, findings: report.findings })
+        Ok(Mapped { submission, findings: report.findings.into_vec() })
     }
 }
 
@@ -119,7 +146,7 @@ impl Step for Hl7ToDocument {
     fn run(&self, flow: &mut Flow, bodies: &dyn Bodies) -> Result<(), Finding> {
         let message = intake::read_message(&flow.message, bodies, &self.settings)?;
         let mapped = self.map(&message, &flow.message)?;
-        flow.findings.extend(mapped.findings);
+        join(&mut flow.findings, mapped.told(self.settings.findings_max));
         flow.shapes.push(Shape::DocumentSubmission(Box::new(mapped.submission)));
         Ok(())
     }

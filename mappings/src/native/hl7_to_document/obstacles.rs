@@ -33,30 +33,47 @@ struct Rule {
 struct Judge<'j> {
     submission: &'j DocumentSubmission,
     flags: &'j Flags,
+    recipients: Recipients<'j>,
     report: &'j mut Report,
     settings: &'j VoletSettings,
+}
+
+/// What is known of the recipients beside the submission.
+#[derive(Clone, Copy)]
+pub(super) struct Recipients<'j> {
+    /// Path of each one's PRT.
+    pub(super) paths: &'j [String],
+    /// What is wrong with their addresses.
+    pub(super) faults: &'j [RecipientFault],
+}
+
+impl Recipients<'_> {
+    fn path(&self, at: usize) -> &str {
+        self.paths.get(at).map_or("PRT", String::as_str)
+    }
 }
 
 pub(super) fn judge(
     submission: &DocumentSubmission,
     flags: &Flags,
-    faults: &[RecipientFault],
+    recipients: Recipients<'_>,
     report: &mut Report,
     settings: &VoletSettings,
 ) {
-    let mut judge = Judge { submission, flags, report, settings };
+    let mut judge = Judge { submission, flags, recipients, report, settings };
     judge.unknown_flags();
     judge.nothing_wanted();
     judge.masks();
     judge.matrix();
     judge.missing_recipients();
     judge.unwanted_recipients();
-    judge.addresses(faults);
+    judge.addresses();
     judge.patient_addresses();
 }
 
+/// Where the checks of the message tell the same: one fact is told once.
 fn flag_path(flag: Flag) -> String {
-    format!("OBX[3.1='{}']-5", flag.code())
+    format!("OBX[3.1='{}']-5.1", flag.code())
 }
 
 impl Judge<'_> {
@@ -81,7 +98,7 @@ impl Judge<'_> {
                 scope: if secret { ObstacleScope::Dmp } else { ObstacleScope::Everything },
                 motif: secret.then_some(Motif::SecretConnectionUnknown),
                 check: "hl7v2/H072",
-                path: flag_path(flag),
+                path: format!("OBX[3.1='{}']", flag.code()),
                 sentence: "un indicateur de visibilité est absent ou illisible : on ne sait pas qui peut voir le document",
                 remedy: "transmettre l'indicateur à Y ou N",
             });
@@ -110,7 +127,7 @@ impl Judge<'_> {
                 scope: ObstacleScope::MssanteProfessionals,
                 motif: Some(Motif::HiddenFromProfessionals),
                 check: "hl7v2/H079",
-                path: flag_path(Flag::MasquePs),
+                path: flag_path(Flag::Destmssanteps),
                 sentence: "le document est masqué aux professionnels et demandé vers leurs boîtes MSSanté",
                 remedy: "lever MASQUE_PS, ou mettre DESTMSSANTEPS à N, ou régler « masque_ps_mss: allow »",
             });
@@ -120,7 +137,7 @@ impl Judge<'_> {
                 scope: ObstacleScope::MssantePatient,
                 motif: Some(Motif::HiddenFromPatient),
                 check: "hl7v2/H078",
-                path: flag_path(Flag::InvisiblePatient),
+                path: flag_path(Flag::Destmssantepat),
                 sentence: "le document n'est pas visible par le patient et lui est pourtant destiné",
                 remedy: "lever INVISIBLE_PATIENT, ou mettre DESTMSSANTEPAT à N",
             });
@@ -136,7 +153,7 @@ impl Judge<'_> {
                 scope,
                 motif: Some(Motif::OffMatrix),
                 check: "hl7v2/H079",
-                path: flag_path(Flag::MasquePs),
+                path: flag_path(Flag::Destmssanteps),
                 sentence: "cette combinaison d'indicateurs n'est pas dans la matrice de gestion MSSanté du volet",
                 remedy: "choisir une combinaison de la matrice, ou régler « matrix: lenient »",
             });
@@ -161,7 +178,7 @@ impl Judge<'_> {
                 scope: ObstacleScope::MssanteProfessionals,
                 motif: Some(Motif::NoProfessionalRecipient),
                 check: "hl7v2/H082",
-                path: "PRT[4.1='RCT']".to_owned(),
+                path: flag_path(Flag::Destmssanteps),
                 sentence: "DESTMSSANTEPS vaut Y, mais aucun destinataire professionnel n'est donné",
                 remedy: "ajouter un PRT RCT par destinataire, ou mettre DESTMSSANTEPS à N",
             });
@@ -171,7 +188,7 @@ impl Judge<'_> {
                 scope: ObstacleScope::MssantePatient,
                 motif: Some(Motif::NoPatientRecipient),
                 check: "hl7v2/H082",
-                path: "PRT[4.1='RCT']".to_owned(),
+                path: flag_path(Flag::Destmssantepat),
                 sentence: "DESTMSSANTEPAT vaut Y, mais le patient n'est pas parmi les destinataires",
                 remedy: "ajouter un PRT RCT du patient, ou mettre DESTMSSANTEPAT à N",
             });
@@ -189,7 +206,7 @@ impl Judge<'_> {
             if wanted {
                 continue;
             }
-            let path = format!("PRT[4.1='RCT'][{}]", at + 1);
+            let path = self.recipients.path(at).to_owned();
             if self.settings.matrix == Matrix::Lenient {
                 self.report.warn(
                     "hl7v2/H082",
@@ -210,8 +227,8 @@ impl Judge<'_> {
         }
     }
 
-    fn addresses(&mut self, faults: &[RecipientFault]) {
-        for fault in faults {
+    fn addresses(&mut self) {
+        for fault in self.recipients.faults {
             let (motif, sentence) = match fault.fault {
                 AddressFault::Absent => (Motif::NoAddress, "un destinataire n'a pas d'adresse MSSanté"),
                 AddressFault::Malformed => (
@@ -223,7 +240,7 @@ impl Judge<'_> {
                 scope: ObstacleScope::Recipient(fault.recipient),
                 motif: Some(motif),
                 check: "hl7v2/H086",
-                path: format!("PRT[4.1='RCT'][{}]-15.4", fault.recipient + 1),
+                path: format!("{}-15.4", self.recipients.path(fault.recipient)),
                 sentence,
                 remedy: "corriger l'adresse en PRT-15.4 dans le logiciel émetteur",
             });
@@ -259,7 +276,7 @@ impl Judge<'_> {
                 scope: ObstacleScope::Recipient(at),
                 motif: Some(Motif::AddressOfSomebodyElse),
                 check: "hl7v2/H087",
-                path: format!("PRT[4.1='RCT'][{}]-15.4", at + 1),
+                path: format!("{}-15.4", self.recipients.path(at)),
                 sentence,
                 remedy: "former l'adresse avec l'INS de PID-3 : rien n'est envoyé à une autre",
             });

@@ -4,8 +4,8 @@
 
 use jonction_hl7v2::{Message, Segment, Value};
 use jonction_model::{
-    Device, InsDomain, Masked, MssAddress, Organization, Person, PersonId, Recipient, RecipientKind, Sender,
-    StructureId, people::PERSON_AUTHORITY,
+    Device, Finding, InsDomain, Masked, MssAddress, Obstacle, ObstacleScope, Organization, Person, PersonId,
+    Place, Recipient, RecipientKind, Sender, StructureId, people::PERSON_AUTHORITY,
 };
 
 use crate::settings::VoletSettings;
@@ -33,8 +33,12 @@ pub(super) struct RecipientFault {
 pub(super) struct Participations {
     pub(super) sender: Option<Sender>,
     pub(super) recipients: Vec<Recipient>,
+    /// Path of each recipient's PRT.
+    pub(super) paths: Vec<String>,
     pub(super) reply_to: Vec<MssAddress>,
     pub(super) faults: Vec<RecipientFault>,
+    /// More recipients than the settings allow.
+    too_many: bool,
 }
 
 /// Reads every PRT, also misplaced ones.
@@ -48,7 +52,7 @@ pub(super) fn read(message: &Message, report: &mut Report, settings: &VoletSetti
                 people.sender = people.sender.take().or(Some(sender));
             }
             "RCT" => recipient(prt, &path, &mut people, report, settings),
-            "REPLY" => reply(prt, &path, &mut people, report),
+            "REPLY" => reply(prt, &path, &mut people, report, settings),
             _ => {}
         }
     }
@@ -114,9 +118,9 @@ fn address(prt: Segment<'_>, path: &str, report: &mut Report) -> Option<String> 
         return Some(address);
     }
     let elsewhere = (11..=prt.field_count()).find_map(|number| {
-        let components: Vec<_> = prt.field(number).components().collect();
-        let mark = components.iter().position(|part| part.trimmed().eq_ignore_ascii_case("X.400"))?;
-        components.get(mark + 1)?.valued().map(|value| value.text().into_owned())
+        let mut components = prt.field(number).components();
+        components.find(|part| part.trimmed().eq_ignore_ascii_case("X.400"))?;
+        components.next()?.valued().map(|value| value.text().into_owned())
     })?;
     report.warn(
         "hl7v2/H086",
@@ -134,28 +138,31 @@ fn recipient(
     report: &mut Report,
     settings: &VoletSettings,
 ) {
-    if people.recipients.len() >= settings.recipients_max {
-        let known = report.findings.iter().any(|finding| finding.check == "mapping.too-many-recipients");
-        if !known {
-            report.warn(
-                "mapping.too-many-recipients",
-                path,
-                "le message a plus de destinataires que la passerelle n'en accepte : les suivants sont ignorés",
-                "répartir les destinataires sur plusieurs messages",
-            );
-        }
+    if people.too_many {
         return;
     }
     let given = address(prt, path, report);
     let parsed = given.as_deref().map(MssAddress::parse);
     let address = parsed.as_ref().and_then(|parsed| parsed.clone().ok());
-    if address.is_some() && people.recipients.iter().any(|known| known.address == address) {
+    if address
+        .as_ref()
+        .is_some_and(|address| people.recipients.iter().any(|known| same(known.address.as_ref(), address)))
+    {
         report.warn(
             "mapping.same-recipient",
             format!("{path}-15.4"),
             "la même adresse est donnée deux fois : un seul envoi",
             "donner chaque destinataire une fois",
         );
+        return;
+    }
+    if people.recipients.len() >= settings.recipients_max {
+        people.too_many = true;
+        report.obstacles.push(Obstacle {
+            scope: ObstacleScope::Everything,
+            finding: too_many(path, settings.recipients_max),
+            code: None,
+        });
         return;
     }
     let fault = match parsed {
@@ -166,7 +173,8 @@ fn recipient(
     if let Some(fault) = fault {
         people.faults.push(RecipientFault { recipient: people.recipients.len(), fault });
     }
-    let kind = kind(prt, address.as_ref(), settings);
+    let kind = kind(prt, address.as_ref(), given.as_deref().unwrap_or_default(), settings);
+    people.paths.push(path.to_owned());
     people.recipients.push(Recipient {
         kind,
         id: received_id(prt, kind),
@@ -176,11 +184,46 @@ fn recipient(
     });
 }
 
+/// Nobody is left out: a message with too many recipients is sent to none.
+fn too_many(path: &str, limit: usize) -> Finding {
+    Finding::error(
+        "mapping.too-many-recipients",
+        "le message a plus de destinataires que la passerelle n'en accepte : rien n'est envoyé",
+    )
+    .at(Place::path(path))
+    .expected(format!("{limit} au plus"), "davantage")
+    .remedy("répartir les destinataires sur plusieurs messages")
+    .requirement("hl7v2.md §2.7")
+    .wire_code("207")
+}
+
+/// One mailbox, however its letters are written: no known server tells two apart by their case.
+fn same(known: Option<&MssAddress>, address: &MssAddress) -> bool {
+    known.is_some_and(|known| known.expose().eq_ignore_ascii_case(address.expose()))
+}
+
+/// Whether an address, or what should have been one, is in the patients' space.
+fn of_patients(address: Option<&MssAddress>, given: &str, settings: &VoletSettings) -> bool {
+    let mut domains = settings.patient_domains.iter();
+    match address {
+        Some(address) => domains.any(|known| known == address.domain()),
+        None => {
+            let mut plain: String = given.chars().filter(|letter| !letter.is_whitespace()).collect();
+            plain.make_ascii_lowercase();
+            domains.any(|known| plain.contains(&format!("@{known}")))
+        }
+    }
+}
+
 /// What a recipient is; first match wins.
-fn kind(prt: Segment<'_>, address: Option<&MssAddress>, settings: &VoletSettings) -> RecipientKind {
+fn kind(
+    prt: Segment<'_>,
+    address: Option<&MssAddress>,
+    given: &str,
+    settings: &VoletSettings,
+) -> RecipientKind {
     let person = prt.field(5);
-    let patient_domain =
-        address.is_some_and(|address| settings.patient_domains.iter().any(|known| known == address.domain()));
+    let patient_domain = of_patients(address, given, settings);
     let ins_register = authority_oid(person.component(9)).is_some_and(|oid| InsDomain::of(&oid).is_some());
     if patient_domain || person.component(13) == "INS" || ins_register {
         RecipientKind::Patient
@@ -203,10 +246,22 @@ fn received_id(prt: Segment<'_>, kind: RecipientKind) -> Option<Masked<String>> 
     text(value).map(Masked::new)
 }
 
-fn reply(prt: Segment<'_>, path: &str, people: &mut Participations, report: &mut Report) {
+fn reply(
+    prt: Segment<'_>,
+    path: &str,
+    people: &mut Participations,
+    report: &mut Report,
+    settings: &VoletSettings,
+) {
     let parsed = address(prt, path, report).and_then(|given| MssAddress::parse(&given).ok());
     match parsed {
-        Some(address) if people.reply_to.contains(&address) || people.reply_to.len() >= 20 => {}
+        Some(address) if people.reply_to.iter().any(|known| same(Some(known), &address)) => {}
+        Some(_) if people.reply_to.len() >= settings.replies_max => report.warn(
+            "mapping.too-many-replies",
+            path,
+            "le message a plus d'adresses de réponse que la passerelle n'en accepte : celle-ci est ignorée",
+            "donner moins d'adresses de réponse",
+        ),
         Some(address) => people.reply_to.push(address),
         None => report.warn(
             "hl7v2/H086",
