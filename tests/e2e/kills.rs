@@ -72,13 +72,27 @@ fn setting(name: &str, default: u64) -> u64 {
 
 #[test]
 fn killed_at_random_moments_it_loses_nothing_and_repeats_nothing() {
+    let world = World::start(&Counterparts::default());
     let messages = usize::try_from(setting("JONCTION_KILLS_MESSAGES", 300)).unwrap();
-    let kills = usize::try_from(setting("JONCTION_KILLS", 30)).unwrap();
+    storm(&world, messages, usize::try_from(setting("JONCTION_KILLS", 30)).unwrap());
+}
+
+/// Partners that take and hang up without a word leave as many unknown outcomes as kills do.
+#[test]
+fn killed_while_its_partners_fail_it_loses_nothing_and_repeats_nothing() {
+    let world = World::start(&Counterparts::default());
+    let dmp = ["drop-after-receiving rate 0.1", "busy rate 0.1", "http-503 rate 0.1"];
+    world.dmp.set_faults(dmp).unwrap();
+    world.mssante.faults().replace(["dup rate 0.15", "drop-data rate 0.1", "busy rate 0.1"]).unwrap();
+    world.lps.play(["drop rate 0.1", "ack-ar rate 0.1", "close-each rate 0.1"]).unwrap();
+    storm(&world, 60, 6);
+}
+
+fn storm(world: &World, messages: usize, kills: usize) {
     let now = SystemClock.now().as_nanosecond();
     let seed = setting("JONCTION_KILLS_SEED", u64::try_from(now % 1_000_000_007).unwrap()).max(1);
     eprintln!("kills: {messages} messages, {kills} kills, JONCTION_KILLS_SEED={seed}");
     let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-    let world = World::start(&Counterparts::default());
     let sendings: Vec<Sending> = (0..messages).map(Sending::number).collect();
     let (told, address) = watch::channel(None);
     let permits = Arc::new(Semaphore::new(0));
@@ -113,18 +127,18 @@ fn killed_at_random_moments_it_loses_nothing_and_repeats_nothing() {
     });
     gateway.wait_for("an empty balance", |line| {
         let idle = line == r#"{"event":"idle"}"#;
-        (idle && settled(&world, messages)).then_some(())
+        (idle && settled(world, messages)).then_some(())
     });
     gateway.terminate();
     gateway.ended().exits(0);
 
     eprintln!("kills: {heard} events before the last life, {} sendings cut", cuts.load(Ordering::Relaxed));
-    let journal = Journal::read(&world, &sendings);
-    nothing_lost(&world, &sendings, &journal);
-    registry_holds_each_once_in_order(&world, &sendings, &journal);
-    mails_are_never_doubled(&world, &sendings, &journal);
+    let journal = Journal::read(world, &sendings);
+    nothing_lost(world, &sendings, &journal);
+    registry_holds_each_once_in_order(world, &sendings, &journal);
+    mails_are_never_doubled(world, &sendings, &journal);
     reports_are_whole(&world.lps.received(), &sendings);
-    everything_sent_conforms(&world);
+    everything_sent_conforms(world);
 }
 
 /// Whatever the moment, what left the gateway is as its text wants it. A handshake cut by the kill is no fault of ours.

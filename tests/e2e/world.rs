@@ -23,7 +23,6 @@ use tokio::runtime::Runtime;
 use crate::program::{PATIENCE, Program, copy_folder};
 
 /// Ports of `examples/etablissement`.
-pub(crate) const LISTEN: u16 = 2575;
 const LPS: u16 = 2576;
 const DMP: u16 = 8443;
 const SMTP: u16 = 2587;
