@@ -133,9 +133,21 @@ fn h066_document(t: &Transmission, v: &mut Verdicts<'_>) {
 }
 
 fn h067_patient(t: &Transmission, v: &mut Verdicts<'_>) {
+    let mut alike: Vec<&Header> = Vec::new();
     for (document, header) in t.headers() {
+        let of_message = SamePatient::judge(&t.patient, &header.subject);
+        if !of_message.is_somebody_else() {
+            // One message is about one patient. What PID-3 contradicts is told below.
+            let between = |other: &&Header| SamePatient::between(&other.subject, &header.subject);
+            if alike.iter().any(|other| between(other) != SamePatient::Yes) {
+                let sentence = "deux documents du message ne sont pas ceux du même patient";
+                add(v, &document.path, sentence, "vérifier l'identité du patient");
+                continue;
+            }
+            alike.push(header);
+        }
         let remedy = "porter dans le document les identifiants de PID-3";
-        match SamePatient::judge(&t.patient, &header.subject) {
+        match of_message {
             SamePatient::OtherIns => {
                 add(
                     v,
@@ -169,23 +181,6 @@ fn h067_patient(t: &Transmission, v: &mut Verdicts<'_>) {
                 added.remedy = Some(remedy.to_owned());
             }
             SamePatient::Yes => {}
-        }
-    }
-    documents_of_one_patient(t, v);
-}
-
-/// One message is about one patient. What PID-3 contradicts is told already.
-fn documents_of_one_patient(t: &Transmission, v: &mut Verdicts<'_>) {
-    let agrees =
-        |(_, header): &(_, &Header)| !SamePatient::judge(&t.patient, &header.subject).is_somebody_else();
-    let headers: Vec<_> = t.headers().filter(agrees).collect();
-    for (at, (document, header)) in headers.iter().enumerate() {
-        let contradicts = |(_, other): &(_, &Header)| {
-            SamePatient::between(&other.subject, &header.subject) != SamePatient::Yes
-        };
-        if headers[..at].iter().any(contradicts) {
-            let sentence = "deux documents du message ne sont pas ceux du même patient";
-            add(v, &document.path, sentence, "vérifier l'identité du patient");
         }
     }
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use jonction_mappings::{VoletCheck, VoletSettings};
-use jonction_model::{Mode, Severity};
+use jonction_model::{Finding, Mode, Severity};
 use jonction_ports::{MemoryBodies, Step};
 
 /// File, summary, checks of the remarks.
@@ -71,8 +71,16 @@ fn every_sample_maps_as_the_table_says_and_every_other_message_is_no_document() 
         match (common::map(&bytes), row) {
             (Ok((submission, findings)), Some((_, summary, remarks))) => {
                 assert_eq!(common::summary(&submission), *summary, "{name}");
-                let checks: Vec<_> = findings.iter().map(|finding| finding.check.as_str()).collect();
+                let forbids =
+                    |finding: &Finding| submission.obstacles.iter().any(|known| known.finding == *finding);
+                let (forbidding, noted): (Vec<_>, Vec<_>) = findings.iter().partition(|told| forbids(told));
+                let checks: Vec<_> = noted.iter().map(|finding| finding.check.as_str()).collect();
                 assert_eq!(checks, *remarks, "{name}");
+                // What forbids is told too.
+                assert!(
+                    submission.obstacles.iter().all(|known| forbidding.contains(&&known.finding)),
+                    "{name}"
+                );
                 seen.insert(name);
             }
             (Err(finding), None) => assert_eq!(finding.check, "mapping.not-a-document-message", "{name}"),

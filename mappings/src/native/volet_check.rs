@@ -76,12 +76,7 @@ impl VoletCheck {
                 finding
             }));
         }
-        for finding in run_checks(CHECKS, &transmission, self.mode) {
-            let told = |known: &Finding| known.check == finding.check && known.place == finding.place;
-            if !findings.iter().any(told) {
-                findings.push(finding);
-            }
-        }
+        join(&mut findings, run_checks(CHECKS, &transmission, self.mode));
         findings
     }
 }
