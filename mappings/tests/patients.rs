@@ -123,6 +123,13 @@ fn several_ins_close_the_dmp_and_the_mailbox_of_the_patient() {
 }
 
 #[test]
+fn a_document_with_two_ins_goes_nowhere_even_when_the_first_is_the_right_one() {
+    let second = INS_OF_CDA.replace("284056322001264", "279035121518989");
+    let two = with_document(LETTER, N1, &[(INS_OF_CDA, &format!("{INS_OF_CDA}{second}"))]);
+    assert_eq!(obstacles(&two), "[all:H067]");
+}
+
+#[test]
 fn a_message_without_patient_or_with_two_goes_nowhere() {
     let pid = LETTER.split_inclusive('\r').find(|line| line.starts_with("PID|")).unwrap();
     assert!(obstacles(&changed(LETTER, &[(pid, "")])).starts_with("[all:H028"));

@@ -18,6 +18,9 @@ use crate::{
     source::Source,
 };
 
+/// Check of the note, in [`Header::notes`], on a document that has two different INS: it may be about two persons.
+pub const SEVERAL_INS: &str = "cda.several-ins";
+
 /// A header that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {

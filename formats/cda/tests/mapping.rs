@@ -66,6 +66,20 @@ fn social_security_numbers_and_the_old_ins_are_neither_ins_nor_local() {
 }
 
 #[test]
+fn a_second_ins_is_told_once_and_the_same_one_again_is_not() {
+    let first = "<id root=\"1.2.250.1.213.1.4.10\" extension=\"284056322001264\"/>";
+    let notes = |second: &str| {
+        let header = change(first, &format!("{first}{second}"));
+        assert_eq!(header.subject.ins.unwrap().ins.expose(), "284056322001264");
+        header.notes.into_iter().map(|note| note.check).collect::<Vec<_>>()
+    };
+    let other = first.replace("284056322001264", "279035121518989");
+    assert_eq!(notes(first), Vec::<String>::new());
+    assert_eq!(notes(&other), [jonction_cda::header::SEVERAL_INS]);
+    assert_eq!(notes(&other.repeat(3)), [jonction_cda::header::SEVERAL_INS]);
+}
+
+#[test]
 fn names_follow_their_qualifiers() {
     let old = change("<family qualifier=\"CL\">", "<family qualifier=\"SP\">").subject.traits;
     assert_eq!(old.used_name.unwrap().expose(), "VAUTIER-ESSAI");

@@ -7,6 +7,7 @@ use crate::{
     cursor::{Cursor, Element},
     error::CdaError,
     facts::{Ii, Spotted},
+    header::SEVERAL_INS,
 };
 
 use super::{
@@ -55,8 +56,7 @@ fn identifier(id: &Spotted<Ii>, draft: &mut Draft) {
     let Ii { root, extension: Some(extension), null: false } = &id.value else { return };
     if let Some(domain) = InsDomain::of(root) {
         match Ins::parse(extension.expose()) {
-            Ok(ins) if draft.subject.ins.is_none() => draft.subject.ins = Some(InsIdentity { ins, domain }),
-            Ok(_) => {}
+            Ok(ins) => one_ins(InsIdentity { ins, domain }, id, draft),
             Err(_) => draft.notes.push(
                 Finding::warning(
                     "cda.malformed-ins",
@@ -73,6 +73,20 @@ fn identifier(id: &Spotted<Ii>, draft: &mut Draft) {
             authority: root.clone(),
             kind: "PI".to_owned(),
         });
+    }
+}
+
+/// The first INS is kept; another one beside it makes the document nobody's, which readers must be able to tell.
+fn one_ins(found: InsIdentity, id: &Spotted<Ii>, draft: &mut Draft) {
+    match &draft.subject.ins {
+        None => draft.subject.ins = Some(found),
+        Some(known) if *known == found => {}
+        Some(_) if draft.notes.iter().any(|note| note.check == SEVERAL_INS) => {}
+        Some(_) => draft.notes.push(
+            Finding::warning(SEVERAL_INS, "le document porte plusieurs INS : le premier est retenu")
+                .at(id.place.clone())
+                .remedy("ne porter dans le document que l'INS en vigueur"),
+        ),
     }
 }
 

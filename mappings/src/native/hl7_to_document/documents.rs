@@ -2,6 +2,7 @@
 //! In: each document OBX with its header. Out: documents whose content is a range of the message; obstacles.
 //! Source: hl7v2.md §2.4, §2.6, §8 (H058, H066, H067). Nothing is copied.
 
+use jonction_cda::header::SEVERAL_INS;
 use jonction_hl7v2::Message;
 use jonction_model::{
     Finding, Obstacle, ObstacleScope, Operation, PatientIdentity, Place, SubmittedDocument,
@@ -41,6 +42,10 @@ pub(super) fn gather(
                 continue;
             }
         };
+        if header.notes.iter().any(|note| note.check == SEVERAL_INS) {
+            let sentence = "le document porte plusieurs INS : rien n'est envoyé";
+            forbid_all(report, other_patient(&one.path, sentence, CHECK_IDENTITY));
+        }
         header.notes.iter().for_each(|note| report.findings.push(note.clone()));
         let Some(document) = header.document(one.content) else {
             forbid_all(report, without_id(&one.path));
