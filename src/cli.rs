@@ -95,7 +95,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Attend Entrée à la fin, simulateurs et passerelle ouverts, pour essayer soi-même
+    /// Reste ouvert à la fin, simulateurs et passerelle, pour essayer soi-même ; Ctrl-C pour finir
     #[arg(long)]
     pub(crate) keep: bool,
 }

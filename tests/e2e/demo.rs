@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::program::jonction;
+use crate::program::{Program, example, jonction};
 
 #[test]
 fn the_demonstration_ends_well_twice_over_the_same_folder() {
@@ -51,6 +51,22 @@ fn a_person_reads_the_balance_and_where_to_look() {
     assert_eq!(said.out.matches("juste").count(), 2, "{}", said.out);
     assert!(!said.out.contains("FAUX"), "{}", said.out);
     assert_eq!(said.err, "");
+}
+
+#[test]
+fn kept_open_it_can_be_tried_until_it_is_asked_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let mut demo = Program::start(["demo", "--keep", "--data", data]);
+    demo.wait_for("the invitation", |line| line.contains("tout reste ouvert").then_some(()));
+
+    let message = example().join("messages/10-emetteur-coupe.er7");
+    let to = "mllp://127.0.0.1:2575";
+    let sent = jonction(["send", message.to_str().unwrap(), "--to", to, "--data", data]);
+    demo.terminate();
+    demo.ended().exits(0);
+
+    sent.exits(0).says(["DEMO-0010", "AA"]);
 }
 
 #[test]

@@ -9,11 +9,14 @@ use std::{
 
 use bytes::Bytes;
 use jonction_engine::{DeliveryLine, DeliveryState, Filter, MessageLine, Reader, StateWord, Window};
-use jonction_mllp::wire::{Decoder, Event, FrameLimits, encode};
+use jonction_mllp::{
+    messages_of,
+    wire::{Decoder, Event, FrameLimits, encode},
+};
 
 use crate::{
     letters::{Letter, PLAIN_INS, matricule},
-    program::{PATIENCE, Program, example},
+    program::{IDLE, PATIENCE, Program, example, example_messages},
     world::{Counterparts, World},
 };
 
@@ -181,6 +184,55 @@ fn bad_messages_end_with_a_word_and_the_gateway_goes_on() {
     assert!(balance.closes() && balance.total.deliveries.in_flight == 0, "{balance:?}");
 }
 
+/// What must never be said outside the journal's bodies: identifiers, names, addresses of the people of the example.
+const OF_A_PERSON: [&str; 8] = [
+    PLAIN_INS,
+    "157067505600",
+    "VASSEUR",
+    "FICTIF",
+    "CAMILLE",
+    "19840312",
+    "paul.briand-test@cabinet",
+    "PD94bWwg",
+];
+
+#[test]
+fn logs_and_events_hold_no_datum_of_a_person() {
+    let world = World::start(&Counterparts::default());
+    let (project, data) = (example(), world.data.to_str().unwrap());
+    let arguments = ["run", project.to_str().unwrap(), "--ports", "auto", "--data", data, "--json"];
+    let mut gateway = Program::start_logging(arguments, "debug");
+    let to = gateway.listening(1);
+    let mut messages: Vec<Bytes> = example_messages()
+        .iter()
+        .map(|file| messages_of(&std::fs::read(file).unwrap()).pop().unwrap())
+        .collect();
+    messages.extend(cases().into_iter().map(|case| case.frame));
+    world.mssante.faults().replace(["550 nth 2", "drop-data nth 3"]).unwrap();
+    world.dmp.set_faults(["patient-mismatch nth 2", "access-denied nth 3", "garbage nth 4"]).unwrap();
+
+    let count = messages.len();
+    for message in messages {
+        exchange(to, &message);
+    }
+    let received = |line: &str| line.starts_with(r#"{"event":"message""#);
+    let mut seen = 0;
+    gateway.wait_for("what every message owes", |line| {
+        seen += usize::from(received(line));
+        (seen == count && line == IDLE).then_some(())
+    });
+    gateway.terminate();
+    let said = gateway.ended().exits(0);
+
+    for (place, text) in [("stdout", &said.out), ("stderr", &said.err)] {
+        for datum in OF_A_PERSON {
+            let line = text.lines().find(|line| line.contains(datum));
+            assert!(line.is_none(), "{place} says « {datum} »: {line:?}");
+        }
+    }
+    assert!(said.err.contains("DEBUG"), "the logs were on");
+}
+
 #[test]
 fn broken_framing_harms_nobody_else() {
     let world = World::start(&Counterparts::default());
@@ -212,7 +264,7 @@ fn serves(world: &World, gateway: &mut Program, to: SocketAddr, number: u32) {
     let document = format!("2.25.198001011.8.5.{number}");
     let ack = exchange(to, &Letter::plain(&id, &document).bytes()).expect("an acknowledgement");
     assert_eq!((ack.code.as_str(), &ack.control_id), ("AA", &id));
-    done(gateway, &id);
+    done(world, gateway, &id);
     let line = message(world, &id).unwrap();
     assert_eq!(line.deliveries.len(), 4, "{line:?}");
     assert!(line.deliveries.iter().all(|delivery| delivery.state == Delivered), "{line:?}");
@@ -221,12 +273,12 @@ fn serves(world: &World, gateway: &mut Program, to: SocketAddr, number: u32) {
 
 /// Waits until the message is known and nothing is left to do.
 #[track_caller]
-fn done(gateway: &mut Program, control_id: &str) {
+fn done(world: &World, gateway: &mut Program, control_id: &str) {
     let mine = format!("\"control_id\":\"{control_id}\"");
     gateway.wait_for("the message", |line| {
         (line.starts_with(r#"{"event":"message""#) && line.contains(&mine)).then_some(())
     });
-    gateway.idle();
+    world.settled(gateway);
 }
 
 fn message(world: &World, control_id: &str) -> Option<MessageLine> {
@@ -257,7 +309,7 @@ fn ends_as_it_should(
         Later(ends) if ack.code == "AA" => ends,
         _ => return Err(format!("{ack:?}")),
     };
-    done(gateway, &control_id);
+    done(world, gateway, &control_id);
     let line = message(world, &control_id).ok_or("the journal does not know it")?;
     let documents: Vec<_> =
         line.deliveries.iter().filter(|delivery| delivery.sink.as_str() != "sil").collect();

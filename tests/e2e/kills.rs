@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     letters::{Letter, PLAIN_INS, matricule},
-    program::{PATIENCE, example, listening_address},
+    program::{IDLE, PATIENCE, example, listening_address},
     world::{Counterparts, World, sender},
 };
 
@@ -125,10 +125,7 @@ fn storm(world: &World, messages: usize, kills: usize) {
             tokio::time::timeout(PATIENCE, link).await.expect("the hospital still waits").unwrap();
         }
     });
-    gateway.wait_for("an empty balance", |line| {
-        let idle = line == r#"{"event":"idle"}"#;
-        (idle && settled(world, messages)).then_some(())
-    });
+    gateway.wait_for("an empty balance", |line| (line == IDLE && settled(world, messages)).then_some(()));
     gateway.terminate();
     gateway.ended().exits(0);
 

@@ -19,6 +19,9 @@ use serde_json::Value;
 /// Longest wait for anything: a debug build on a slow machine, other tests beside it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The event that says that nothing is left to do.
+pub(crate) const IDLE: &str = r#"{"event":"idle"}"#;
+
 /// Root of the project.
 pub(crate) fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -131,8 +134,17 @@ impl Program {
     /// Starts it.
     #[track_caller]
     pub(crate) fn start<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
+        Self::start_logging(arguments, "error")
+    }
+
+    /// Starts it with logs of this level.
+    #[track_caller]
+    pub(crate) fn start_logging<A: AsRef<std::ffi::OsStr>>(
+        arguments: impl IntoIterator<Item = A>,
+        level: &str,
+    ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_jonction"));
-        command.args(arguments).current_dir(project()).env_remove("JONCTION_LOG");
+        command.args(arguments).current_dir(project()).env("JONCTION_LOG", level);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (heard, lines) = channel();
@@ -204,12 +216,6 @@ impl Program {
             count -= 1;
             (count == 0).then_some(address)
         })
-    }
-
-    /// Reads events until nothing is left to do and `enough` of what was said satisfies.
-    #[track_caller]
-    pub(crate) fn idle(&mut self) {
-        self.wait_for("the event « idle »", |line| (line == r#"{"event":"idle"}"#).then_some(()));
     }
 
     /// Everything it said so far.

@@ -147,7 +147,7 @@ fn differences(
     let number = number(gateway);
     let ack = reply.ack.code.as_str();
     if ack == "AA" {
-        gateway.idle();
+        world.settled(gateway);
     }
     let journey = Reader::open(&world.data).unwrap().journey(&number).unwrap().pop().unwrap();
     let (mut deliveries, mut reports) = (Vec::new(), Vec::new());

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::{
     demo::closes,
     program::{
-        Program, Said, copy_folder, example, example_messages, files_of, jonction, jonction_with, project,
+        IDLE, Program, Said, copy_folder, example, example_messages, files_of, jonction, jonction_with,
+        project,
     },
 };
 
@@ -87,8 +88,7 @@ fn three_terminals_then_questions() {
 
     let sent = desk.send(&files, true).exits(1);
     gateway.wait_for("the end of what eleven messages owe", |line| {
-        let idle = line == r#"{"event":"idle"}"#;
-        (idle && answered(&desk) == 11).then_some(())
+        (line == IDLE && answered(&desk) == 11).then_some(())
     });
 
     acknowledgements_are_shown(&sent, &files);
@@ -268,7 +268,7 @@ fn what_the_dmp_made_wait_is_released_and_leaves() {
 
     desk.send(&[&messages[8]], false).exits(0).says(["DEMO-0009", "AA"]);
     gateway.wait_for("a parked deposit", |line| line.contains(r#""state":"parked""#).then_some(()));
-    gateway.idle();
+    gateway.wait_for("its end", |line| (line == IDLE && answered(&desk) == 1).then_some(()));
     stops(gateway);
     let parked = desk.ask_json(["parked", "list"]).exits(0).json();
     let deposit = &parked[0]["deliveries"][0];
@@ -277,7 +277,7 @@ fn what_the_dmp_made_wait_is_released_and_leaves() {
     desk.ask(["parked", "release", &number]).exits(0).says(["remis dans sa file"]);
     let mut gateway = desk.run(&project);
     gateway.wait_for("the deposit", |line| line.contains(r#""detail":"déposé""#).then_some(()));
-    gateway.idle();
+    gateway.wait_for("its end", |line| (line == IDLE && answered(&desk) == 1).then_some(()));
     stops(gateway);
     stops(simulators);
 

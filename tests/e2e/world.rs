@@ -13,6 +13,7 @@ use std::{
 use bytes::Bytes;
 use jonction_certs_dev::{DevAuthority, Leaf, Structure};
 use jonction_dmp::simulator as dmp;
+use jonction_engine::{Reader, Window};
 use jonction_mllp::{Limits, Lps, LpsSettings, Sender, Sent, Target, session::ClientLimits};
 use jonction_model::{Clock as _, OsEntropy, SystemClock};
 use jonction_mssante::simulator::{self as mssante, SimulatorSettings};
@@ -20,7 +21,7 @@ use jonction_net::{Anchors, ClientAuth, Identity, server_config};
 use jonction_soap::certificate::Trust;
 use tokio::runtime::Runtime;
 
-use crate::program::{PATIENCE, Program, copy_folder};
+use crate::program::{IDLE, PATIENCE, Program, copy_folder};
 
 /// Ports of `examples/etablissement`.
 const LPS: u16 = 2576;
@@ -90,6 +91,20 @@ impl World {
     pub(crate) fn send(&self, to: SocketAddr, message: &Bytes) -> Sent {
         let sender = sender(to);
         self.runtime.block_on(async { tokio::time::timeout(PATIENCE, sender.send(message)).await }).unwrap()
+    }
+
+    /// Reads events until nothing is left to do. An idle moment may be told after the next message came: the journal
+    /// decides.
+    #[track_caller]
+    pub(crate) fn settled(&self, gateway: &mut Program) {
+        gateway.wait_for("the end of what is owed", |line| {
+            (line == IDLE && self.nothing_in_flight()).then_some(())
+        });
+    }
+
+    fn nothing_in_flight(&self) -> bool {
+        let total = Reader::open(&self.data).unwrap().balance(Window::default()).unwrap().total;
+        total.messages.waiting + total.deliveries.in_flight == 0
     }
 
     /// A folder beside the data, for what a test writes.
