@@ -108,8 +108,9 @@ fn routed(text: &mut String, journey: &MessageJourney, findings: bool) {
         (None, Some(by)) => line(text, &at, "filtré", &format!("aucune route ne le prend : {by}")),
         _ => {}
     }
-    if findings && journey.state != MessageState::Parked {
-        for finding in all {
+    if journey.state != MessageState::Parked {
+        // What forbids something is always told; remarks on demand.
+        for finding in all.into_iter().filter(|finding| findings || finding.severity == Severity::Error) {
             line(text, "", finding.severity.label(), &format!("{}  {}", finding.check, told(finding)));
         }
     }

@@ -7,7 +7,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI32, Ordering},
-        mpsc::{self, SyncSender, TrySendError},
+        mpsc::{self, SyncSender},
     },
     thread::JoinHandle,
 };
@@ -18,11 +18,15 @@ use super::{Limits, configure};
 use crate::error::Error;
 
 pub(super) struct Checkpointer {
-    asked: Option<SyncSender<()>>,
+    ask: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
+    /// Pages in the WAL after the last commit.
     pages: Arc<AtomicI32>,
+    /// Pages in the WAL when a checkpoint was last asked for.
+    asked_at: AtomicI32,
+    /// The committer is to copy the rest.
     finish: Arc<AtomicBool>,
-    limits: Limits,
+    every_pages: i32,
 }
 
 impl Checkpointer {
@@ -37,47 +41,51 @@ impl Checkpointer {
         let connection = Connection::open(path)?;
         configure(&connection)?;
         let finish = Arc::new(AtomicBool::new(false));
-        let (asked, requests) = mpsc::sync_channel::<()>(1);
+        let (ask, requests) = mpsc::sync_channel::<()>(1);
         let wanted = finish.clone();
         let thread = std::thread::Builder::new()
             .name("journal-checkpoint".to_owned())
             .spawn(move || {
                 while requests.recv().is_ok() {
                     match passive(&connection) {
-                        // While commits go on, the copy never catches up with the end, and the file grows on:
-                        // the committer then copies the short rest itself, between two batches.
-                        Ok((pages, copied)) if pages >= limits.wal_pages_max && copied < pages => {
-                            wanted.store(true, Ordering::Release);
-                        }
-                        Ok(_) => {}
+                        // Commits went on meanwhile. Unless the short rest is copied too, between two batches, the
+                        // file never starts again: it would grow for ever, each fsync paying for its new size.
+                        Ok(()) => wanted.store(true, Ordering::Release),
                         Err(error) => tracing::warn!(%error, "journal checkpoint failed"),
                     }
                 }
             })
             .map_err(Error::io("start the checkpoint thread"))?;
-        Ok(Self { asked: Some(asked), thread: Some(thread), pages, finish, limits })
+        let every_pages = limits.checkpoint_pages.max(1);
+        let asked_at = AtomicI32::new(0);
+        Ok(Self { ask: Some(ask), thread: Some(thread), pages, asked_at, finish, every_pages })
     }
 
     /// Called after each commit, on the committing connection.
     pub(super) fn after_commit(&self, writer: &Connection) {
-        if self.finish.swap(false, Ordering::Acquire) {
-            if let Err(error) = passive(writer) {
-                tracing::warn!(%error, "journal checkpoint failed");
-            }
-            return;
-        }
-        if self.pages.load(Ordering::Relaxed) >= self.limits.checkpoint_pages
-            && let Some(asked) = &self.asked
-            && let Err(TrySendError::Disconnected(())) = asked.try_send(())
+        if self.finish.swap(false, Ordering::Acquire)
+            && let Err(error) = passive(writer)
         {
-            tracing::warn!("journal checkpoint thread is gone");
+            tracing::warn!(%error, "journal checkpoint failed");
+        }
+        let pages = self.pages.load(Ordering::Relaxed);
+        let asked_at = self.asked_at.load(Ordering::Relaxed);
+        if pages < asked_at {
+            // The file started again.
+            self.asked_at.store(0, Ordering::Relaxed);
+        } else if pages >= asked_at.saturating_add(self.every_pages)
+            && let Some(ask) = &self.ask
+        {
+            self.asked_at.store(pages, Ordering::Relaxed);
+            // Full: it was asked already. Disconnected: the thread said why when it ended.
+            let _ = ask.try_send(());
         }
     }
 }
 
 impl Drop for Checkpointer {
     fn drop(&mut self) {
-        self.asked = None;
+        self.ask = None;
         if let Some(thread) = self.thread.take() {
             // A panic there was printed by its own hook; there is nothing to undo.
             let _ = thread.join();
@@ -85,7 +93,7 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Copies what no reader needs. Out: pages in the WAL, pages copied.
-fn passive(connection: &Connection) -> rusqlite::Result<(i32, i32)> {
-    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))
+/// Copies what no reader needs.
+fn passive(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }

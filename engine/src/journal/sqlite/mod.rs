@@ -43,14 +43,11 @@ pub struct Limits {
     pub idle_readers_max: usize,
     /// Pages of WAL after which a checkpoint is asked for. Default 1000 (8 MB).
     pub checkpoint_pages: i32,
-    /// Pages of WAL after which the committer itself finishes the checkpoint, so that the file starts again.
-    /// Default 8192 (64 MB).
-    pub wal_pages_max: i32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_file_bytes: 256 << 10, idle_readers_max: 8, checkpoint_pages: 1000, wal_pages_max: 8192 }
+        Self { body_file_bytes: 256 << 10, idle_readers_max: 8, checkpoint_pages: 1000 }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Changes become rows. One function per change; all run inside the committer's transaction.
 //! In: a [`Change`] and the connection. Out: an [`Applied`], and what it did to the load.
-//! The one rule of order: `next_at` is set on the head of an ordering key only (see [`promote`]).
+//! The one rule of order: `next_at` is set on the head of an ordering key only (see `promote`).
 
 use jonction_model::{ContentRef, Finding, PartnerName, Severity};
 use rusqlite::{Connection, OptionalExtension as _, params};
