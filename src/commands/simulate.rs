@@ -2,7 +2,7 @@
 
 use jonction_settings::Diagnoses;
 
-use super::{asked_to_stop, check::report, data_folder};
+use super::{asked_to_stop, check::report, data_folder, read_addresses};
 use crate::{
     addresses::Addresses,
     cli::{Common, Ports, RunArgs},
@@ -23,7 +23,8 @@ pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> 
     };
     let data = data_folder(common.data.as_ref(), &project.gateway.data);
     let free_ports = args.ports == Ports::Auto;
-    let mut addresses = Addresses::default();
+    // A gateway that already runs keeps its own line.
+    let mut addresses = if free_ports { read_addresses(&data)? } else { Addresses::default() };
     let running = simulators.start(&project.gateway, &data, free_ports, &mut addresses)?;
     if free_ports {
         addresses.write(&data).map_err(|error| io("addresses.json ne s'écrit pas", &data, &error))?;

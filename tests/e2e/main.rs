@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
 mod demo;
+mod desk;
 mod hostile;
 mod kills;
 mod letters;
 mod program;
+mod restarts;
 mod routes_check;
 mod samples;
 mod terminals;
+mod words;
 mod world;

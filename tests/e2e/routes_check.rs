@@ -3,7 +3,7 @@
 
 use std::{env, fs, path::Path};
 
-use crate::program::{Said, copy_folder, example, jonction, project};
+use crate::program::{Said, copy_folder, example, files_of, jonction, project};
 
 /// The example with changes: file, text, what stands there instead.
 fn broken(changes: &[(&str, &str, &str)]) -> tempfile::TempDir {
@@ -96,6 +96,21 @@ fn run_and_simulate_refuse_what_check_refuses() {
         let said = jonction([command, path, "--ports", "auto"]).exits(2);
         said.says(["erreur", "remède", "Rien n'a été modifié."]);
         assert!(!folder.path().join("data").exists(), "{command}: nothing is made for a wrong folder");
+    }
+}
+
+#[test]
+fn every_example_checks() {
+    let mut folders: Vec<_> =
+        fs::read_dir(project().join("examples")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.retain(|path| path.join("jonction.yaml").exists());
+    assert!(!folders.is_empty());
+    for folder in folders {
+        let before = files_of(&folder);
+        let said = jonction(["check", folder.to_str().unwrap()]).exits(0);
+        said.says(["0 erreur, 0 avertissement", "Prêt : jonction run"]);
+        assert_eq!(jonction(["check", "--json", folder.to_str().unwrap()]).exits(0).out, "");
+        assert_eq!(files_of(&folder), before, "a check writes nothing");
     }
 }
 

@@ -1,82 +1,15 @@
-//! The three terminals of the README, then the questions one asks afterwards; signals, restarts, mistakes.
+//! The three terminals of the README, then the questions one asks afterwards.
 //! In: the example, the program. Out: facts about texts, JSON, exit codes.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::{
     demo::closes,
-    program::{
-        IDLE, Program, Said, copy_folder, example, example_messages, files_of, jonction, jonction_with,
-        project,
-    },
+    desk::{Desk, answered, stops},
+    program::{IDLE, Said, example, example_messages, jonction, jonction_with},
 };
-
-const TO: &str = "mllp://127.0.0.1:2575";
-
-/// A folder of data shared by the terminals.
-struct Desk {
-    folder: tempfile::TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn data(&self) -> &str {
-        self.folder.path().to_str().unwrap()
-    }
-
-    fn simulate(&self, project: &Path) -> Program {
-        let project = project.to_str().unwrap();
-        let mut program =
-            Program::start(["simulate", project, "--ports", "auto", "--data", self.data(), "--json"]);
-        program.listening(3);
-        program
-    }
-
-    fn run(&self, project: &Path) -> Program {
-        let mut program = Program::start([
-            "run",
-            project.to_str().unwrap(),
-            "--ports",
-            "auto",
-            "--data",
-            self.data(),
-            "--json",
-        ]);
-        program.listening(1);
-        program
-    }
-
-    #[track_caller]
-    fn send(&self, files: &[&Path], json: bool) -> Said {
-        let mut arguments = vec!["send", "--to", TO, "--data", self.data()];
-        arguments.extend(json.then_some("--json"));
-        arguments.extend(files.iter().map(|file| file.to_str().unwrap()));
-        jonction(arguments)
-    }
-
-    /// Asks a question, in words.
-    #[track_caller]
-    fn ask<const N: usize>(&self, question: [&str; N]) -> Said {
-        jonction(question.into_iter().chain(["--data", self.data()]))
-    }
-
-    /// Asks the same for a program.
-    #[track_caller]
-    fn ask_json<const N: usize>(&self, question: [&str; N]) -> Said {
-        jonction(question.into_iter().chain(["--json", "--data", self.data()]))
-    }
-}
-
-#[track_caller]
-fn stops(mut program: Program) {
-    program.terminate();
-    program.ended().exits(0);
-}
 
 #[test]
 fn three_terminals_then_questions() {
@@ -99,16 +32,6 @@ fn three_terminals_then_questions() {
     what_is_parked_is_decided_by_a_human(&desk);
     a_restart_goes_on(&desk, files[9]);
     stops(simulators);
-}
-
-/// Messages whose deliveries all ended or are parked.
-fn answered(desk: &Desk) -> usize {
-    let balance = &desk.ask_json(["balance"]).exits(0).json()[0];
-    let number = |of: &str, word: &str| balance["total"][of][word].as_u64().unwrap();
-    if number("messages", "waiting") + number("deliveries", "in_flight") > 0 {
-        return 0;
-    }
-    usize::try_from(number("messages", "received")).unwrap()
 }
 
 fn acknowledgements_are_shown(sent: &Said, files: &[&Path]) {
@@ -248,164 +171,4 @@ fn a_restart_goes_on(desk: &Desk, file: &Path) {
     let messages = &balance["total"]["messages"];
     assert_eq!((&messages["received"], &messages["repeated"]), (&12.into(), &1.into()), "{messages}");
     desk.ask(["journey", "DEMO-0010"]).exits(0).says(["répété", "même acquittement"]);
-}
-
-#[test]
-fn what_the_dmp_made_wait_is_released_and_leaves() {
-    let desk = Desk::new();
-    let project = desk.folder.path().join("projet");
-    copy_folder(&example(), &project);
-    let with_fault = |fault: &str| {
-        let text = fs::read_to_string(example().join("simulators.yaml")).unwrap();
-        // The first « faults » is that of the DMP.
-        assert!(text.contains("  faults: []"));
-        fs::write(project.join("simulators.yaml"), text.replacen("faults: []", fault, 1)).unwrap();
-    };
-    with_fault("faults: [unknown-code first 1]");
-    let simulators = desk.simulate(&project);
-    let mut gateway = desk.run(&project);
-    let messages = example_messages();
-
-    desk.send(&[&messages[8]], false).exits(0).says(["DEMO-0009", "AA"]);
-    gateway.wait_for("a parked deposit", |line| line.contains(r#""state":"parked""#).then_some(()));
-    gateway.wait_for("its end", |line| (line == IDLE && answered(&desk) == 1).then_some(()));
-    stops(gateway);
-    let parked = desk.ask_json(["parked", "list"]).exits(0).json();
-    let deposit = &parked[0]["deliveries"][0];
-    assert_eq!((&deposit["sink"], &deposit["state"]), (&"dmp-national".into(), &"parked".into()));
-    let number = deposit["id"].to_string();
-    desk.ask(["parked", "release", &number]).exits(0).says(["remis dans sa file"]);
-    let mut gateway = desk.run(&project);
-    gateway.wait_for("the deposit", |line| line.contains(r#""detail":"déposé""#).then_some(()));
-    gateway.wait_for("its end", |line| (line == IDLE && answered(&desk) == 1).then_some(()));
-    stops(gateway);
-    stops(simulators);
-
-    let balance = &desk.ask_json(["balance"]).exits(0).json()[0];
-    closes(balance);
-    assert_eq!(balance["total"]["deliveries"]["delivered"], 4, "{balance}");
-}
-
-#[test]
-fn words_of_run_and_simulate_are_for_people_without_json() {
-    let desk = Desk::new();
-    let project = example();
-    let start = |command: &str| {
-        Program::start([command, project.to_str().unwrap(), "--ports", "auto", "--data", desk.data()])
-    };
-    let mut simulators = start("simulate");
-    simulators.wait_for("where it writes", |line| line.contains("ce qu'ils reçoivent").then_some(()));
-    let mut gateway = start("run");
-    gateway.wait_for("where it listens", |line| line.contains("passerelle  mllp 127.0.0.1:").then_some(()));
-
-    let sent = desk.send(&[&example_messages()[9]], false).exits(0);
-    gateway.wait_for("a deposit", |line| line.contains("dépôt 18748-4").then_some(()));
-    gateway.terminate();
-    let gateway = gateway.ended().exits(0);
-    simulators.terminate();
-    let simulators = simulators.ended().exits(0);
-
-    sent.says(["10-emetteur-coupe.er7", "MDM^T02 DEMO-0010", "AA en"]);
-    gateway.says(["sil ──► accepté en", "paul.briand-test@…", "arrêtée"]);
-    simulators.says(["simulateurs  dmp", "reçoit les ZAM", "jugés", "non conformes 0"]);
-}
-
-#[test]
-fn mistakes_on_the_command_line_are_told_in_french() {
-    let message = example_messages()[9].to_str().unwrap().to_owned();
-    let nowhere = tempfile::tempdir().unwrap();
-    let nowhere = nowhere.path().to_str().unwrap();
-    let cases: Vec<(Vec<&str>, i32, &str)> = vec![
-        (vec!["chek", "x"], 2, "commande inconnue : chek"),
-        (vec!["run"], 2, "il manque : <DOSSIER>"),
-        (vec!["run", "x", "--ports", "libres"], 2, "valeur refusée pour --ports"),
-        (vec!["send", &message], 2, "il manque : --to <ADRESSE>"),
-        (vec!["send", &message, "--to", "localhost"], 2, "n'est pas une adresse"),
-        (vec!["send", &message, "--to", TO, "--timeout", "3"], 2, "une durée avec son unité"),
-        (vec!["send", "Cargo.toml", "--to", TO], 2, "ne contient aucun message HL7"),
-        (vec!["send", "nulle-part.er7", "--to", TO], 3, "ce fichier ne se lit pas"),
-        (vec!["find", "--limit", "beaucoup"], 2, "un nombre de lignes"),
-        (vec!["find", "--limit", "0"], 2, "un nombre de lignes"),
-        (vec!["find", "--limit"], 2, "il manque une valeur"),
-        (vec!["find", "--etat", "parked"], 2, "argument inconnu : --etat"),
-        (vec!["find", "--state", "parkd", "--data", nowhere], 2, "vouliez-vous parked ?"),
-        (vec!["find", "--since", "hier", "--data", nowhere], 2, "n'est pas une date"),
-        (vec!["journey"], 2, "il manque : <ID>"),
-        (vec!["journey", "1", "--data", nowhere], 3, "aucun journal dans"),
-        (vec!["balance", "x"], 2, "argument inconnu : x"),
-        (vec!["parked", "release", "un"], 2, "un numéro d'envoi"),
-        (vec!["parked", "delete", "1"], 2, "commande inconnue : delete"),
-        (vec!["parked", "list", "--data", nowhere], 3, "aucun journal dans"),
-        (vec!["run", nowhere, "--data", nowhere], 2, "jonction.yaml n'existe pas"),
-        (vec!["bench", "--only", "tout"], 2, "aucune mesure ne porte ce nom"),
-    ];
-    for (arguments, code, text) in cases {
-        let said = jonction(&arguments);
-        let shown = format!("{}{}", said.out, said.err);
-        assert_eq!(said.code, code, "{arguments:?}: {shown}");
-        assert!(shown.contains(text), "{arguments:?}: « {text} » is missing: {shown}");
-        assert!(is_french(&shown), "{arguments:?}: {shown}");
-        // A sentence may hold what is expected; else the remedy says it.
-        assert!(shown.contains("remède") || shown.contains("mllp://hôte:port"), "{arguments:?}: {shown}");
-    }
-}
-
-#[test]
-fn every_help_is_in_french() {
-    let commands =
-        ["demo", "run", "check", "simulate", "send", "find", "journey", "balance", "parked", "bench"];
-    let whole = jonction(["--help"]).exits(0);
-    let mut helps = BTreeMap::from([("jonction".to_owned(), whole)]);
-    for command in commands {
-        helps.insert(command.to_owned(), jonction([command, "--help"]).exits(0));
-    }
-    for action in ["list", "release", "refuse"] {
-        helps.insert(format!("parked {action}"), jonction(["parked", action, "--help"]).exits(0));
-    }
-    let mentioned = &helps["jonction"].out;
-    assert!(commands.iter().all(|command| mentioned.contains(&format!("  {command} "))), "{mentioned}");
-    for (command, said) in &helps {
-        assert!(said.out.contains("Usage : jonction"), "{command}: {}", said.out);
-        assert!(is_french(&said.out), "{command}: {}", said.out);
-        assert!(said.out.matches("\nOptions:").count() <= 1, "{command}: one list of options: {}", said.out);
-    }
-    jonction(["--version"]).exits(0).says([env!("CARGO_PKG_VERSION")]);
-    let nothing = jonction(["parked"]).exits(2);
-    assert!(nothing.err.contains("Usage : jonction parked") && is_french(&nothing.err), "{}", nothing.err);
-}
-
-/// Nothing that clap or the system says by itself.
-fn is_french(text: &str) -> bool {
-    const ENGLISH: [&str; 14] = [
-        "Usage:",
-        "error:",
-        "Commands:",
-        "COMMAND>",
-        "[default",
-        "[possible",
-        "Print ",
-        "tip:",
-        "invalid ",
-        "For more",
-        "is not ",
-        "cannot",
-        "No such",
-        "found ",
-    ];
-    ENGLISH.iter().all(|word| !text.contains(word))
-}
-
-#[test]
-fn every_example_checks() {
-    let mut folders: Vec<_> =
-        fs::read_dir(project().join("examples")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    folders.retain(|path| path.join("jonction.yaml").exists());
-    assert!(!folders.is_empty());
-    for folder in folders {
-        let before = files_of(&folder);
-        let said = jonction(["check", folder.to_str().unwrap()]).exits(0);
-        said.says(["0 erreur, 0 avertissement", "Prêt : jonction run"]);
-        assert_eq!(jonction(["check", "--json", folder.to_str().unwrap()]).exits(0).out, "");
-        assert_eq!(files_of(&folder), before, "a check writes nothing");
-    }
 }
