@@ -124,6 +124,11 @@ impl Engine {
         Reader::new(self.questions.clone(), self.shared.hasher.clone())
     }
 
+    /// Commits since the store was opened: messages over commits is the size of a batch.
+    pub fn commits(&self) -> u64 {
+        self.shared.board.commits()
+    }
+
     /// The data directory.
     pub fn data_dir(&self) -> &Path {
         &self.shared.settings.data_dir

@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -49,6 +49,7 @@ pub(crate) struct Board {
     load: watch::Sender<Load>,
     events: broadcast::Sender<Event>,
     latencies: Mutex<HashMap<MessageId, u32>>,
+    commits: AtomicU64,
 }
 
 impl Board {
@@ -58,11 +59,13 @@ impl Board {
             load: watch::Sender::new(load),
             events: broadcast::Sender::new(events_kept),
             latencies: Mutex::default(),
+            commits: AtomicU64::new(0),
         }
     }
 
     /// Called by the committer, before anybody is answered.
     pub(crate) fn committed(&self, committed: &Committed, took: Duration) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
         let took = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
         for answer in committed.answers.iter().flatten() {
@@ -80,6 +83,10 @@ impl Board {
                 load.deliveries += change.deliveries;
             });
         }
+    }
+
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     fn change(&self, change: impl FnOnce(&mut Load)) {

@@ -73,6 +73,8 @@ pub(super) struct Seen {
 /// What partners share over restarts: scripts, and what they saw.
 #[derive(Default)]
 pub(super) struct Outside {
+    /// Grows at each opening: a process that starts again does not draw the same identifiers.
+    seeds: std::sync::atomic::AtomicU64,
     scripts: Mutex<HashMap<(String, String), VecDeque<Act>>>,
     pub(super) seen: Mutex<Vec<Seen>>,
     /// Deliveries that the partner took, by their own identifier: what a probe finds.
@@ -80,6 +82,11 @@ pub(super) struct Outside {
 }
 
 impl Outside {
+    fn entropy(&self) -> Arc<dyn Entropy> {
+        let seed = self.seeds.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Arc::new(SeededEntropy::new(seed))
+    }
+
     fn next(&self, sink: &str, control_id: &str, prepare: bool) -> Option<Act> {
         let mut scripts = self.scripts.lock().unwrap();
         let script = scripts.get_mut(&(sink.to_owned(), control_id.to_owned()))?;
@@ -407,8 +414,9 @@ impl World {
     pub(super) fn unstarted() -> Self {
         let dir = Arc::new(TempDir::new().unwrap());
         let clock = Arc::new(VirtualClock::new());
-        let engine = open(&dir, &clock);
-        Self { dir, outside: Arc::default(), engine, running: None, clock }
+        let outside = Arc::new(Outside::default());
+        let engine = open(&dir, &clock, &outside);
+        Self { dir, outside, engine, running: None, clock }
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -442,13 +450,41 @@ impl World {
         let Self { dir, outside, engine, running, clock } = self;
         drop(running);
         drop(engine);
-        let engine = open(&dir, &clock);
+        let engine = open(&dir, &clock, &outside);
         Self { dir, outside, engine, running: None, clock }
     }
 
     pub(super) fn script(&self, sink: &str, control_id: &str, acts: &[Act]) {
         let key = (sink.to_owned(), control_id.to_owned());
         self.outside.scripts.lock().unwrap().insert(key, acts.iter().copied().collect());
+    }
+
+    /// Dies, and opens again on a journal that will die after so many commits.
+    pub(super) fn reopen_dying(self, commits: i64, after: bool) -> (Self, Arc<super::crash::Dying>) {
+        let Self { dir, outside, engine, running, clock } = self;
+        drop(running);
+        drop(engine);
+        let settings = settings(dir.path().to_owned());
+        let entropy = outside.entropy();
+        let (journal, hasher) =
+            crate::journal::SqliteJournal::open(dir.path(), settings.limits, &*entropy).unwrap();
+        let journal = Arc::new(journal);
+        let dying = super::crash::dying(journal.clone(), commits, after);
+        let tools: (Arc<dyn Clock>, Arc<dyn Entropy>) = (clock.clone(), entropy);
+        let engine = Engine::with_journal(settings, dying.clone(), journal, hasher, None, tools).unwrap();
+        (Self { dir, outside, engine, running: None, clock }, dying)
+    }
+
+    /// Whether it could start.
+    pub(super) async fn try_start(&mut self) -> bool {
+        let sinks = self.sinks(&["dmp", "mail", "sil"]);
+        self.running = self.engine.start(vec![route()], sinks).await.ok();
+        self.running.is_some()
+    }
+
+    /// Whether it was acknowledged.
+    pub(super) async fn try_send(&self, text: &str) -> bool {
+        self.engine.intake().submit(arrival(text, self.clock.now())).await.is_ok()
     }
 
     pub(super) async fn send(&self, text: &str) -> Receipt {
@@ -508,8 +544,8 @@ pub(super) fn settings(path: PathBuf) -> EngineSettings {
     settings
 }
 
-fn open(dir: &TempDir, clock: &Arc<VirtualClock>) -> Engine {
-    Engine::open(settings(dir.path().to_owned()), clock.clone(), Arc::new(SeededEntropy::new(7))).unwrap()
+fn open(dir: &TempDir, clock: &Arc<VirtualClock>, outside: &Outside) -> Engine {
+    Engine::open(settings(dir.path().to_owned()), clock.clone(), outside.entropy()).unwrap()
 }
 
 /// A message as a source hands it over. `refuse`: admission refuses it; `strict`: a reused number is refused.
