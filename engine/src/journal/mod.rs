@@ -17,6 +17,8 @@ pub mod change;
 pub(crate) mod committer;
 pub mod sqlite;
 pub mod state;
+#[cfg(test)]
+mod suite;
 
 pub use change::{
     Applied, Arrive, Birth, Change, Committed, Finish, HandRefusal, Key, LoadChange, Millis, NewArtefact,
@@ -122,3 +124,18 @@ pub trait Questions: Bodies {
 
 /// Any journal, shared.
 pub type SharedJournal = Arc<dyn Journal>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_is_a_journal() {
+        suite::run(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let limits = sqlite::Limits { body_file_bytes: 8, ..sqlite::Limits::default() };
+            let entropy = jonction_model::SeededEntropy::new(1);
+            (SqliteJournal::open(folder.path(), limits, &entropy).unwrap().0, folder)
+        });
+    }
+}

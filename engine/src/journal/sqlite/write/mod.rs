@@ -1,0 +1,211 @@
+//! Changes become rows. One function per change; all run inside the committer's transaction.
+//! In: a [`Change`] and the connection. Out: an [`Applied`], and what it did to the load.
+//! The one rule of order: `next_at` is set on the head of an ordering key only (see `promote`).
+
+use jonction_model::{Finding, Severity};
+use jonction_ports::{DeliveryId, MessageId};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::rows::{body_id, findings_json, get, to_json};
+use crate::{
+    error::Error,
+    index_key::kind_number,
+    journal::{Applied, Change, Key, LoadChange, Millis, NewBody, NewShape, Version},
+};
+
+mod arrive;
+mod attempt;
+mod hand;
+mod route;
+
+/// Code of the finding on a message whose number was used before for another content.
+pub(crate) const CONTROL_ID_REUSED: &str = "engine.control-id-reused";
+/// Code of the finding on a delivery whose lane is gone from the configuration.
+pub(crate) const SINK_GONE: &str = "engine.sink-gone";
+/// Code of the finding on an attempt that a stop or a crash cut.
+pub(crate) const INTERRUPTED: &str = "engine.interrupted";
+
+/// One transaction being filled.
+pub(super) struct Writer<'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) load: LoadChange,
+}
+
+impl Writer<'_> {
+    /// Applies one change.
+    pub(super) fn apply(&mut self, change: &Change) -> Result<Applied, Error> {
+        match change {
+            Change::Arrive(arrive) => self.arrive(arrive),
+            Change::Route(routed) => self.route(routed),
+            Change::NotRoute(not_routed) => self.not_route(not_routed),
+            Change::Start(start) => self.start(start),
+            Change::Finish(finish) => self.finish(finish),
+            Change::Recover { at, sinks } => self.recover(*at, sinks),
+            Change::Release { delivery, at } => self.release(*delivery, *at),
+            Change::HandRefuse(refusal) => self.hand_refuse(refusal),
+            Change::RouteAgain { message, at } => self.route_again(*message, *at),
+        }
+    }
+
+    /// Gives a delivery its time: at once when its order is free, else when it is the head of its key.
+    fn ready(&mut self, id: i64, sink: &str, ordering: Option<&[u8]>, at: Millis) -> Result<(), Error> {
+        if ordering.is_some() {
+            return self.promote(sink, ordering, at);
+        }
+        let changed = self
+            .connection
+            .prepare_cached("UPDATE delivery SET next_at = ?2 WHERE id = ?1 AND next_at IS NULL")?
+            .execute(params![id, at])?;
+        self.load.deliveries += i64::try_from(changed).unwrap_or(0);
+        Ok(())
+    }
+
+    /// Gives the head of an ordering key its time, unless it has one, runs, or is parked.
+    fn promote(&mut self, sink: &str, ordering: Option<&[u8]>, at: Millis) -> Result<(), Error> {
+        let Some(ordering) = ordering else { return Ok(()) };
+        let changed = self
+            .connection
+            .prepare_cached(
+                "UPDATE delivery SET next_at = ?3
+                 WHERE id = (SELECT min(id) FROM delivery WHERE sink = ?1 AND ordering = ?2 AND state < 4)
+                     AND state < 2 AND next_at IS NULL",
+            )?
+            .execute(params![sink, ordering, at])?;
+        self.load.deliveries += i64::try_from(changed).unwrap_or(0);
+        Ok(())
+    }
+
+    fn standing(&self, delivery: i64) -> Result<Option<Standing>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT message, sink, ordering, state, attempts, barred FROM delivery WHERE id = ?1",
+        )?;
+        let mut rows = statement.query(params![delivery])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        Ok(Some(Standing {
+            message: get(row, "message")?,
+            sink: get(row, "sink")?,
+            ordering: get(row, "ordering")?,
+            state: get(row, "state")?,
+            attempts: get(row, "attempts")?,
+            barred: get(row, "barred")?,
+        }))
+    }
+
+    /// Row of a body, made if it is not there.
+    fn body(&self, body: &NewBody) -> Result<i64, Error> {
+        let inserted = self
+            .connection
+            .prepare_cached("INSERT OR IGNORE INTO body (hash, length, bytes) VALUES (?1, ?2, ?3)")?
+            .execute(params![body.id.as_bytes(), number(body.length), body.bytes.as_deref()])?;
+        if inserted == 1 {
+            return Ok(self.connection.last_insert_rowid());
+        }
+        Ok(self
+            .connection
+            .prepare_cached("SELECT id FROM body WHERE hash = ?1")?
+            .query_row(params![body.id.as_bytes()], |row| row.get(0))?)
+    }
+
+    fn version(&self, version: &Version) -> Result<i64, Error> {
+        let hash = version.hash.as_bytes();
+        let known = self
+            .connection
+            .prepare_cached("SELECT id FROM version WHERE hash = ?1")?
+            .query_row(params![hash], |row| row.get(0))
+            .optional()?;
+        if let Some(id) = known {
+            return Ok(id);
+        }
+        self.connection
+            .prepare_cached("INSERT INTO version (hash, text) VALUES (?1, ?2)")?
+            .execute(params![hash, version.text])?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    fn keys(&self, keys: &[Key], message: MessageId, delivery: Option<DeliveryId>) -> Result<(), Error> {
+        let mut statement = self.connection.prepare_cached(
+            "INSERT OR IGNORE INTO key (kind, hash, message, delivery) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        for (kind, hash) in keys {
+            let delivery = delivery.map_or(0, |delivery| delivery.0);
+            statement.execute(params![
+                number(kind_number(*kind) as u64),
+                hash.0,
+                number(message.0),
+                number(delivery)
+            ])?;
+        }
+        Ok(())
+    }
+
+    fn shapes(&self, message: MessageId, first: i64, shapes: &[NewShape]) -> Result<(), Error> {
+        for (position, shape) in (first..).zip(shapes) {
+            let body = self.body(&shape.body)?;
+            // A message routed again after it was parked has no shapes yet: it was parked before it had any.
+            self.connection
+                .prepare_cached("INSERT INTO shape (message, position, name, body) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![number(message.0), position, shape.name, body])?;
+        }
+        Ok(())
+    }
+
+    fn event(
+        &self,
+        at: Millis,
+        kind: &str,
+        message: Option<i64>,
+        delivery: Option<i64>,
+        detail: Option<&str>,
+    ) -> Result<(), Error> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO event (at, kind, message, delivery, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![at, kind, message, delivery, detail])?;
+        Ok(())
+    }
+}
+
+/// A delivery, as far as a change must know it.
+struct Standing {
+    message: i64,
+    sink: String,
+    ordering: Option<Vec<u8>>,
+    state: i64,
+    attempts: i64,
+    barred: bool,
+}
+
+/// SQLite's integers are signed; our numbers start at 1 and never come near the end.
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn message_id(id: i64) -> Result<MessageId, Error> {
+    u64::try_from(id).map(MessageId).map_err(|_| Error::Inconsistent("message.id".to_owned()))
+}
+
+pub(crate) fn control_id_reused(accepted: bool) -> Finding {
+    let severity = if accepted { Severity::Warning } else { Severity::Error };
+    Finding::new(
+        severity,
+        CONTROL_ID_REUSED,
+        "ce numéro de message a déjà servi pour un autre contenu du même émetteur",
+    )
+    .remedy("donner un numéro neuf (MSH-10) à chaque message, et le garder seulement pour renvoyer le même")
+}
+
+fn interrupted() -> Finding {
+    Finding::warning(
+        INTERRUPTED,
+        "la passerelle s'est arrêtée pendant cette tentative : son issue est inconnue",
+    )
+    .remedy(
+        "rien à faire : le partenaire est interrogé avant tout nouvel envoi, là où ses règles le permettent",
+    )
+}
+
+fn sink_gone() -> Finding {
+    Finding::error(SINK_GONE, "ce partenaire n'est plus dans la configuration")
+        .remedy("remettre le partenaire : ses envois repartent au démarrage ; ou les refuser (jonction parked refuse)")
+}

@@ -1,0 +1,174 @@
+//! Routing of a message: its shapes, its keys, what it owes; and the reports that an ending adds to it.
+//! In: a decision of the router. Out: rows.
+
+use jonction_ports::{KeyKind, MessageId};
+use rusqlite::params;
+
+use super::{Writer, findings_json, message_id, number, to_json};
+use crate::{
+    error::Error,
+    index_key::KeyHash,
+    journal::{
+        Applied, Birth, DeliveryState, MessageState, Millis, NewDelivery, NewShape, NotRouted, NotRoutedWhy,
+        Routed,
+    },
+};
+
+impl Writer<'_> {
+    pub(super) fn route(&mut self, routed: &Routed) -> Result<Applied, Error> {
+        let version = self.version(&routed.version)?;
+        let patient = routed.keys.iter().find(|(kind, _)| *kind == KeyKind::Patient).map(|(_, hash)| hash.0);
+        let changed = self
+            .connection
+            .prepare_cached(
+                "UPDATE message SET state = ?2, route = ?3, version = ?4, routed_at = ?5, commit_us = coalesce(?6, commit_us),
+                     route_findings = ?7, patient = ?8, owed = owed + ?9, error = NULL
+                 WHERE id = ?1 AND state = 0",
+            )?
+            .execute(params![
+                number(routed.message.0),
+                MessageState::Routed.number(),
+                routed.route.as_str(),
+                version,
+                routed.at,
+                routed.commit_us,
+                findings_json(&routed.findings)?,
+                patient,
+                number(routed.deliveries.len() as u64),
+            ])?;
+        if changed == 0 {
+            return Ok(Applied::Skipped);
+        }
+        self.load.messages -= 1;
+        self.keys(&routed.keys, routed.message, None)?;
+        self.shapes(routed.message, 0, &routed.shapes)?;
+        let mut created: Vec<i64> = Vec::with_capacity(routed.deliveries.len());
+        for delivery in &routed.deliveries {
+            let cause = delivery.cause.and_then(|cause| created.get(cause).copied());
+            created.push(self.delivery(routed.message, 0, delivery, cause, routed.at)?);
+        }
+        Ok(Applied::Done(0))
+    }
+
+    pub(super) fn not_route(&mut self, not_routed: &NotRouted) -> Result<Applied, Error> {
+        let version = not_routed.version.as_ref().map(|version| self.version(version)).transpose()?;
+        let mut findings = not_routed.findings.clone();
+        let (state, filtered_by, error) = match &not_routed.why {
+            NotRoutedWhy::Filtered { by } => (MessageState::Filtered, Some(by.as_str()), None),
+            NotRoutedWhy::Parked { finding } => {
+                findings.push((**finding).clone());
+                (MessageState::Parked, None, Some(finding.check.as_str()))
+            }
+        };
+        let changed = self
+            .connection
+            .prepare_cached(
+                "UPDATE message SET state = ?2, route = ?3, version = ?4, routed_at = ?5, commit_us = coalesce(?6, commit_us),
+                     route_findings = ?7, filtered_by = ?8, error = ?9
+                 WHERE id = ?1 AND state = 0",
+            )?
+            .execute(params![
+                number(not_routed.message.0),
+                state.number(),
+                not_routed.route.as_ref().map(|route| route.as_str()),
+                version,
+                not_routed.at,
+                not_routed.commit_us,
+                findings_json(&findings)?,
+                filtered_by,
+                error,
+            ])?;
+        if changed == 0 {
+            return Ok(Applied::Skipped);
+        }
+        self.load.messages -= 1;
+        Ok(Applied::Done(0))
+    }
+
+    pub(super) fn route_again(&mut self, message: MessageId, at: Millis) -> Result<Applied, Error> {
+        let changed = self.connection.execute(
+            "UPDATE message SET state = 0, error = NULL WHERE id = ?1 AND state = 4",
+            params![number(message.0)],
+        )?;
+        if changed == 0 {
+            return Ok(Applied::Skipped);
+        }
+        self.load.messages += 1;
+        self.event(at, "route-again", Some(number(message.0)), None, None)?;
+        Ok(Applied::Done(0))
+    }
+
+    /// Adds a report and what carries it to the message of a delivery that ended.
+    pub(super) fn replies(
+        &mut self,
+        message: i64,
+        cause: i64,
+        shapes: &[NewShape],
+        replies: &[NewDelivery],
+        at: Millis,
+    ) -> Result<(), Error> {
+        if replies.is_empty() {
+            return Ok(());
+        }
+        let first: i64 = self
+            .connection
+            .prepare_cached("SELECT coalesce(max(position) + 1, 0) FROM shape WHERE message = ?1")?
+            .query_row(params![message], |row| row.get(0))?;
+        let message = message_id(message)?;
+        self.shapes(message, first, shapes)?;
+        for reply in replies {
+            self.delivery(message, first, reply, Some(cause), at)?;
+        }
+        self.connection
+            .prepare_cached("UPDATE message SET owed = owed + ?2 WHERE id = ?1")?
+            .execute(params![number(message.0), number(replies.len() as u64)])?;
+        Ok(())
+    }
+
+    pub(super) fn delivery(
+        &mut self,
+        message: MessageId,
+        first_shape: i64,
+        delivery: &NewDelivery,
+        cause: Option<i64>,
+        at: Millis,
+    ) -> Result<i64, Error> {
+        let part = self.body(&delivery.part)?;
+        let (state, finding, code, barred) = match &delivery.birth {
+            Birth::Owed => (DeliveryState::Waiting, None, None, false),
+            Birth::Refused { finding, code } => {
+                (DeliveryState::Refused, Some(finding), Some(code.code.as_str()), false)
+            }
+            Birth::Parked { finding, code, barred } => {
+                (DeliveryState::Parked, Some(finding), code.as_ref().map(|code| code.code.as_str()), *barred)
+            }
+        };
+        let finding_json = finding.map(|finding| to_json(&**finding)).transpose()?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO delivery (message, shape, sink, ordering, state, part, cause, barred, created_at, since,
+                     ended_at, error, finding, report_code)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13)",
+            )?
+            .execute(params![
+                number(message.0),
+                first_shape + number(delivery.shape as u64),
+                delivery.sink.as_str(),
+                delivery.ordering.map(|KeyHash(hash)| hash),
+                state.number(),
+                part,
+                cause,
+                barred,
+                at,
+                state.is_final().then_some(at),
+                finding.map(|finding| finding.check.as_str()),
+                finding_json,
+                code,
+            ])?;
+        let id = self.connection.last_insert_rowid();
+        if state == DeliveryState::Waiting {
+            self.ready(id, delivery.sink.as_str(), delivery.ordering.as_ref().map(|hash| &hash.0[..]), at)?;
+        }
+        Ok(id)
+    }
+}

@@ -1,0 +1,276 @@
+//! What every journal must do, whoever wrote it: one suite, run against each implementation.
+//! In: a function that opens an empty journal. Out: nothing, or a failed assertion.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use jonction_model::{ContentRef, Finding, PartnerName, ReportCode, RouteName};
+use jonction_ports::{Artefact, BodyError, DeliveryId, MessageFacts, MessageId};
+use proptest::{prelude::*, test_runner::TestRunner};
+
+use super::*;
+use crate::index_key::KeyHash;
+
+fn sink() -> PartnerName {
+    PartnerName::parse("dmp").unwrap()
+}
+
+fn keep(journal: &dyn Journal, bytes: impl Into<Bytes>) -> NewBody {
+    journal.keep(bytes.into()).unwrap()
+}
+
+fn arrive(journal: &dyn Journal, content: &str, number: u8) -> Change {
+    let mut digest = [0; 32];
+    digest[..content.len()].copy_from_slice(content.as_bytes());
+    Change::Arrive(Box::new(Arrive {
+        partner: PartnerName::parse("sil").unwrap(),
+        peer: "127.0.0.1:1".into(),
+        received_at: 1_000,
+        facts: MessageFacts::default(),
+        findings: vec![],
+        accepted: true,
+        raw: keep(journal, content.to_owned()),
+        reply: keep(journal, format!("ack {content}")),
+        conflict_reply: None,
+        repeat: Some(RepeatKey { key: KeyHash([number; 16]), digest }),
+    }))
+}
+
+fn one(journal: &dyn Journal, change: Change) -> (Applied, LoadChange) {
+    let mut committed = journal.commit(&[vec![change]]).unwrap();
+    (committed.answers.remove(0).remove(0), committed.load)
+}
+
+/// Routes a message into deliveries with these ordering keys; `None`: order is free.
+fn route(journal: &dyn Journal, message: u64, keys: &[Option<u8>], at: Millis) -> LoadChange {
+    let part = keep(journal, r#"{"key":"lot","label":"lot","ordering":null,"due":"owed"}"#);
+    let deliveries = keys.iter().map(|key| NewDelivery {
+        shape: 0,
+        sink: sink(),
+        ordering: key.map(|key| KeyHash([key; 16])),
+        part: part.clone(),
+        birth: Birth::Owed,
+        cause: None,
+    });
+    let routed = Routed {
+        message: MessageId(message),
+        at,
+        commit_us: None,
+        route: RouteName::parse("essai").unwrap(),
+        version: Version { hash: BodyId::of(b"v"), text: "{}".into() },
+        findings: vec![],
+        shapes: vec![NewShape { name: "document-submission", body: keep(journal, "{}") }],
+        keys: vec![],
+        deliveries: deliveries.collect(),
+    };
+    let (answer, load) = one(journal, Change::Route(Box::new(routed)));
+    assert_eq!(answer, Applied::Done(0));
+    load
+}
+
+fn start(journal: &dyn Journal, delivery: u64) -> (Applied, LoadChange) {
+    let piece = keep(journal, "bytes to send");
+    let artefact = Artefact {
+        ids: serde_json::json!({ "uid": delivery }),
+        pieces: vec![ContentRef::whole(piece.id, piece.length)],
+    };
+    let prepared = Some(NewArtefact { artefact, bodies: vec![piece], keys: vec![] });
+    one(journal, Change::Start(Box::new(Start { delivery: DeliveryId(delivery), at: 0, prepared })))
+}
+
+fn finish(journal: &dyn Journal, delivery: u64, next: Next) -> (Applied, LoadChange) {
+    let finish = Finish {
+        delivery: DeliveryId(delivery),
+        at: 0,
+        duration_us: 1,
+        outcome: AttemptState::Done,
+        unknown: false,
+        code: None,
+        peer: None,
+        bytes_sent: 0,
+        detail: None,
+        finding: None,
+        notes: vec![],
+        next,
+        shapes: vec![],
+        replies: vec![],
+    };
+    one(journal, Change::Finish(Box::new(finish)))
+}
+
+fn ready(journal: &dyn Journal, now: Millis) -> Vec<u64> {
+    let mut ready: Vec<_> = journal.due(&sink(), now, 1000).unwrap().ready.iter().map(|id| id.0).collect();
+    ready.sort_unstable();
+    ready
+}
+
+/// Runs everything.
+pub(crate) fn run<J: Journal + Questions, G>(open: impl Fn() -> (J, G)) {
+    repeats_in_one_batch_are_one_message(&open().0);
+    a_change_that_comes_too_late_is_skipped(&open().0);
+    what_was_being_sent_is_unknown_after_a_start(&open().0);
+    bodies_are_kept_once_and_read_in_pieces(&open().0);
+    heads_and_load_agree_with_their_definition(&open);
+}
+
+fn repeats_in_one_batch_are_one_message(journal: &(impl Journal + Questions)) {
+    let batch = ["a", "a", "b"].map(|content| vec![arrive(journal, content, 1)]);
+    let committed = journal.commit(&batch).unwrap();
+    let answers: Vec<_> = committed.answers.iter().map(|answers| &answers[0]).collect();
+    assert!(matches!(answers[0], Applied::Accepted { message: MessageId(1), reused: false }));
+    let Applied::Repeated { message: MessageId(1), reply } = answers[1] else { panic!("{answers:?}") };
+    assert_eq!(journal.read(reply, 100).unwrap(), "ack a");
+    assert!(matches!(answers[2], Applied::Accepted { message: MessageId(2), reused: true }));
+    assert_eq!(committed.load, LoadChange { messages: 2, deliveries: 0 });
+    let balance = journal.balance(crate::Window::default()).unwrap();
+    assert_eq!((balance.total.messages.received, balance.total.messages.repeated), (3, 1));
+    assert!(balance.closes());
+}
+
+fn a_change_that_comes_too_late_is_skipped(journal: &dyn Journal) {
+    one(journal, arrive(journal, "a", 1));
+    route(journal, 1, &[None], 5);
+    assert_eq!(start(journal, 1).0, Applied::Done(1));
+    assert_eq!(start(journal, 1).0, Applied::Skipped, "it is running");
+    assert_eq!(finish(journal, 1, Next::Delivered).0, Applied::Done(1));
+    assert_eq!(finish(journal, 1, Next::Delivered).0, Applied::Skipped, "it ended");
+    let release = Change::Release { delivery: DeliveryId(1), at: 9 };
+    assert_eq!(one(journal, release).0, Applied::Skipped, "it is not parked");
+    assert_eq!(one(journal, Change::RouteAgain { message: MessageId(1), at: 9 }).0, Applied::Skipped);
+    let stored = journal.delivery(DeliveryId(1)).unwrap().unwrap();
+    assert_eq!((stored.state, stored.attempts), (DeliveryState::Delivered, 1));
+    assert_eq!(stored.artefact.unwrap().ids["uid"], 1);
+    assert!(journal.delivery(DeliveryId(2)).unwrap().is_none());
+}
+
+fn what_was_being_sent_is_unknown_after_a_start(journal: &(impl Journal + Questions)) {
+    one(journal, arrive(journal, "a", 1));
+    route(journal, 1, &[Some(1), Some(1)], 5);
+    start(journal, 1);
+    assert_eq!(ready(journal, 10), [] as [u64; 0]);
+    one(journal, Change::Recover { at: 7, sinks: vec![sink()] });
+    assert_eq!(ready(journal, 10), [1]);
+    assert!(journal.delivery(DeliveryId(1)).unwrap().unwrap().after_unknown);
+    let journey = journal.journey(MessageId(1)).unwrap().unwrap();
+    assert_eq!(journey.deliveries[0].attempts[0].outcome, AttemptState::Unknown);
+    // A lane that is gone parks what it owes; back, it goes on from its head.
+    let (_, load) = one(journal, Change::Recover { at: 8, sinks: vec![] });
+    assert_eq!((load.deliveries, ready(journal, 10).len()), (-1, 0));
+    one(journal, Change::Recover { at: 9, sinks: vec![sink()] });
+    assert_eq!(ready(journal, 10), [1]);
+}
+
+fn bodies_are_kept_once_and_read_in_pieces(journal: &dyn Journal) {
+    let small = keep(journal, "0123456789");
+    one(journal, arrive(journal, "0123456789", 1));
+    let range = ContentRef { start: 2, end: 5, ..ContentRef::whole(small.id, small.length) };
+    assert_eq!(journal.read(&range, 10).unwrap(), "234");
+    assert!(journal.verify(small.id).is_ok());
+    assert!(matches!(journal.verify(BodyId::of(b"nothing")), Err(BodyError::Missing(_))));
+}
+
+/// One step of a random life.
+#[derive(Clone, Debug)]
+enum Step {
+    Create(Option<u8>),
+    Done(usize),
+    Park(usize),
+    Again(usize),
+    Release(usize),
+    Refuse(usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => prop::option::weighted(0.8, 0..3_u8).prop_map(Step::Create),
+        3 => (0..9_usize).prop_map(Step::Done),
+        2 => (0..9_usize).prop_map(Step::Park),
+        2 => (0..9_usize).prop_map(Step::Again),
+        2 => (0..9_usize).prop_map(Step::Release),
+        1 => (0..9_usize).prop_map(Step::Refuse),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+/// Heads by their definition: claimable, and nothing older of the same key that has not ended.
+fn heads(model: &BTreeMap<u64, (Option<u8>, DeliveryState)>) -> Vec<u64> {
+    let claimable = |state| state < DeliveryState::Sending;
+    let first = |id: u64, key: Option<u8>| {
+        key.is_none()
+            || !model.iter().any(|(other, (k, state))| *other < id && *k == key && !state.is_final())
+    };
+    model
+        .iter()
+        .filter(|(id, (key, state))| claimable(*state) && first(**id, *key))
+        .map(|(id, _)| *id)
+        .collect()
+}
+
+fn heads_and_load_agree_with_their_definition<J: Journal + Questions, G>(open: &impl Fn() -> (J, G)) {
+    let config = ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() };
+    let live = |steps: Vec<Step>| {
+        let (journal, _guard) = open();
+        let mut model: BTreeMap<u64, (Option<u8>, DeliveryState)> = BTreeMap::new();
+        let mut load = 0;
+        for (n, step) in steps.into_iter().enumerate() {
+            let message = n as u64 + 1;
+            one(&journal, arrive(&journal, &format!("m{n}"), 1));
+            let ready_now = ready(&journal, 10);
+            let parked: Vec<u64> = model
+                .iter()
+                .filter(|(_, (_, state))| *state == DeliveryState::Parked)
+                .map(|(id, _)| *id)
+                .collect();
+            let (pool, at) = match step {
+                Step::Create(_) => (&ready_now, 0),
+                Step::Done(at) | Step::Park(at) | Step::Again(at) => (&ready_now, at),
+                Step::Release(at) | Step::Refuse(at) => (&parked, at),
+            };
+            let chosen = pool.get(at % pool.len().max(1)).copied();
+            let (change, state) = match (step, chosen) {
+                (Step::Create(key), _) => {
+                    load += route(&journal, message, &[key], 5).deliveries;
+                    model.insert(model.len() as u64 + 1, (key, DeliveryState::Waiting));
+                    (LoadChange::default(), None)
+                }
+                (_, None) => continue,
+                (Step::Release(_), Some(id)) => {
+                    let release = Change::Release { delivery: DeliveryId(id), at: 5 };
+                    (one(&journal, release).1, Some((id, DeliveryState::Retrying)))
+                }
+                (Step::Refuse(_), Some(id)) => {
+                    let refusal = HandRefusal {
+                        delivery: DeliveryId(id),
+                        at: 5,
+                        finding: Finding::error("x", "x"),
+                        code: ReportCode::new("x", "x"),
+                        shapes: vec![],
+                        replies: vec![],
+                    };
+                    (
+                        one(&journal, Change::HandRefuse(Box::new(refusal))).1,
+                        Some((id, DeliveryState::Refused)),
+                    )
+                }
+                (step, Some(id)) => {
+                    assert!(matches!(start(&journal, id).0, Applied::Done(_)));
+                    let (next, state) = match step {
+                        Step::Done(_) => (Next::Delivered, DeliveryState::Delivered),
+                        Step::Park(_) => (Next::Parked(None), DeliveryState::Parked),
+                        _ => (Next::Again { next_at: 6 }, DeliveryState::Retrying),
+                    };
+                    (finish(&journal, id, next).1, Some((id, state)))
+                }
+            };
+            load += change.deliveries;
+            if let Some((id, state)) = state {
+                model.get_mut(&id).unwrap().1 = state;
+            }
+            prop_assert_eq!(ready(&journal, 10), heads(&model));
+            prop_assert_eq!(journal.load().unwrap().deliveries, load);
+        }
+        prop_assert!(journal.balance(crate::Window::default()).unwrap().closes());
+        Ok(())
+    };
+    TestRunner::new(config).run(&steps(), live).unwrap();
+}
