@@ -90,15 +90,14 @@ impl Board {
     }
 
     fn change(&self, change: impl FnOnce(&mut Load)) {
-        let mut became_idle = false;
         self.load.send_modify(|load| {
             let before = load.idle();
             change(load);
-            became_idle = load.idle() && !before;
+            // Said under the lock: what comes next cannot be announced before it.
+            if load.idle() && !before {
+                self.say(Event::Idle);
+            }
         });
-        if became_idle {
-            self.say(Event::Idle);
-        }
     }
 
     fn say(&self, event: Event) {

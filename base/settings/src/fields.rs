@@ -105,7 +105,10 @@ impl<'n> Fields<'n> {
             default,
             |text| {
                 let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
-                found.ok_or_else(|| format!("un mot parmi : {}", known()))
+                found.ok_or_else(|| match nearest(text, words.iter().map(|(word, _)| *word)) {
+                    Some(near) => format!("un mot parmi : {} ; vouliez-vous « {near} » ?", known()),
+                    None => format!("un mot parmi : {}", known()),
+                })
             },
             diagnoses,
         )
@@ -150,8 +153,10 @@ pub fn scalar<T>(
     match parse(text) {
         Ok(value) => Some(value),
         Err(expected) => {
-            let sentence = format!("« {key} » : {expected}");
-            diagnoses.error("settings.wrong-value", &node.span, sentence).remedy("corriger cette valeur");
+            let sentence = format!("« {key} » : cette valeur n'est pas acceptée");
+            diagnoses
+                .error("settings.wrong-value", &node.span, sentence)
+                .remedy(format!("attendu : {expected}"));
             None
         }
     }

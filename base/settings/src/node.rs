@@ -139,12 +139,28 @@ pub fn read(file: Arc<SourceFile>, diagnoses: &mut Diagnoses) -> Option<Node> {
                 },
                 None => start,
             };
-            let message = error.without_snippet().to_string();
-            diagnoses
-                .error("settings.not-yaml", &span, format!("ce n'est pas du YAML valide : {message}"))
-                .remedy("vérifier retrait, guillemets et deux-points à cet endroit");
+            let (sentence, remedy) = in_french(error.without_snippet());
+            diagnoses.error("settings.not-yaml", &span, sentence).remedy(remedy);
             None
         }
+    }
+}
+
+/// The library speaks English: the usual mistakes are told in French, the others by their place.
+fn in_french(error: &serde_saphyr::Error) -> (&'static str, &'static str) {
+    match error {
+        serde_saphyr::Error::DuplicateMappingKey { .. } => {
+            ("cette clé est déjà donnée dans ce bloc", "n'en garder qu'une")
+        }
+        serde_saphyr::Error::Eof { .. } => ("ce fichier est vide", "y écrire la configuration"),
+        serde_saphyr::Error::MultipleDocuments { .. } => (
+            "ce fichier contient plusieurs documents YAML",
+            "n'en garder qu'un par fichier, sans ligne « --- »",
+        ),
+        _ => (
+            "ce n'est pas du YAML valide à cet endroit",
+            "vérifier ici et à la ligne d'avant : retrait, guillemets, deux-points, crochets",
+        ),
     }
 }
 

@@ -53,6 +53,12 @@ const DOCUMENT: &[Check<Message>] = &[
     row("hl7v2/H065", "hl7v2.md §2.6", "OBX-5.5 du document est du base64", "102", base64),
 ];
 
+/// What a document message to the gateway must have, beside [`DOCUMENT`], that one to the LPS has otherwise.
+#[rustfmt::skip]
+const TO_PFI: &[Check<Message>] = &[
+    row("hl7v2/H023", "hl7v2.md §3", "le message s'adresse à la plateforme, pas au logiciel du professionnel", "207", for_the_pfi),
+];
+
 /// What a ZAM must have, beside [`EVERY`]: for the simulated sender.
 #[rustfmt::skip]
 const ZAM: &[Check<Message>] = &[
@@ -62,12 +68,13 @@ const ZAM: &[Check<Message>] = &[
 
 /// The checks that admit a message of a family.
 pub fn checks(profile: Profile) -> impl Iterator<Item = &'static Check<Message>> {
-    let own = match profile {
-        Profile::DocumentToPfi | Profile::DocumentToLps => DOCUMENT,
-        Profile::Zam => ZAM,
-        Profile::Ack | Profile::Other => &[],
+    let (own, more): (&[_], &[_]) = match profile {
+        Profile::DocumentToPfi => (DOCUMENT, TO_PFI),
+        Profile::DocumentToLps => (DOCUMENT, &[]),
+        Profile::Zam => (ZAM, &[]),
+        Profile::Ack | Profile::Other => (&[], &[]),
     };
-    EVERY.iter().chain(own)
+    EVERY.iter().chain(own).chain(more)
 }
 
 /// Judges a message that is awaited as one of a family. Every finding refuses: answer AE, one ERR each.
@@ -134,6 +141,20 @@ fn accepted_edition(message: &Message, v: &mut Verdicts<'_>) {
             "émettre selon l'édition 2.1 : MSH-21 = 2.1^CISIS_CDA_HL7_V2 et un PRT par destinataire",
         )
         .against("2.1 ou 2.0", message.msh().field(21).component(1));
+    }
+}
+
+/// The volet towards the LPS has the same segments, other recipients and no flag: nothing could be done with it here.
+fn for_the_pfi(message: &Message, v: &mut Verdicts<'_>) {
+    if Profile::of(message) == Profile::DocumentToLps {
+        let remedy = "émettre selon le volet vers la plateforme : MSH-21 = 2.1^CISIS_CDA_HL7_V2";
+        say(
+            v,
+            "MSH-21",
+            "ce message suit le volet vers le logiciel du professionnel (CISIS_CDA_HL7_LPS)",
+            remedy,
+        )
+        .against("CISIS_CDA_HL7_V2", message.msh().field(21).component(2));
     }
 }
 

@@ -31,8 +31,8 @@ impl DmpState {
     pub fn parse(text: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().find(|(_, name)| *name == text).map(|(state, _)| *state);
         found.ok_or_else(|| match nearest(text, Self::ALL.map(|(_, name)| name)) {
-            Some(near) => format!("état de DMP inconnu ; vouliez-vous « {near} » ?"),
-            None => format!("un état parmi : {}", Self::ALL.map(|(_, name)| name).join(", ")),
+            Some(near) => format!("un état de DMP ; vouliez-vous « {near} » ?"),
+            None => format!("un état de DMP parmi : {}", Self::ALL.map(|(_, name)| name).join(", ")),
         })
     }
 }
