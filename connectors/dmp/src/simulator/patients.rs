@@ -96,6 +96,6 @@ mod tests {
     #[test]
     fn a_mistyped_state_is_offered_its_nearest() {
         assert_eq!(DmpState::parse("opposed"), Ok(DmpState::Opposed));
-        assert_eq!(DmpState::parse("closd").unwrap_err(), "état de DMP inconnu ; vouliez-vous « closed » ?");
+        assert_eq!(DmpState::parse("closd").unwrap_err(), "un état de DMP ; vouliez-vous « closed » ?");
     }
 }

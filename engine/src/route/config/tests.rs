@@ -139,7 +139,7 @@ fn unknown_names_are_told_at_their_place_with_the_nearest() {
         ),
         ("- map: hl7v2", "- mpa: hl7v2", "route.unknown-step-kind", 7, 5, "vouliez-vous map ?"),
         ("partner: sil", "partner: dmp-national", "route.unknown-partner", 3, 18, "partenaires connus : sil"),
-        ("order_by: patient", "order_by: nom", "settings.wrong-value", 11, 15, "corriger"),
+        ("order_by: patient", "order_by: nom", "settings.wrong-value", 11, 15, "attendu : "),
         ("order_by: patient", "orderby: patient", "settings.unknown-key", 11, 5, "order_by"),
         ("connector: mllp", "connector: dmp", "route.wrong-connector", 3, 34, "écrire mllp ici"),
         ("zam: sil", "zam: dmp-national", "route.wrong-connector", 16, 10, "son connecteur est dmp"),
@@ -169,7 +169,7 @@ fn unknown_names_are_told_at_their_place_with_the_nearest() {
             "mettre cette condition dans when",
         ),
         ("max: 10s", "max: 100ms", "route.bad-retry", 12, 12, "augmenter max"),
-        ("initial: 500ms", "initial: 0s", "settings.wrong-value", 12, 23, "corriger"),
+        ("initial: 500ms", "initial: 0s", "settings.wrong-value", 12, 23, "attendu : "),
     ] {
         let text = changed(from, to);
         assert_eq!(only(&text), (code.to_owned(), line, column), "{to}");
