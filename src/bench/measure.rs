@@ -113,13 +113,22 @@ pub(crate) fn median(values: &mut [f64]) -> f64 {
 }
 
 /// Time a process has spent on processors, all its threads together, ended ones included; 10 ms steps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProcessorTime {
+    /// In the program and in the kernel for it.
+    pub(crate) whole: Duration,
+    /// In the kernel alone: files, sockets, memory.
+    pub(crate) kernel: Duration,
+}
+
 /// `None` where the system does not tell. `process`: a number, or `self`.
-pub(crate) fn processor_time(process: &str) -> Option<Duration> {
+pub(crate) fn processor_time(process: &str) -> Option<ProcessorTime> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The name of the program, in parentheses, may hold blanks; utime and stime are the 12th and 13th after it.
-    let mut fields = stat.rsplit(") ").next()?.split(' ').skip(11);
-    let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
-    Some(Duration::from_millis(ticks * 10))
+    let mut ticks = stat.rsplit(") ").next()?.split(' ').skip(11).map(|field| field.parse::<u64>().ok());
+    let (user, kernel) = (ticks.next()??, ticks.next()??);
+    let time = |ticks: u64| Duration::from_millis(ticks * 10);
+    Some(ProcessorTime { whole: time(user + kernel), kernel: time(kernel) })
 }
 
 /// A line of `/proc/PID/status` in megabytes: `VmHWM` (peak), `VmRSS` (now).
