@@ -38,7 +38,7 @@ fn root_of(authority: &DevAuthority) -> String {
 fn openssl(arguments: &[&str]) -> Option<Output> {
     let output = Command::new("openssl").args(arguments).output();
     if output.is_err() {
-        eprintln!("skipped: openssl is not installed");
+        jonction_testkit::skipped("openssl is not installed");
     }
     output.ok()
 }

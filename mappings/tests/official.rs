@@ -43,7 +43,7 @@ const EXPECTED: &[Row] = &[
 fn root() -> Option<PathBuf> {
     let found = std::env::var_os("JONCTION_SAMPLES").map(PathBuf::from);
     if found.is_none() {
-        eprintln!("skipped: JONCTION_SAMPLES is not set");
+        jonction_testkit::skipped("JONCTION_SAMPLES is not set");
     }
     found
 }

@@ -90,7 +90,7 @@ const REPAIRED: End = Taken(
 #[test]
 fn official_messages_end_as_the_sheet_says() {
     let Some(samples) = env::var_os("JONCTION_SAMPLES") else {
-        eprintln!("skipped: JONCTION_SAMPLES is not set");
+        jonction_testkit::skipped("JONCTION_SAMPLES is not set");
         return;
     };
     let samples = Path::new(&samples);

@@ -448,7 +448,7 @@ async fn measure_feeding() {
 #[tokio::test]
 async fn official_documents_arrive_byte_for_byte_or_are_refused_with_a_place() {
     let Some(samples) = std::env::var_os("JONCTION_SAMPLES") else {
-        eprintln!("skipped: JONCTION_SAMPLES is not set");
+        jonction_testkit::skipped("JONCTION_SAMPLES is not set");
         return;
     };
     let world =

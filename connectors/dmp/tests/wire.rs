@@ -267,7 +267,7 @@ fn tool(name: &str, arguments: &[&str]) -> Option<Output> {
     match Command::new(name).args(arguments).stdin(Stdio::null()).output() {
         Ok(output) => Some(output),
         Err(_) => {
-            eprintln!("skipped: {name} is not installed");
+            jonction_testkit::skipped(format!("{name} is not installed"));
             None
         }
     }

@@ -51,7 +51,7 @@ fn message_file() -> tempfile::NamedTempFile {
 #[tokio::test]
 async fn a_script_with_a_bare_socket_is_answered() {
     if !Path::new(PYTHON).exists() {
-        eprintln!("skipped: python3 is not installed");
+        jonction_testkit::skipped("python3 is not installed");
         return;
     }
     let running = start(settings()).await;
@@ -67,7 +67,7 @@ async fn a_script_with_a_bare_socket_is_answered() {
 #[tokio::test]
 async fn mllp_send_of_python3_hl7_is_answered_in_its_own_framing() {
     if !Path::new("/usr/bin/mllp_send").exists() {
-        eprintln!("skipped: mllp_send (python3-hl7) is not installed");
+        jonction_testkit::skipped("mllp_send (python3-hl7) is not installed");
         return;
     }
     let running = start(settings()).await;

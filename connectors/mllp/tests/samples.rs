@@ -28,7 +28,7 @@ const EXPECTED: &[(&str, &str)] = &[
 #[tokio::test]
 async fn each_official_sample_gets_the_answer_of_the_table() {
     let Some(root) = std::env::var_os("JONCTION_SAMPLES") else {
-        eprintln!("skipped: JONCTION_SAMPLES is not set");
+        jonction_testkit::skipped("JONCTION_SAMPLES is not set");
         return;
     };
     let mut answers = Vec::new();

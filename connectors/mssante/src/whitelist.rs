@@ -407,7 +407,7 @@ mod tests {
     #[test]
     fn the_published_excerpt_gives_its_domains() {
         let Some(samples) = std::env::var_os("JONCTION_SAMPLES") else {
-            eprintln!("skipped: JONCTION_SAMPLES is not set");
+            jonction_testkit::skipped("JONCTION_SAMPLES is not set");
             return;
         };
         let dir = std::path::Path::new(&samples).join("mssante/liste_blanche");

@@ -52,7 +52,7 @@ const EXPECTED: &[Row] = &[
 fn samples() -> Option<PathBuf> {
     let found = std::env::var_os("JONCTION_SAMPLES").map(|root| Path::new(&root).join("cda"));
     if found.is_none() {
-        eprintln!("skipped: JONCTION_SAMPLES is not set");
+        jonction_testkit::skipped("JONCTION_SAMPLES is not set");
     }
     found
 }
@@ -194,7 +194,7 @@ fn an_independent_reader_finds_the_same_values() {
         run.is_ok_and(|run| run.status.success())
     };
     let Some(python) = ["python3", "/usr/bin/python3"].into_iter().find(has_lxml) else {
-        eprintln!("skipped: python3-lxml is not installed");
+        jonction_testkit::skipped("python3-lxml is not installed");
         return;
     };
     for (name, ..) in EXPECTED {

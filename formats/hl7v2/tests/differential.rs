@@ -39,7 +39,7 @@ fn python() -> Option<&'static str> {
     };
     let found = ["python3", "/usr/bin/python3"].into_iter().find(has);
     if found.is_none() {
-        eprintln!("skipped: python3-hl7 is not installed");
+        jonction_testkit::skipped("python3-hl7 is not installed");
     }
     found
 }

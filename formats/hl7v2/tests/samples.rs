@@ -14,7 +14,7 @@ use jonction_model::{Mode, Verdict, run_checks};
 
 fn samples() -> Option<PathBuf> {
     let Some(root) = std::env::var_os("JONCTION_SAMPLES") else {
-        eprintln!("skipped: JONCTION_SAMPLES is not set");
+        jonction_testkit::skipped("JONCTION_SAMPLES is not set");
         return None;
     };
     Some(PathBuf::from(root).join("hl7v2"))

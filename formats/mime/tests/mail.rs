@@ -196,7 +196,7 @@ print(json.dumps({
         .stdout(Stdio::piped())
         .spawn()
     else {
-        eprintln!("skipped: python3 is not installed");
+        jonction_testkit::skipped("python3 is not installed");
         return;
     };
     python.stdin.take().unwrap().write_all(&whole(&mail(), &attachments())).unwrap();

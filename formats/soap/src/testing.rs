@@ -50,7 +50,7 @@ pub(crate) fn tool(name: &str, arguments: &[&str]) -> Option<Output> {
     match Command::new(name).args(arguments).stdin(Stdio::null()).output() {
         Ok(output) => Some(output),
         Err(_) => {
-            eprintln!("skipped: {name} is not installed");
+            jonction_testkit::skipped(format!("{name} is not installed"));
             None
         }
     }
@@ -87,7 +87,7 @@ pub(crate) fn samples(folder: &str) -> Option<PathBuf> {
     match std::env::var_os("JONCTION_SAMPLES") {
         Some(samples) => Some(Path::new(&samples).join(folder)),
         None => {
-            eprintln!("skipped: JONCTION_SAMPLES is not set");
+            jonction_testkit::skipped("JONCTION_SAMPLES is not set");
             None
         }
     }

@@ -16,7 +16,7 @@ fn between<'t>(text: &'t str, from: &str, open: &str, close: &str) -> (usize, &'
 #[tokio::test]
 async fn the_mail_of_mdm_t02_cda_n1_is_the_expected_one() {
     let Some(samples) = std::env::var_os("JONCTION_SAMPLES") else {
-        eprintln!("skipped: JONCTION_SAMPLES is not set");
+        jonction_testkit::skipped("JONCTION_SAMPLES is not set");
         return;
     };
     let message = std::fs::read(std::path::Path::new(&samples).join("hl7v2/mdm_t02_cda_n1_v21.er7")).unwrap();

@@ -14,7 +14,7 @@ fn installed(tool: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {tool}")]).stdout(Stdio::null()).status();
     let found = found.is_ok_and(|status| status.success());
     if !found {
-        eprintln!("skipped: {tool} is not installed");
+        jonction_testkit::skipped(format!("{tool} is not installed"));
     }
     found
 }

@@ -181,7 +181,7 @@ pub fn codes(findings: &[Finding]) -> Vec<String> {
 pub fn samples() -> Option<std::path::PathBuf> {
     let samples = std::env::var_os("JONCTION_SAMPLES").map(Into::into);
     if samples.is_none() {
-        eprintln!("skipped: JONCTION_SAMPLES is not set");
+        jonction_testkit::skipped("JONCTION_SAMPLES is not set");
     }
     samples
 }
@@ -194,7 +194,7 @@ pub fn run_tool(tool: &str, arguments: &[&str]) -> Option<(bool, String)> {
             Some((output.status.success(), String::from_utf8(said).unwrap()))
         }
         Err(_) => {
-            eprintln!("skipped: {tool} is not installed");
+            jonction_testkit::skipped(format!("{tool} is not installed"));
             None
         }
     }
