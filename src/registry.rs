@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use jonction_engine::route::{Registry, config::KnownPartner};
 use jonction_model::{Clock, Entropy, Environment, Mode, Oid, PartnerName, nearest};
+use jonction_net::{ClientTls, client_config};
 use jonction_ports::{Sink, Source};
 use jonction_settings::{Diagnoses, Fields, Span};
 
 use crate::{
-    certificates::{CertificateError, Certificates},
+    certificates::{CertificateError, Certificates, material},
     project::{Partner, Project},
 };
 
@@ -47,6 +48,18 @@ impl Wiring<'_> {
             Some(name) => self.certificates.anchors(name),
             None => self.certificates.default_anchors(),
         }
+    }
+
+    /// How a partner is called in TLS: with the identity it names, if any, believing its authorities.
+    pub(crate) fn client_tls(
+        &self,
+        identity: Option<&String>,
+        trust: Option<&String>,
+    ) -> Result<ClientTls, CertificateError> {
+        let loaded = identity.map(|name| self.certificates.identity(name)).transpose()?;
+        let config = client_config(&self.anchors(trust)?, loaded.as_ref())
+            .map_err(|error| material(identity.map_or("tls", String::as_str), &error))?;
+        Ok(ClientTls::new(config))
     }
 }
 

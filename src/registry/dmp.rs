@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use jonction_dmp::{DmpSink, Settings};
 use jonction_model::PartnerName;
-use jonction_net::{ClientTls, Reloadable, client_config};
+use jonction_net::Reloadable;
 use jonction_ports::Sink;
 use jonction_settings::{Diagnoses, Fields};
 
 use super::{Configured, Names, Reading, Wiring};
-use crate::certificates::{CertificateError, material};
+use crate::certificates::CertificateError;
 
 pub(super) fn read(
     fields: &mut Fields<'_>,
@@ -33,12 +33,8 @@ impl Configured for Dmp {
         wiring: &Wiring<'_>,
     ) -> Result<Option<Arc<dyn Sink>>, CertificateError> {
         let settings = &self.0;
-        let identity = wiring.certificates.identity(&settings.identity)?;
-        let anchors = wiring.anchors(settings.trust.as_ref())?;
-        let config =
-            client_config(&anchors, Some(&identity)).map_err(|error| material(&settings.identity, &error))?;
+        let tls = wiring.client_tls(Some(&settings.identity), settings.trust.as_ref())?;
         let seal = Reloadable::new(Arc::new(wiring.certificates.seal(&settings.seal)?));
-        let tls = ClientTls::new(config);
         Ok(Some(Arc::new(DmpSink::over_tls(name.clone(), settings.clone(), wiring.environment, seal, tls))))
     }
 }

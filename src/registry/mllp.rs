@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jonction_mllp::{MllpAdmission, MllpSink, MllpSource, Settings, SourceTools};
 use jonction_model::PartnerName;
-use jonction_net::{ClientAuth, ClientTls, ServerTls, client_config, server_config};
+use jonction_net::{ClientTls, ServerTls};
 use jonction_ports::{Sink, Source};
 use jonction_settings::{Diagnoses, Fields};
 
@@ -27,18 +27,15 @@ impl Mllp {
         let Some(name) = &self.0.identity else { return Ok(None) };
         let identity = wiring.certificates.identity(name)?;
         let anchors = wiring.anchors(self.0.trust.as_ref())?;
-        let auth = if self.0.client_certificate { ClientAuth::Required(&anchors) } else { ClientAuth::None };
-        Ok(Some(server_config(&identity, auth).map_err(|error| material(name, &error))?.into()))
+        let tls = self.0.server_tls(&identity, &anchors).map_err(|error| material(name, &error))?;
+        Ok(Some(tls))
     }
 
     fn client_tls(&self, wiring: &Wiring<'_>) -> Result<Option<ClientTls>, CertificateError> {
         if !self.0.send_to.as_ref().is_some_and(|target| target.tls) {
             return Ok(None);
         }
-        let identity = self.0.identity.as_ref().map(|name| wiring.certificates.identity(name)).transpose()?;
-        let anchors = wiring.anchors(self.0.trust.as_ref())?;
-        let config = client_config(&anchors, identity.as_ref()).map_err(|error| material("mllp", &error))?;
-        Ok(Some(ClientTls::new(config)))
+        wiring.client_tls(self.0.identity.as_ref(), self.0.trust.as_ref()).map(Some)
     }
 }
 

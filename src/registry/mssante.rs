@@ -7,13 +7,12 @@ use jonction_mssante::{
     config::{AuthSettings, Settings},
     sink::{MssanteSink, SinkParts},
 };
-use jonction_net::{ClientTls, client_config};
 use jonction_ports::Sink;
 use jonction_settings::{Diagnoses, Fields};
 use jonction_xds::{Defaults, xdm::Origin};
 
 use super::{Configured, Names, Reading, Wiring};
-use crate::certificates::{CertificateError, material};
+use crate::certificates::CertificateError;
 
 pub(super) fn read(
     fields: &mut Fields<'_>,
@@ -37,11 +36,7 @@ impl Configured for Mssante {
         wiring: &Wiring<'_>,
     ) -> Result<Option<Arc<dyn Sink>>, CertificateError> {
         let settings = &self.0;
-        let identity =
-            settings.identity.as_ref().map(|name| wiring.certificates.identity(name)).transpose()?;
-        let anchors = wiring.anchors(settings.trust.as_ref())?;
-        let config =
-            client_config(&anchors, identity.as_ref()).map_err(|error| material(name.as_str(), &error))?;
+        let tls = wiring.client_tls(settings.identity.as_ref(), settings.trust.as_ref())?;
         let password = match &settings.auth {
             AuthSettings::Plain { password, .. } => {
                 Some(password.resolve(wiring.base).map_err(|error| CertificateError {
@@ -54,7 +49,7 @@ impl Configured for Mssante {
         let sink = MssanteSink::new(
             settings.clone(),
             SinkParts {
-                tls: ClientTls::new(config),
+                tls,
                 password,
                 environment: wiring.environment,
                 clock: wiring.clock.clone(),
