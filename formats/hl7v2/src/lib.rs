@@ -19,6 +19,7 @@ pub mod group;
 pub mod header;
 mod index;
 pub mod limits;
+pub mod matrix;
 pub mod message;
 pub mod note;
 pub mod path;

@@ -5,6 +5,7 @@ use jonction_model::Verdicts;
 
 use super::{Refine, document::base64_shape, field, say};
 use crate::{
+    matrix::Matrix,
     message::{Message, Segment},
     volet::{Flag, answer, flags},
 };
@@ -142,17 +143,8 @@ fn yes(message: &Message, flag: Flag) -> bool {
 }
 
 pub(crate) fn h079_matrix(message: &Message, v: &mut Verdicts<'_>) {
-    let [masked, patient, legal, secret, dmp, to_ps, to_patient] = [
-        Flag::MasquePs,
-        Flag::InvisiblePatient,
-        Flag::InvisibleRepLegaux,
-        Flag::ConnexionSecrete,
-        Flag::Destdmp,
-        Flag::Destmssanteps,
-        Flag::Destmssantepat,
-    ]
-    .map(|flag| yes(message, flag));
-    if masked && to_ps {
+    let yes = |flag| yes(message, flag);
+    if yes(Flag::MasquePs) && yes(Flag::Destmssanteps) {
         say(
             v,
             "OBX[3.1='DESTMSSANTEPS']-5.1",
@@ -161,13 +153,8 @@ pub(crate) fn h079_matrix(message: &Message, v: &mut Verdicts<'_>) {
         );
         return;
     }
-    // What either edition of the matrix accepts; requests for the DMP alone are not concerned.
-    let listed = match (to_ps, to_patient) {
-        (false, false) => true,
-        (true, true) => !patient && !legal,
-        (true, false) => patient && !legal,
-        (false, true) => !patient && !secret && !dmp,
-    };
+    // What either text of the matrix accepts.
+    let listed = [Matrix::Published212, Matrix::Head].into_iter().any(|text| text.lists(yes));
     if !listed {
         say(
             v,
