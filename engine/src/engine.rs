@@ -16,13 +16,13 @@ pub use crate::journal::committer::{CommitLimits, CommitMode};
 use crate::{
     error::Error,
     event::Event,
+    files::{Storage, StoreGuard, create_dirs},
     index_key::IndexHasher,
     intake::EngineIntake,
     journal::{
         Applied, Change, Journal, Questions, SharedJournal, SqliteJournal, committer::Committer, sqlite,
     },
     lane::{self, Hand, Lane},
-    lock::StoreLock,
     plan::Plan,
     reader::Reader,
     route::Route,
@@ -47,6 +47,8 @@ pub struct EngineSettings {
     pub commit_mode: CommitMode,
     /// Events kept for a slow listener. Default 1024.
     pub events_kept: usize,
+    /// What the store stands on. Default: the system's files.
+    pub storage: Storage,
 }
 
 impl EngineSettings {
@@ -60,6 +62,7 @@ impl EngineSettings {
             commit: CommitLimits::default(),
             commit_mode: CommitMode::default(),
             events_kept: 1024,
+            storage: Storage::default(),
         }
     }
 }
@@ -69,7 +72,7 @@ impl EngineSettings {
 pub struct Engine {
     shared: Arc<Shared>,
     questions: Arc<dyn Questions>,
-    _lock: Option<StoreLock>,
+    _lock: Option<StoreGuard>,
 }
 
 impl Engine {
@@ -80,10 +83,12 @@ impl Engine {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Error> {
-        std::fs::create_dir_all(&settings.data_dir)
+        let storage = &settings.storage;
+        create_dirs(&*storage.files, &settings.data_dir)
             .map_err(Error::io(format!("create {}", settings.data_dir.display())))?;
-        let lock = StoreLock::take(&settings.data_dir)?;
-        let (journal, hasher) = SqliteJournal::open(&settings.data_dir, settings.limits, &*entropy)?;
+        let lock = storage.files.lock(&settings.data_dir)?;
+        let (journal, hasher) =
+            SqliteJournal::open_on(storage, &settings.data_dir, settings.limits, &*entropy)?;
         let journal = Arc::new(journal);
         Self::with_journal(settings, journal.clone(), journal, hasher, Some(lock), (clock, entropy))
     }
@@ -94,7 +99,7 @@ impl Engine {
         journal: SharedJournal,
         questions: Arc<dyn Questions>,
         hasher: IndexHasher,
-        lock: Option<StoreLock>,
+        lock: Option<StoreGuard>,
         tools: (Arc<dyn Clock>, Arc<dyn Entropy>),
     ) -> Result<Self, Error> {
         let board = Arc::new(Board::new(Journal::load(&*journal)?, settings.events_kept.max(1)));

@@ -4,8 +4,7 @@
 
 use std::{
     fmt,
-    fs::{self, OpenOptions},
-    io::{self, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -13,7 +12,10 @@ use aws_lc_rs::hmac;
 use jonction_model::Entropy;
 use jonction_ports::KeyKind;
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    files::{Access, Files, create_dirs},
+};
 
 /// A keyed hash. Equal identifiers of one kind have equal hashes; nothing else can be learnt from it without the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,9 +101,14 @@ pub fn key_path(data_dir: &Path) -> PathBuf {
 }
 
 /// Reads the key. `None` when there is no file.
-pub(crate) fn read_key(data_dir: &Path) -> Result<Option<IndexHasher>, Error> {
+pub(crate) fn read_key(files: &dyn Files, data_dir: &Path) -> Result<Option<IndexHasher>, Error> {
     let path = key_path(data_dir);
-    match fs::read(&path) {
+    let read = files.open(&path).and_then(|file| {
+        let mut key = Vec::new();
+        file.take(IndexHasher::KEY_BYTES as u64 + 1).read_to_end(&mut key)?;
+        Ok(key)
+    });
+    match read {
         Ok(key) if key.len() == IndexHasher::KEY_BYTES => Ok(Some(IndexHasher::from_key(&key))),
         Ok(_) => Err(Error::IndexKeyChanged { path }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -110,29 +117,30 @@ pub(crate) fn read_key(data_dir: &Path) -> Result<Option<IndexHasher>, Error> {
 }
 
 /// Makes the key of a new store: readable by its owner only, durable before anything is hashed with it.
-pub(crate) fn make_key(data_dir: &Path, entropy: &dyn Entropy) -> Result<IndexHasher, Error> {
+pub(crate) fn make_key(
+    files: &dyn Files,
+    data_dir: &Path,
+    entropy: &dyn Entropy,
+) -> Result<IndexHasher, Error> {
     let path = key_path(data_dir);
     let failed = || format!("write {}", path.display());
     let folder = data_dir.join("keys");
-    fs::create_dir_all(&folder).map_err(Error::io(failed()))?;
+    create_dirs(files, &folder).map_err(Error::io(failed()))?;
     let mut key = [0; IndexHasher::KEY_BYTES];
     entropy.fill(&mut key);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&path).map_err(Error::io(failed()))?;
-    file.write_all(&key).and_then(|()| file.sync_all()).map_err(Error::io(failed()))?;
-    sync_dir(&folder)?;
-    sync_dir(data_dir)?;
+    if files.exists(&path) {
+        return Err(Error::io(failed())(io::ErrorKind::AlreadyExists.into()));
+    }
+    let mut file = files.create(&path, Access::Owner).map_err(Error::io(failed()))?;
+    file.write_all(&key).and_then(|()| file.sync()).map_err(Error::io(failed()))?;
+    sync_dir(files, &folder)?;
+    sync_dir(files, data_dir)?;
     Ok(IndexHasher::from_key(&key))
 }
 
 /// Makes the entries of a directory durable.
-pub(crate) fn sync_dir(path: &Path) -> Result<(), Error> {
-    fs::File::open(path)
-        .and_then(|folder| folder.sync_all())
-        .map_err(Error::io(format!("sync {}", path.display())))
+pub(crate) fn sync_dir(files: &dyn Files, path: &Path) -> Result<(), Error> {
+    files.sync_dir(path).map_err(Error::io(format!("sync {}", path.display())))
 }
 
 #[cfg(test)]
@@ -140,6 +148,7 @@ mod tests {
     use jonction_model::SeededEntropy;
 
     use super::*;
+    use crate::files::SystemFiles;
 
     #[test]
     fn one_value_has_one_hash_per_kind_and_key() {
@@ -152,15 +161,18 @@ mod tests {
     #[test]
     fn the_key_file_is_read_back_and_only_its_owner_reads_it() {
         let folder = tempfile::tempdir().unwrap();
-        let made = make_key(folder.path(), &SeededEntropy::new(1)).unwrap();
-        let read = read_key(folder.path()).unwrap().unwrap();
+        let made = make_key(&SystemFiles, folder.path(), &SeededEntropy::new(1)).unwrap();
+        let read = read_key(&SystemFiles, folder.path()).unwrap().unwrap();
         assert_eq!(made.check_value(), read.check_value());
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = fs::metadata(key_path(folder.path())).unwrap().permissions().mode();
+            let mode = std::fs::metadata(key_path(folder.path())).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
-        assert!(make_key(folder.path(), &SeededEntropy::new(2)).is_err(), "a key is never overwritten");
+        assert!(
+            make_key(&SystemFiles, folder.path(), &SeededEntropy::new(2)).is_err(),
+            "a key is never overwritten"
+        );
     }
 }

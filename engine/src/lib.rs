@@ -6,6 +6,7 @@ pub mod bench_support;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod files;
 pub mod index_key;
 mod intake;
 pub mod journal;
@@ -22,6 +23,7 @@ mod shared;
 pub use engine::{CommitLimits, CommitMode, Engine, EngineSettings, Running};
 pub use error::Error;
 pub use event::{Event, Verdict};
+pub use files::Storage;
 pub use journal::{AttemptState, DeliveryState, MessageState};
 pub use questions::{
     AttemptLine, Balance, BalanceLine, DeliveryJourney, DeliveryLine, Filter, MessageJourney, MessageLine,

@@ -1,7 +1,10 @@
 //! What is running: routes and sinks, and the two questions asked of both: which policy, and who is told of an ending.
 //! In: checked routes, sinks of the program. Out: policies; reports with the deliveries that carry them. Pure.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use jonction_model::{PartnerName, RouteName, Shape};
@@ -17,7 +20,7 @@ use crate::{
 /// Routes and sinks.
 pub(crate) struct Plan {
     pub(crate) routes: Vec<Route>,
-    pub(crate) sinks: HashMap<PartnerName, Arc<dyn Sink>>,
+    pub(crate) sinks: BTreeMap<PartnerName, Arc<dyn Sink>>,
 }
 
 /// A report, and the deliveries that carry it.
@@ -84,7 +87,7 @@ impl Plan {
                 }
             }
         }
-        Ok(Self { routes, sinks })
+        Ok(Self { routes, sinks: sinks.into_iter().collect() })
     }
 
     fn route(&self, name: &RouteName) -> Option<&Route> {

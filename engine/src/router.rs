@@ -14,7 +14,7 @@ use crate::{
     journal::{Applied, Unrouted, committer::Pending},
     plan::Plan,
     routing::{Context, Decision, decide, parked},
-    shared::{Shared, blocking},
+    shared::{Panicked, Shared, blocking},
 };
 
 /// Messages read at once.
@@ -90,7 +90,7 @@ async fn route_window(
 /// A message whose decision is being made.
 struct Deciding {
     message: Unrouted,
-    task: JoinHandle<Result<Decision, Error>>,
+    task: JoinHandle<Result<Result<Decision, Error>, Panicked>>,
     commit_us: Option<u32>,
 }
 
@@ -98,14 +98,15 @@ impl Deciding {
     fn start(shared: &Arc<Shared>, plan: &Arc<Plan>, message: Unrouted) -> Self {
         let commit_us = shared.take_latency(message.id);
         let (owned, plan, subject) = (shared.clone(), plan.clone(), message.clone());
-        let task = tokio::task::spawn_blocking(move || decide(&context(&owned, commit_us), &plan, &subject));
+        let task = tokio::spawn(blocking(move || decide(&context(&owned, commit_us), &plan, &subject)));
         Self { message, task, commit_us }
     }
 
     async fn commit(self, shared: &Arc<Shared>) -> Result<Committing, Error> {
         let decision = match self.task.await {
-            Ok(decision) => decision?,
-            Err(_) => parked(
+            Ok(Ok(decision)) => decision?,
+            // The first: the code panicked. The second: the runtime is going away, and nothing will be committed.
+            Ok(Err(_)) | Err(_) => parked(
                 &context(shared, self.commit_us),
                 &self.message,
                 None,

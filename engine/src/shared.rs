@@ -2,7 +2,8 @@
 //! In: their commits. Out: durable answers, wake-ups of whom they concern, the moment when everything is idle.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
+    panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -12,7 +13,10 @@ use std::{
 
 use jonction_model::{Clock, Entropy, PartnerName};
 use jonction_ports::{MessageId, Tools};
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::{Notify, broadcast, watch},
+};
 
 use crate::{
     engine::EngineSettings,
@@ -127,7 +131,7 @@ pub(crate) struct Shared {
     pub(crate) router: Notify,
     /// The router must look again from the first message on.
     pub(crate) rescan: AtomicBool,
-    lanes: Mutex<HashMap<PartnerName, Arc<Notify>>>,
+    lanes: Mutex<BTreeMap<PartnerName, Arc<Notify>>>,
     /// What is running.
     pub(crate) plan: RwLock<Option<Arc<Plan>>>,
     stopping: AtomicBool,
@@ -245,9 +249,13 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Panicked;
 
-/// Runs blocking code off the runtime's threads.
+/// Runs blocking code off the runtime's threads. A runtime of one thread is a test's, which must do the same again for
+/// the same seed: there, the code runs where it is. Source: architecture §4.11.
 pub(crate) async fn blocking<T: Send + 'static>(
     run: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Panicked> {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|_| Panicked);
+    }
     tokio::task::spawn_blocking(run).await.map_err(|_| Panicked)
 }

@@ -4,11 +4,10 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, File},
-    io::{self, Cursor, Read, Seek, SeekFrom, Write},
+    io::{self, Cursor, Read, SeekFrom},
     path::{Path, PathBuf},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -20,31 +19,31 @@ use jonction_ports::{Bodies, BodyError};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::SqliteJournal;
-use crate::{error::Error, index_key::sync_dir, journal::NewBody};
+use crate::{
+    error::Error,
+    files::{Access, Files, Seen, create_dirs},
+    index_key::sync_dir,
+    journal::NewBody,
+};
 
 /// How many files are remembered as verified.
 const VERIFIED_MAX: usize = 4096;
 /// Bytes read at once.
 const PIECE: usize = 64 << 10;
 
-/// What a file looked like when its hash was last right.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Seen {
-    length: u64,
-    modified: Option<std::time::SystemTime>,
-}
-
 /// Large bodies.
 pub(super) struct BodyFiles {
+    files: Arc<dyn Files>,
     folder: PathBuf,
-    /// A file is hashed once per process, and again when it looks different.
+    /// What each looked like when its hash was last right: hashed once per process, and again when it looks different.
     verified: Mutex<HashMap<BodyId, Seen>>,
     serial: AtomicU64,
 }
 
 impl BodyFiles {
-    pub(super) fn open(data_dir: &Path) -> Result<Self, Error> {
-        Ok(Self { folder: data_dir.join("bodies"), verified: Mutex::default(), serial: AtomicU64::new(0) })
+    pub(super) fn open(files: Arc<dyn Files>, data_dir: &Path) -> Self {
+        let folder = data_dir.join("bodies");
+        Self { files, folder, verified: Mutex::default(), serial: AtomicU64::new(0) }
     }
 
     fn path(&self, id: BodyId) -> PathBuf {
@@ -58,34 +57,35 @@ impl BodyFiles {
         let path = self.path(id);
         let failed = || Error::io(format!("write {}", path.display()));
         let folder = path.parent().unwrap_or(&self.folder).to_owned();
-        if !folder.exists() {
-            fs::create_dir_all(&folder).map_err(failed())?;
-            sync_dir(&self.folder)?;
+        if !self.files.exists(&folder) {
+            create_dirs(&*self.files, &folder).map_err(failed())?;
+            sync_dir(&*self.files, &self.folder)?;
             if let Some(data_dir) = self.folder.parent() {
-                sync_dir(data_dir)?;
+                sync_dir(&*self.files, data_dir)?;
             }
         }
         if self.verify(id).is_err() {
             let serial = self.serial.fetch_add(1, Ordering::Relaxed);
             let unfinished = folder.join(format!("new-{}-{serial}", std::process::id()));
-            let written = File::create(&unfinished)
-                .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-                .and_then(|()| fs::rename(&unfinished, &path));
+            let written = self
+                .files
+                .create(&unfinished, Access::Shared)
+                .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync()))
+                .and_then(|()| self.files.rename(&unfinished, &path));
             if let Err(error) = written {
                 // The unfinished file is of no use to anybody; the first error is the one to tell.
-                let _ = fs::remove_file(&unfinished);
+                let _ = self.files.remove(&unfinished);
                 return Err(failed()(error));
             }
         }
         // Also for a file that was there: whoever wrote it may not have got as far as this.
-        sync_dir(&folder)
+        sync_dir(&*self.files, &folder)
     }
 
     /// Compares the hash of a file, at most once as long as it looks the same.
     fn verify(&self, id: BodyId) -> Result<(), BodyError> {
-        let mut file = File::open(self.path(id)).map_err(|error| not_found(error, id))?;
-        let metadata = file.metadata()?;
-        let seen = Seen { length: metadata.len(), modified: metadata.modified().ok() };
+        let mut file = self.files.open(&self.path(id)).map_err(|error| not_found(error, id))?;
+        let seen = file.seen()?;
         let known = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied();
         if known == Some(seen) && seen.modified.is_some() {
             return Ok(());
@@ -103,7 +103,8 @@ impl BodyFiles {
 
     fn open_range(&self, content: &ContentRef) -> Result<Box<dyn Read + Send>, BodyError> {
         self.verify(content.body)?;
-        let mut file = File::open(self.path(content.body)).map_err(|error| not_found(error, content.body))?;
+        let mut file =
+            self.files.open(&self.path(content.body)).map_err(|error| not_found(error, content.body))?;
         file.seek(SeekFrom::Start(content.start))?;
         Ok(Box::new(file.take(content.end.saturating_sub(content.start))))
     }

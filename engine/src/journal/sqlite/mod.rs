@@ -3,7 +3,6 @@
 //! Source: dependencies §5 (measured settings), architecture §5.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -14,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use crate::{
     error::Error,
+    files::{Files, Storage, create_dirs},
     index_key::{self, IndexHasher},
 };
 
@@ -54,6 +54,7 @@ impl Default for Limits {
 /// The journal in one SQLite file.
 pub struct SqliteJournal {
     path: PathBuf,
+    storage: Storage,
     /// `None` for readers.
     writer: Option<Mutex<Connection>>,
     readers: Mutex<Vec<Connection>>,
@@ -74,23 +75,35 @@ pub fn database_path(data_dir: &Path) -> PathBuf {
 }
 
 impl SqliteJournal {
-    /// Opens for writing; makes the store on first use. The caller holds the store's lock.
-    /// Errors: newer format, lost or changed index key, disk.
+    /// Opens for writing on the system's files.
     pub fn open(
         data_dir: &Path,
         limits: Limits,
         entropy: &dyn Entropy,
     ) -> Result<(Self, IndexHasher), Error> {
-        fs::create_dir_all(data_dir).map_err(Error::io(format!("create {}", data_dir.display())))?;
+        Self::open_on(&Storage::default(), data_dir, limits, entropy)
+    }
+
+    /// Opens for writing; makes the store on first use. The caller holds the store's lock.
+    /// Errors: newer format, lost or changed index key, disk.
+    pub fn open_on(
+        storage: &Storage,
+        data_dir: &Path,
+        limits: Limits,
+        entropy: &dyn Entropy,
+    ) -> Result<(Self, IndexHasher), Error> {
+        let files = &storage.files;
+        create_dirs(&**files, data_dir).map_err(Error::io(format!("create {}", data_dir.display())))?;
         let path = database_path(data_dir);
-        let mut connection = Connection::open(&path)?;
+        let mut connection = connect(storage, &path, OpenFlags::default())?;
         connection.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")?;
         configure(&connection)?;
-        let hasher = prepare_store(&mut connection, data_dir, entropy)?;
-        let checkpointer = Checkpointer::start(&path, &mut connection, limits)?;
+        let hasher = prepare_store(&**files, &mut connection, data_dir, entropy)?;
+        let checkpointer = Checkpointer::start(storage, &path, &mut connection, limits)?;
         let journal = Self {
-            files: BodyFiles::open(data_dir)?,
+            files: BodyFiles::open(files.clone(), data_dir),
             path,
+            storage: storage.clone(),
             writer: Some(Mutex::new(connection)),
             readers: Mutex::default(),
             limits,
@@ -101,13 +114,15 @@ impl SqliteJournal {
 
     /// Opens for reading, also while another process writes.
     pub fn open_read(data_dir: &Path) -> Result<(Self, IndexHasher), Error> {
+        let storage = Storage::default();
         let path = database_path(data_dir);
-        if !path.exists() {
+        if !storage.files.exists(&path) {
             return Err(Error::NoStore { path: data_dir.to_owned() });
         }
         let journal = Self {
-            files: BodyFiles::open(data_dir)?,
+            files: BodyFiles::open(storage.files.clone(), data_dir),
             path,
+            storage: storage.clone(),
             writer: None,
             readers: Mutex::default(),
             limits: Limits::default(),
@@ -116,7 +131,7 @@ impl SqliteJournal {
         let hasher = journal.reading(|connection| {
             let found = stored_format(connection)?;
             match found {
-                Some(FORMAT) => check_key(connection, data_dir),
+                Some(FORMAT) => check_key(&*storage.files, connection, data_dir),
                 Some(found) => Err(Error::NewerFormat { found, known: FORMAT }),
                 None => Err(Error::NoStore { path: data_dir.to_owned() }),
             }
@@ -132,7 +147,7 @@ impl SqliteJournal {
             None => {
                 // Opened for writing so that the shared memory of the WAL can be made; `query_only` forbids the rest.
                 let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                let connection = Connection::open_with_flags(&self.path, flags)?;
+                let connection = connect(&self.storage, &self.path, flags)?;
                 configure(&connection)?;
                 connection.execute_batch("PRAGMA query_only = ON;")?;
                 connection
@@ -145,6 +160,14 @@ impl SqliteJournal {
         }
         result
     }
+}
+
+/// Opens the database through the file layer of the storage.
+fn connect(storage: &Storage, path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+    Ok(match storage.vfs {
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs)?,
+        None => Connection::open_with_flags(path, flags)?,
+    })
 }
 
 /// Settings of every connection.
@@ -173,17 +196,18 @@ fn stored_format(connection: &Connection) -> Result<Option<i64>, Error> {
 
 /// Makes a new store, or checks an old one. The key is durable before the store that depends on it exists.
 fn prepare_store(
+    files: &dyn Files,
     connection: &mut Connection,
     data_dir: &Path,
     entropy: &dyn Entropy,
 ) -> Result<IndexHasher, Error> {
     match stored_format(connection)? {
-        Some(FORMAT) => check_key(connection, data_dir),
+        Some(FORMAT) => check_key(files, connection, data_dir),
         Some(found) => Err(Error::NewerFormat { found, known: FORMAT }),
         None => {
-            let hasher = match index_key::read_key(data_dir)? {
+            let hasher = match index_key::read_key(files, data_dir)? {
                 Some(hasher) => hasher,
-                None => index_key::make_key(data_dir, entropy)?,
+                None => index_key::make_key(files, data_dir, entropy)?,
             };
             let transaction = connection.transaction()?;
             transaction.execute_batch(include_str!("schema.sql"))?;
@@ -199,9 +223,9 @@ fn prepare_store(
 }
 
 /// The key must be there and be the one of this store. A lost key may be replaced only while nothing was hashed with it.
-fn check_key(connection: &Connection, data_dir: &Path) -> Result<IndexHasher, Error> {
+fn check_key(files: &dyn Files, connection: &Connection, data_dir: &Path) -> Result<IndexHasher, Error> {
     let path = index_key::key_path(data_dir);
-    let hasher = index_key::read_key(data_dir)?.ok_or(Error::IndexKeyLost { path: path.clone() })?;
+    let hasher = index_key::read_key(files, data_dir)?.ok_or(Error::IndexKeyLost { path: path.clone() })?;
     let stored: Vec<u8> =
         connection.query_row("SELECT value FROM store WHERE name = 'index-key'", [], |row| row.get(0))?;
     if stored != hasher.check_value().0 {

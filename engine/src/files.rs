@@ -1,0 +1,155 @@
+//! The few operations on files that durability depends on, so that a test can hand in a disk that fails.
+//! In: paths. Out: bytes, or the errors of the system. [`SystemFiles`] is the system's own, the one of production.
+//! Deliberately absent: the database, whose files SQLite reaches through its own layer (see [`Storage::vfs`]).
+
+use std::{
+    fmt::Debug,
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Seek, Write},
+    path::Path,
+    sync::Arc,
+    time::SystemTime,
+};
+
+use crate::{error::Error, journal::committer::CommitMode, lock::StoreLock};
+
+/// What a store stands on.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    /// Bodies, keys, folders, the lock.
+    pub files: Arc<dyn Files>,
+    /// Name of SQLite's file layer; `None`: its own.
+    pub vfs: Option<&'static str>,
+    /// Who runs the checkpoints of the database.
+    pub checkpoints: CommitMode,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { files: Arc::new(SystemFiles), vfs: None, checkpoints: CommitMode::Thread }
+    }
+}
+
+/// Who may read a new file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Whoever the folder lets in.
+    Shared,
+    /// Its owner: a key.
+    Owner,
+}
+
+/// Files and folders. What is written or renamed is durable once its file, then its folder, were synced, not before.
+pub trait Files: Debug + Send + Sync {
+    /// Whether there is something of this name.
+    fn exists(&self, path: &Path) -> bool;
+    /// Makes one folder; its parent is there. One that is there already is no error.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes a file, empty; one of the same name is emptied.
+    fn create(&self, path: &Path, access: Access) -> io::Result<Box<dyn FileWriter>>;
+    /// Opens a file for reading.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn FileReader>>;
+    /// Gives a file another name of the same folder, which it takes from whoever had it.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Takes a file out of its folder.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in a folder durable.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Takes the store for this process, until the guard is dropped.
+    fn lock(&self, data_dir: &Path) -> Result<StoreGuard, Error>;
+}
+
+/// Holds a store.
+pub type StoreGuard = Box<dyn Debug + Send + Sync>;
+
+/// A file being written.
+pub trait FileWriter: Write + Send {
+    /// Makes what was written durable, its length too.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// A file being read.
+pub trait FileReader: Read + Seek + Send {
+    /// What it looks like.
+    fn seen(&self) -> io::Result<Seen>;
+}
+
+/// What a file looks like from outside: while this stays, its bytes are taken to be the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// In bytes.
+    pub length: u64,
+    /// When it was last written, if the system says so.
+    pub modified: Option<SystemTime>,
+}
+
+/// Makes a folder and those above it.
+pub(crate) fn create_dirs(files: &dyn Files, path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || files.exists(path) {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        create_dirs(files, parent)?;
+    }
+    files.create_dir(path)
+}
+
+/// The system's own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemFiles;
+
+impl Files for SystemFiles {
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        match fs::create_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            result => result,
+        }
+    }
+
+    fn create(&self, path: &Path, access: Access) -> io::Result<Box<dyn FileWriter>> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        if access == Access::Owner {
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        }
+        Ok(Box::new(options.open(path)?))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn FileReader>> {
+        Ok(Box::new(File::open(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn lock(&self, data_dir: &Path) -> Result<StoreGuard, Error> {
+        Ok(Box::new(StoreLock::take(data_dir)?))
+    }
+}
+
+impl FileWriter for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_all()
+    }
+}
+
+impl FileReader for File {
+    fn seen(&self) -> io::Result<Seen> {
+        let metadata = self.metadata()?;
+        Ok(Seen { length: metadata.len(), modified: metadata.modified().ok() })
+    }
+}
