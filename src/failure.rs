@@ -68,6 +68,12 @@ impl From<crate::certificates::CertificateError> for Failure {
     }
 }
 
+impl From<jonction_admin::AdminError> for Failure {
+    fn from(error: jonction_admin::AdminError) -> Self {
+        Self::new(error.code(), error.sentence()).remedy(error.remedy())
+    }
+}
+
 impl From<crate::simulators::StartError> for Failure {
     fn from(error: crate::simulators::StartError) -> Self {
         let failure = Self::new("simulator.cannot-start", error.to_string());

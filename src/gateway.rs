@@ -3,15 +3,17 @@
 
 use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
+use jonction_admin::{Admin, Health, Link};
 use jonction_engine::{Engine, EngineSettings, Route, Running, read_routes};
 use jonction_model::{Clock, Entropy, OsEntropy, PartnerName, SystemClock};
+use jonction_net::{ClientAuth, Reloadable, ServerTls, server_config};
 use jonction_ports::{Sink, Source, StopHandle};
 use jonction_settings::Diagnoses;
 use tokio::task::JoinHandle;
 
 use crate::{
     addresses::Addresses,
-    certificates::Certificates,
+    certificates::{CertificateError, Certificates, material},
     failure::Failure,
     project::Project,
     registry::{Ready, Wiring, read_partners, route_registry},
@@ -34,7 +36,10 @@ pub(crate) fn check(dir: &Path, addresses: Option<&Addresses>, diagnoses: &mut D
 
 /// A running gateway.
 pub(crate) struct Gateway {
-    pub(crate) engine: Engine,
+    pub(crate) engine: Arc<Engine>,
+    /// Its administration.
+    pub(crate) admin: Admin,
+    health: Arc<Health>,
     running: Running,
     sources: Vec<JoinHandle<()>>,
     stop: StopHandle,
@@ -60,7 +65,7 @@ impl Gateway {
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
         let gateway = &checked.project.gateway;
         let settings = EngineSettings::new(start.data, gateway.environment);
-        let engine = Engine::open(settings, clock.clone(), entropy.clone())?;
+        let engine = Arc::new(Engine::open(settings, clock.clone(), entropy.clone())?);
         let certificates = Certificates::open(&checked.project, start.data)?;
         let wiring = Wiring {
             certificates: &certificates,
@@ -88,24 +93,61 @@ impl Gateway {
             }
             opened.push(source);
         }
+        let health = Arc::new(Health::default());
+        let admin = start_admin(&checked.project, &wiring, engine.clone(), health.clone())?;
         let (stop, listener) = StopHandle::new();
         let running = engine.start(checked.routes, sinks).await?;
-        let sources = opened
+        let sources: Vec<_> = opened
             .into_iter()
             .map(|source| tokio::spawn(source.run(engine.intake(), listener.clone(), GRACE)))
             .collect();
-        Ok(Self { engine, running, sources, stop, listening })
+        let links = listening.iter().zip(&sources);
+        let link = |(of, task): (&(PartnerName, SocketAddr), &JoinHandle<()>)| Link {
+            name: of.0.to_string(),
+            task: task.abort_handle(),
+        };
+        health.set_links(links.map(link).collect());
+        Ok(Self { engine, admin, health, running, sources, stop, listening })
     }
 
     /// Stops listening, answers what was submitted, lets attempts end within the grace. Whether all of it ended.
     pub(crate) async fn stop(self) -> bool {
+        self.health.set_stopping();
         self.stop.stop();
         for source in self.sources {
             // A source that panicked has said so where it did.
             let _ = source.await;
         }
-        self.running.stop(GRACE).await
+        let whole = self.running.stop(GRACE).await;
+        self.admin.stop().await;
+        whole
     }
+}
+
+fn start_admin(
+    project: &Project,
+    wiring: &Wiring<'_>,
+    engine: Arc<Engine>,
+    health: Arc<Health>,
+) -> Result<Admin, Failure> {
+    let settings = &project.admin;
+    let mut listen = settings.listen;
+    if wiring.free_ports {
+        listen.set_port(0);
+    }
+    let tls = settings.identity.as_ref().map(|(name, _)| admin_tls(name, wiring)).transpose()?;
+    let token = settings.token.as_ref().map(|token| token.resolve(wiring.base)).transpose();
+    let token = token.map_err(|error| {
+        Failure::new("secret.unreadable", format!("admin : le jeton ne peut pas être lu ({error})"))
+    })?;
+    let parts = jonction_admin::Parts { engine, listen, tls, token, entropy: wiring.entropy.clone(), health };
+    Ok(Admin::start(parts)?)
+}
+
+fn admin_tls(name: &str, wiring: &Wiring<'_>) -> Result<ServerTls, CertificateError> {
+    let identity = wiring.certificates.identity(name)?;
+    let config = server_config(&identity, ClientAuth::None).map_err(|error| material(name, &error))?;
+    Ok(Reloadable::new(config))
 }
 
 /// Longest wait for what is in flight when stopping.

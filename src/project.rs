@@ -22,6 +22,8 @@ pub(crate) struct Project {
     pub(crate) dir: PathBuf,
     /// The gateway itself.
     pub(crate) gateway: Gateway,
+    /// Administration over HTTP.
+    pub(crate) admin: jonction_admin::Settings,
     /// Certificates with their keys, by name.
     pub(crate) identities: BTreeMap<String, Identity>,
     /// Authorities, by name.
@@ -129,6 +131,17 @@ impl Project {
         let trust = read_named(&mut fields, "trust", diagnoses, |name, node, diagnoses| {
             read_trust(dir, environment, name, node, diagnoses)
         });
+        let admin = fields.node("admin").map(|node| jonction_admin::Settings::read(node, diagnoses));
+        let admin = admin.unwrap_or_default();
+        if let Some((name, span)) = admin.identity.as_ref().filter(|(name, _)| !identities.contains_key(name))
+        {
+            diagnoses
+                .error("certificates.unknown-name", span, format!("aucune identité ne s'appelle « {name} »"))
+                .remedy(format!(
+                    "noms connus : {}",
+                    identities.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+                ));
+        }
         let partners = match fields.required_node("partners", diagnoses) {
             Some(node) => read_partners(node, diagnoses),
             None => Vec::new(),
@@ -136,7 +149,16 @@ impl Project {
         fields.finish(diagnoses);
         let routes = read_routes(dir, diagnoses);
         let files = 1 + routes.len();
-        Some(Self { dir: dir.to_owned(), gateway: gateway?, identities, trust, partners, routes, files })
+        Some(Self {
+            dir: dir.to_owned(),
+            gateway: gateway?,
+            admin,
+            identities,
+            trust,
+            partners,
+            routes,
+            files,
+        })
     }
 }
 

@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("formats", &["base/model", "formats"]),
     ("certs-dev", &[]),
     ("engine", &["base/model", "base/ports", "base/settings"]),
+    ("admin", &["base/model", "base/ports", "base/net", "base/settings", "engine"]),
     ("mappings", &["base/model", "base/ports", "base/settings", "formats"]),
     ("connectors", &["base/model", "base/ports", "base/net", "base/settings", "base/simkit", "formats"]),
     (
@@ -32,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "formats",
             "certs-dev",
             "engine",
+            "admin",
             "mappings",
             "connectors",
         ],

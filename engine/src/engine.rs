@@ -134,6 +134,21 @@ impl Engine {
         self.shared.board.commits()
     }
 
+    /// Keeps something of the program's own under a name; durable on return. Out: how long the commit took.
+    pub async fn note(&self, name: &'static str, text: String) -> Result<Duration, Error> {
+        Ok(self.shared.commit_one(Change::Note { name, text }).await?.1)
+    }
+
+    /// Reads what was kept. Blocking.
+    pub fn noted(&self, name: &str) -> Result<Option<String>, Error> {
+        self.shared.journal.noted(name)
+    }
+
+    /// Writes the time into the journal: the proof that it can be written. Out: how long the commit took.
+    pub async fn touch(&self) -> Result<Duration, Error> {
+        self.note("heartbeat", self.shared.clock.now().to_string()).await
+    }
+
     /// The data directory.
     pub fn data_dir(&self) -> &Path {
         &self.shared.settings.data_dir

@@ -48,6 +48,14 @@ pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> 
             ));
         }
     }
+    if common.json {
+        out::json(&serde_json::json!({"event": "administration", "url": gateway.admin.url()}));
+    } else {
+        out::say(format!(
+            "  administration  {}  (jeton : admin.json du dossier des données)",
+            gateway.admin.url()
+        ));
+    }
     let watching = tokio::spawn(watch(gateway.engine.subscribe(), common.json));
     asked_to_stop().await;
     let whole = gateway.stop().await;

@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil, tz::TimeZone};
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
@@ -55,6 +55,16 @@ pub fn paris() -> TimeZone {
     zone.get_or_insert_with(|| TimeZone::get("Europe/Paris").unwrap_or(TimeZone::UTC)).clone()
 }
 
+/// A day (`2026-01-31`) or a minute (`2026-01-31T08:00`) typed by somebody in France, or a full timestamp.
+pub fn moment(text: &str) -> Option<Timestamp> {
+    let local = text.parse::<civil::Date>().map(civil::DateTime::from);
+    let local = local.or_else(|_| text.parse::<civil::DateTime>());
+    match text.parse::<Timestamp>() {
+        Ok(exact) => Some(exact),
+        Err(_) => Some(local.ok()?.to_zoned_datetime(paris()).ok()?.timestamp()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +73,14 @@ mod tests {
     fn paris_is_known_without_a_system_zone_database() {
         let summer: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
         assert_eq!(summer.to_zoned_datetime(paris()).hour(), 12);
+    }
+
+    #[test]
+    fn a_day_typed_in_france_begins_at_midnight_in_france() {
+        assert_eq!(moment("2026-07-01").unwrap().to_string(), "2026-06-30T22:00:00Z");
+        assert_eq!(moment("2026-07-01T08:00").unwrap().to_string(), "2026-07-01T06:00:00Z");
+        assert_eq!(moment("2026-07-01T08:00:00Z").unwrap().to_string(), "2026-07-01T08:00:00Z");
+        assert_eq!(moment("hier"), None);
     }
 
     #[test]

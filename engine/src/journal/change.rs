@@ -298,6 +298,13 @@ pub enum Change {
         /// When.
         at: Millis,
     },
+    /// The program keeps something of its own: its heartbeat, its open incidents.
+    Note {
+        /// Under this name; what was there is replaced.
+        name: &'static str,
+        /// What.
+        text: String,
+    },
 }
 
 /// What the journal answers to a change.

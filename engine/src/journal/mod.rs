@@ -103,6 +103,9 @@ pub trait Journal: Bodies {
     /// One delivery.
     fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, Error>;
 
+    /// What the program kept under this name.
+    fn noted(&self, name: &str) -> Result<Option<String>, Error>;
+
     /// What is open, in all.
     fn load(&self) -> Result<LoadChange, Error>;
 }

@@ -110,6 +110,7 @@ pub(crate) fn run<J: Journal + Questions, G>(open: impl Fn() -> (J, G)) {
     a_change_that_comes_too_late_is_skipped(&open().0);
     what_was_being_sent_is_unknown_after_a_start(&open().0);
     bodies_are_kept_once_and_read_in_pieces(&open().0);
+    a_note_replaces_the_one_of_its_name(&open().0);
     heads_and_load_agree_with_their_definition(&open);
 }
 
@@ -167,6 +168,15 @@ fn bodies_are_kept_once_and_read_in_pieces(journal: &dyn Journal) {
     assert_eq!(journal.read(&range, 10).unwrap(), "234");
     assert!(journal.verify(small.id).is_ok());
     assert!(matches!(journal.verify(BodyId::of(b"nothing")), Err(BodyError::Missing(_))));
+}
+
+fn a_note_replaces_the_one_of_its_name(journal: &dyn Journal) {
+    assert_eq!(journal.noted("incidents").unwrap(), None);
+    for text in ["[]", "[1]"] {
+        one(journal, Change::Note { name: "incidents", text: text.to_owned() });
+    }
+    assert_eq!(journal.noted("incidents").unwrap().as_deref(), Some("[1]"));
+    assert_eq!(journal.noted("format").unwrap(), None, "what the store says of itself is not a note");
 }
 
 /// One step of a random life.

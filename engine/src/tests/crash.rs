@@ -70,6 +70,10 @@ impl Journal for Dying {
         self.inner.delivery(id)
     }
 
+    fn noted(&self, name: &str) -> Result<Option<String>, Error> {
+        self.inner.noted(name)
+    }
+
     fn load(&self) -> Result<LoadChange, Error> {
         self.inner.load()
     }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use jonction_model::{BodyId, MessageControlId, PartnerName};
 use jonction_ports::{BodyError, DeliveryId, MessageFacts, MessageId};
-use rusqlite::{Row, TransactionBehavior, params};
+use rusqlite::{OptionalExtension as _, Row, TransactionBehavior, params};
 use std::sync::PoisonError;
 
 use super::{
@@ -119,6 +119,14 @@ impl Journal for SqliteJournal {
                 since: get(row, "since")?,
                 is_report: get(row, "is_report")?,
             }))
+        })
+    }
+
+    fn noted(&self, name: &str) -> Result<Option<String>, Error> {
+        self.reading(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT value FROM store WHERE name = 'note:' || ?1")?;
+            Ok(statement.query_row(params![name], |row| row.get(0)).optional()?)
         })
     }
 

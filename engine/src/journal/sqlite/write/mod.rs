@@ -44,6 +44,7 @@ impl Writer<'_> {
             Change::Release { delivery, at } => self.release(*delivery, *at),
             Change::HandRefuse(refusal) => self.hand_refuse(refusal),
             Change::RouteAgain { message, at } => self.route_again(*message, *at),
+            Change::Note { name, text } => self.note(name, text),
         }
     }
 
@@ -147,6 +148,13 @@ impl Writer<'_> {
                 .execute(params![number(message.0), position, shape.name, body])?;
         }
         Ok(())
+    }
+
+    fn note(&self, name: &str, text: &str) -> Result<Applied, Error> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO store (name, value) VALUES ('note:' || ?1, ?2)")?
+            .execute(params![name, text])?;
+        Ok(Applied::Done(0))
     }
 
     fn event(

@@ -1,0 +1,126 @@
+//! One function per endpoint. In: a question. Out: the journal's own answer.
+
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use jiff::Timestamp;
+use jonction_engine::{Balance, Filter, MessageJourney, MessageLine, StateWord, Window};
+use jonction_model::{clock::moment, nearest};
+use serde::Deserialize;
+
+use super::{Api, ApiError, answer::Question};
+
+type Answer<T> = Result<Json<T>, ApiError>;
+
+/// Lines of `parked` at most.
+const PARKED_MAX: u32 = 1000;
+/// Lines of `find` at most.
+const FOUND_MAX: u32 = 10_000;
+
+pub(super) async fn live() -> &'static str {
+    "vivante\n"
+}
+
+pub(super) async fn ready(State(api): State<Api>) -> Response {
+    let readiness = api.0.health.readiness(&api.0.engine).await;
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness)).into_response()
+}
+
+/// Body of `POST /v1/find`: the options of `jonction find`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FindQuestion {
+    patient: Option<String>,
+    document: Option<String>,
+    control_id: Option<String>,
+    mail_id: Option<String>,
+    state: Option<String>,
+    route: Option<String>,
+    partner: Option<String>,
+    error: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+    limit: u32,
+}
+
+pub(super) async fn find(
+    State(api): State<Api>,
+    Question(asked): Question<FindQuestion>,
+) -> Answer<Vec<MessageLine>> {
+    let filter = Filter {
+        state: asked.state.as_deref().map(state).transpose()?,
+        window: window(asked.since.as_deref(), asked.until.as_deref())?,
+        patient: asked.patient,
+        document: asked.document,
+        control_id: asked.control_id,
+        mail_id: asked.mail_id,
+        route: asked.route,
+        partner: asked.partner,
+        error: asked.error,
+        limit: asked.limit.min(FOUND_MAX),
+    };
+    api.ask(move |reader| reader.find(&filter)).await.map(Json)
+}
+
+/// Body of `POST /v1/journey`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JourneyQuestion {
+    id: String,
+}
+
+pub(super) async fn journey(
+    State(api): State<Api>,
+    Question(asked): Question<JourneyQuestion>,
+) -> Answer<Vec<MessageJourney>> {
+    api.ask(move |reader| reader.journey(&asked.id)).await.map(Json)
+}
+
+/// Query of `GET /v1/balance`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BalanceQuestion {
+    since: Option<String>,
+    until: Option<String>,
+}
+
+pub(super) async fn balance(
+    State(api): State<Api>,
+    asked: Result<Query<BalanceQuestion>, QueryRejection>,
+) -> Answer<Balance> {
+    let Query(asked) = asked.map_err(|_| {
+        ApiError::bad("admin.bad-question", "paramètres inconnus", "paramètres : since, until")
+    })?;
+    let window = window(asked.since.as_deref(), asked.until.as_deref())?;
+    api.ask(move |reader| reader.balance(window)).await.map(Json)
+}
+
+pub(super) async fn parked(State(api): State<Api>) -> Answer<Vec<MessageLine>> {
+    let filter = Filter { state: StateWord::parse("parked"), limit: PARKED_MAX, ..Filter::default() };
+    api.ask(move |reader| reader.find(&filter)).await.map(Json)
+}
+
+fn state(word: &str) -> Result<StateWord, ApiError> {
+    StateWord::parse(word).ok_or_else(|| {
+        let words = StateWord::words();
+        let remedy = match nearest(word, words.iter().copied()) {
+            Some(near) => format!("vouliez-vous {near} ?"),
+            None => format!("états connus : {}", words.join(", ")),
+        };
+        ApiError::bad("find.unknown-state", "aucun état ne porte ce nom", remedy)
+    })
+}
+
+fn window(since: Option<&str>, until: Option<&str>) -> Result<Window, ApiError> {
+    let read = |text: Option<&str>| -> Result<Option<Timestamp>, ApiError> {
+        let Some(text) = text else { return Ok(None) };
+        let refused =
+            || ApiError::bad("find.date", "date illisible", "écrire 2026-01-31 ou 2026-01-31T08:00");
+        moment(text).map(Some).ok_or_else(refused)
+    };
+    Ok(Window { since: read(since)?, until: read(until)? })
+}

@@ -1,0 +1,15 @@
+//! The running gateway seen from outside: an HTTP API for the operator's commands and programs, health, metrics, alerts.
+//! In: an open engine, settings. Out: answers over HTTP, one alert per incident.
+//! Source: architecture §3 to §5, style « Logs and metrics », decision 0018. Deliberately absent: any protocol of a partner.
+
+pub mod api;
+pub mod health;
+pub mod local;
+pub mod server;
+pub mod settings;
+
+pub use api::{ENDPOINTS, Endpoint};
+pub use health::{Health, Link};
+pub use local::LocalAccess;
+pub use server::{Admin, AdminError, Parts};
+pub use settings::Settings;
