@@ -80,6 +80,8 @@ impl Gateway {
         let mut sinks: HashMap<PartnerName, Arc<dyn Sink>> = HashMap::new();
         let mut opened: Vec<Box<dyn Source>> = Vec::new();
         let mut listening = Vec::new();
+        let lanes =
+            checked.partners.iter().map(|partner| (partner.name.clone(), partner.lane.clone())).collect();
         for partner in &checked.partners {
             if let Some(sink) = partner.configured.sink(&partner.name, &wiring)? {
                 sinks.insert(partner.name.clone(), sink);
@@ -96,7 +98,7 @@ impl Gateway {
         let health = Arc::new(Health::default());
         let admin = start_admin(&checked.project, &wiring, engine.clone(), health.clone())?;
         let (stop, listener) = StopHandle::new();
-        let running = engine.start(checked.routes, sinks).await?;
+        let running = engine.start(checked.routes, sinks, lanes).await?;
         let sources: Vec<_> = opened
             .into_iter()
             .map(|source| tokio::spawn(source.run(engine.intake(), listener.clone(), GRACE)))

@@ -7,7 +7,10 @@ mod mssante;
 
 use std::sync::Arc;
 
-use jonction_engine::route::{Registry, config::KnownPartner};
+use jonction_engine::{
+    LaneSettings,
+    route::{Registry, config::KnownPartner},
+};
 use jonction_model::{Clock, Entropy, Environment, Mode, Oid, PartnerName, nearest};
 use jonction_net::{ClientTls, client_config};
 use jonction_ports::{Sink, Source};
@@ -108,6 +111,8 @@ const CONNECTORS: &[(&str, Reader)] = &[("mllp", mllp::read), ("dmp", dmp::read)
 pub(crate) struct Ready {
     pub(crate) name: PartnerName,
     pub(crate) configured: Box<dyn Configured>,
+    /// What it asks of its lane.
+    pub(crate) lane: LaneSettings,
 }
 
 /// Reads every partner's block.
@@ -125,10 +130,13 @@ fn read_partner(partner: &Partner, project: &Project, diagnoses: &mut Diagnoses)
     let reading =
         Reading { environment: project.gateway.environment, mode: project.gateway.mode, base: &project.dir };
     let configured = read(&mut fields, &reading, diagnoses);
+    let lane = fields
+        .node("lane")
+        .map_or_else(|| Some(LaneSettings::default()), |node| LaneSettings::read(node, diagnoses));
     fields.finish(diagnoses);
     let configured = configured?;
     check_names(partner, configured.as_ref(), project, diagnoses);
-    Some(Ready { name: partner.name.clone(), configured })
+    Some(Ready { name: partner.name.clone(), configured, lane: lane? })
 }
 
 fn unknown_connector(written: &str, span: &Span, diagnoses: &mut Diagnoses) {

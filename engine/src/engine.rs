@@ -14,6 +14,7 @@ use tokio::{sync::broadcast, task::JoinHandle};
 
 pub use crate::journal::committer::{CommitLimits, CommitMode};
 use crate::{
+    clock_watch,
     error::Error,
     event::Event,
     files::{Storage, StoreGuard, create_dirs},
@@ -22,7 +23,7 @@ use crate::{
     journal::{
         Applied, Change, Journal, Questions, SharedJournal, SqliteJournal, committer::Committer, sqlite,
     },
-    lane::{self, Hand, Lane},
+    lane::{self, Hand, Lane, settings::LaneSettings, standing::LaneStanding},
     plan::Plan,
     reader::Reader,
     route::Route,
@@ -37,8 +38,6 @@ pub struct EngineSettings {
     pub data_dir: PathBuf,
     /// Where the gateway stands.
     pub environment: Environment,
-    /// Attempts at once in one lane. Default 4.
-    pub lane_concurrency: usize,
     /// Bounds of the store.
     pub limits: sqlite::Limits,
     /// Bounds of the committer.
@@ -57,7 +56,6 @@ impl EngineSettings {
         Self {
             data_dir: data_dir.into(),
             environment,
-            lane_concurrency: 4,
             limits: sqlite::Limits::default(),
             commit: CommitLimits::default(),
             commit_mode: CommitMode::default(),
@@ -149,6 +147,11 @@ impl Engine {
         self.note("heartbeat", self.shared.clock.now().to_string()).await
     }
 
+    /// How each lane stands, by name; empty while nothing runs.
+    pub fn lanes(&self) -> Vec<LaneStanding> {
+        self.shared.lanes_standing()
+    }
+
     /// The data directory.
     pub fn data_dir(&self) -> &Path {
         &self.shared.settings.data_dir
@@ -166,24 +169,33 @@ impl Engine {
     }
 
     /// Starts routing and sending. What an earlier run left in flight is of unknown outcome and goes on; what was owed
-    /// to a sink that is gone is parked. Errors: a route names an unknown sink; the journal cannot write.
+    /// to a sink that is gone is parked. `lanes`: what partners ask of their lane; the others have the defaults.
+    /// Errors: a route names an unknown sink; the journal cannot write.
     pub async fn start(
         &self,
         routes: Vec<Route>,
         sinks: HashMap<PartnerName, Arc<dyn Sink>>,
+        lanes: HashMap<PartnerName, LaneSettings>,
     ) -> Result<Running, Error> {
-        let plan = Arc::new(Plan::new(routes, sinks)?);
+        let plan = Arc::new(Plan::new(routes, sinks, lanes)?);
         let shared = &self.shared;
-        let known = plan.sinks.keys().cloned().collect();
-        shared.commit_one(Change::Recover { at: shared.now(), sinks: known }).await?;
+        shared.commit_one(plan.recovery(shared.now())).await?;
         shared.set_stopping(false);
         shared.rescan.store(true, Ordering::Release);
         shared.set_plan(Some(plan.clone()));
         let (stop, listener) = StopHandle::new();
-        let mut tasks = vec![tokio::spawn(router::run(shared.clone(), plan.clone(), listener.clone()))];
+        let mut tasks = vec![
+            tokio::spawn(router::run(shared.clone(), plan.clone(), listener.clone())),
+            tokio::spawn(clock_watch::run(shared.clone(), listener.clone())),
+        ];
         for (name, sink) in &plan.sinks {
-            let lane =
-                Lane { shared: shared.clone(), plan: plan.clone(), name: name.clone(), sink: sink.clone() };
+            let lane = Lane {
+                shared: shared.clone(),
+                plan: plan.clone(),
+                name: name.clone(),
+                sink: sink.clone(),
+                settings: plan.lanes.get(name).cloned().unwrap_or_default(),
+            };
             tasks.push(tokio::spawn(lane::run(Arc::new(lane), listener.clone())));
         }
         Ok(Running { shared: shared.clone(), stop, tasks })

@@ -109,6 +109,11 @@ pub enum Event {
         /// Where it stands now.
         state: DeliveryState,
     },
+    /// The clock of the machine was set.
+    ClockJumped {
+        /// How far, in milliseconds; back: negative.
+        by_ms: i64,
+    },
     /// Every message is routed; every delivery ended, is parked, or waits behind a parked one.
     Idle,
 }

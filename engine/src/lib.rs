@@ -3,6 +3,7 @@
 //! Source: architecture §3 to §5. Deliberately absent: HL7, XML, mail.
 
 pub mod bench_support;
+mod clock_watch;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -10,7 +11,7 @@ pub mod files;
 pub mod index_key;
 mod intake;
 pub mod journal;
-mod lane;
+pub mod lane;
 mod lock;
 mod plan;
 pub mod questions;
@@ -25,6 +26,12 @@ pub use error::Error;
 pub use event::{Event, Verdict};
 pub use files::Storage;
 pub use journal::{AttemptState, DeliveryState, MessageState};
+pub use lane::{
+    hours::Hours,
+    rate::Rate,
+    settings::{LaneSettings, OnUnknown},
+    standing::{LaneStanding, LaneState},
+};
 pub use questions::{
     AttemptLine, Balance, BalanceLine, DeliveryJourney, DeliveryLine, Filter, MessageJourney, MessageLine,
     StateWord, Window,

@@ -13,7 +13,8 @@ use jonction_ports::{Due, Ending, Part, Sink};
 use crate::{
     error::Error,
     index_key::IndexHasher,
-    journal::{Birth, Journal, NewBody, NewDelivery, NewShape},
+    journal::{Birth, Change, Journal, Millis, NewBody, NewDelivery, NewShape},
+    lane::settings::{LaneSettings, OnUnknown},
     route::{Policy, Route},
 };
 
@@ -21,6 +22,8 @@ use crate::{
 pub(crate) struct Plan {
     pub(crate) routes: Vec<Route>,
     pub(crate) sinks: BTreeMap<PartnerName, Arc<dyn Sink>>,
+    /// Settings of the lanes that have any.
+    pub(crate) lanes: HashMap<PartnerName, LaneSettings>,
 }
 
 /// A report, and the deliveries that carry it.
@@ -78,7 +81,11 @@ pub(crate) fn keep_json(journal: &dyn Journal, value: &impl serde::Serialize) ->
 
 impl Plan {
     /// Errors: a route names a sink that is not there.
-    pub(crate) fn new(routes: Vec<Route>, sinks: HashMap<PartnerName, Arc<dyn Sink>>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        routes: Vec<Route>,
+        sinks: HashMap<PartnerName, Arc<dyn Sink>>,
+        lanes: HashMap<PartnerName, LaneSettings>,
+    ) -> Result<Self, Error> {
         for route in &routes {
             let named = route.to.iter().map(|b| &b.sink).chain(route.reply.iter().map(|b| &b.sink));
             for sink in named {
@@ -87,7 +94,16 @@ impl Plan {
                 }
             }
         }
-        Ok(Self { routes, sinks: sinks.into_iter().collect() })
+        Ok(Self { routes, sinks: sinks.into_iter().collect(), lanes })
+    }
+
+    /// What a start must settle in the journal.
+    pub(crate) fn recovery(&self, at: Millis) -> Change {
+        let asks = |(name, sink): &(&PartnerName, &Arc<dyn Sink>)| {
+            self.lanes.get(*name).is_some_and(|lane| lane.on_unknown == OnUnknown::Park) && !sink.probes()
+        };
+        let ask = self.sinks.iter().filter(asks).map(|(name, _)| name.clone()).collect();
+        Change::Recover { at, sinks: self.sinks.keys().cloned().collect(), ask }
     }
 
     fn route(&self, name: &RouteName) -> Option<&Route> {

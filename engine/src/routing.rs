@@ -296,6 +296,7 @@ impl Owed<'_> {
                 of_sink().or_else(patient)
             }
             OrderBy::Message => Some(hasher.ordering(&format!("message {}", self.message))),
+            OrderBy::Arrival => Some(hasher.ordering(&format!("arrival {}", self.route.name))),
             OrderBy::None => None,
         }
     }

@@ -27,6 +27,7 @@ use crate::{
         Applied, Change, Committed, LoadChange, Millis, SharedJournal,
         committer::{Committer, Done, Pending},
     },
+    lane::standing::{LaneStanding, LaneState},
     plan::Plan,
 };
 
@@ -132,6 +133,7 @@ pub(crate) struct Shared {
     /// The router must look again from the first message on.
     pub(crate) rescan: AtomicBool,
     lanes: Mutex<BTreeMap<PartnerName, Arc<Notify>>>,
+    standing: Mutex<BTreeMap<PartnerName, LaneStanding>>,
     /// What is running.
     pub(crate) plan: RwLock<Option<Arc<Plan>>>,
     stopping: AtomicBool,
@@ -158,6 +160,7 @@ impl Shared {
             router: Notify::new(),
             rescan: AtomicBool::new(false),
             lanes: Mutex::default(),
+            standing: Mutex::default(),
             plan: RwLock::default(),
             stopping: AtomicBool::new(false),
         }
@@ -228,6 +231,40 @@ impl Shared {
         }
     }
 
+    /// Wakes every lane.
+    pub(crate) fn wake_lanes(&self) {
+        for lane in self.lanes.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            lane.notify_one();
+        }
+    }
+
+    /// Notes what a lane does.
+    pub(crate) fn lane_stands(&self, lane: &PartnerName, state: LaneState) {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        match standing.get_mut(lane) {
+            Some(known) if known.state == state => {}
+            Some(known) => (known.state, known.since) = (state, self.clock.now()),
+            None => {
+                let since = self.clock.now();
+                let fresh =
+                    LaneStanding { partner: lane.clone(), state, since, failing_since: None, error: None };
+                standing.insert(lane.clone(), fresh);
+            }
+        }
+    }
+
+    /// Notes how an attempt ended: `error`, when the partner could not be reached or did not take it.
+    pub(crate) fn lane_answered(&self, lane: &PartnerName, error: Option<&str>) {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = standing.get_mut(lane) else { return };
+        known.failing_since = error.and(known.failing_since.or_else(|| Some(self.clock.now())));
+        known.error = error.map(str::to_owned);
+    }
+
+    pub(crate) fn lanes_standing(&self) -> Vec<LaneStanding> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
     pub(crate) fn set_stopping(&self, stopping: bool) {
         self.stopping.store(stopping, Ordering::Release);
     }
@@ -241,6 +278,7 @@ impl Shared {
     }
 
     pub(crate) fn set_plan(&self, plan: Option<Arc<Plan>>) {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *self.plan.write().unwrap_or_else(PoisonError::into_inner) = plan;
     }
 }

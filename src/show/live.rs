@@ -124,6 +124,11 @@ impl Live {
                 }
                 self.under(*message, now, line)
             }
+            Event::ClockJumped { by_ms } => {
+                let way = if *by_ms < 0 { "reculée" } else { "avancée" };
+                let by = std::time::Duration::from_millis(by_ms.unsigned_abs());
+                vec![format!("horloge de la machine {way} de {} : les reprises suivent", duration(by))]
+            }
             Event::Routed { .. } | Event::ByHand { .. } | Event::Idle => Vec::new(),
         }
     }

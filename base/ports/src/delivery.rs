@@ -226,6 +226,12 @@ pub trait Sink: Send + Sync {
         tools: &'a Tools,
     ) -> BoxFuture<'a, AttemptReport>;
 
+    /// Whether an attempt with [`Delivery::after_unknown`] asks the partner before it sends again. Where it does not, the
+    /// lane's policy says what follows an unknown outcome: the same bytes again, or a human.
+    fn probes(&self) -> bool {
+        false
+    }
+
     /// What the first sender should learn of this ending, whether or not they want it. `None`: nothing to say.
     fn report(
         &self,

@@ -162,6 +162,11 @@ impl Sink for DmpSink {
         Box::pin(Attempt::new(self, delivery, artefact, tools).run())
     }
 
+    /// TD3.1b by uniqueId. Source: decision 0007.
+    fn probes(&self) -> bool {
+        true
+    }
+
     fn report(&self, shape: &Shape, _: &Part, ending: &Ending<'_>, at: Timestamp) -> Option<DeliveryReport> {
         let submission = shape.as_submission()?;
         Some(DeliveryReport {

@@ -281,6 +281,15 @@ pub enum Change {
         at: Millis,
         /// The lanes there are.
         sinks: Vec<PartnerName>,
+        /// Those of them where a human decides of an unknown outcome.
+        ask: Vec<PartnerName>,
+    },
+    /// The clock was set back: what waits for a moment waits for the same one, by the new clock.
+    ClockBack {
+        /// Now.
+        at: Millis,
+        /// How far it went back.
+        by: Millis,
     },
     /// A human releases a parked delivery.
     Release {

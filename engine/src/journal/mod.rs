@@ -45,8 +45,12 @@ pub struct Unrouted {
 /// What a lane may claim.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Due {
-    /// Heads of their ordering keys whose time has come, oldest first.
+    /// A human holds the lane: the rest is empty.
+    pub held: bool,
+    /// Heads of their ordering keys whose time has come, those that wait longest first.
     pub ready: Vec<DeliveryId>,
+    /// When more are due than were asked for: those whose time came last, the very last first.
+    pub latest: Vec<DeliveryId>,
     /// When the next one's time comes, if it has not.
     pub next_at: Option<Millis>,
 }
@@ -97,7 +101,7 @@ pub trait Journal: Bodies {
     /// Messages that wait for routing, after a number, in order.
     fn unrouted(&self, after: MessageId, limit: u32) -> Result<Vec<Unrouted>, Error>;
 
-    /// What a lane may claim now.
+    /// What a lane may claim now: at most `limit` of each end.
     fn due(&self, sink: &PartnerName, now: Millis, limit: u32) -> Result<Due, Error>;
 
     /// One delivery.

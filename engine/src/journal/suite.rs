@@ -149,15 +149,15 @@ fn what_was_being_sent_is_unknown_after_a_start(journal: &(impl Journal + Questi
     route(journal, 1, &[Some(1), Some(1)], 5);
     start(journal, 1);
     assert_eq!(ready(journal, 10), [] as [u64; 0]);
-    one(journal, Change::Recover { at: 7, sinks: vec![sink()] });
+    one(journal, Change::Recover { at: 7, sinks: vec![sink()], ask: vec![] });
     assert_eq!(ready(journal, 10), [1]);
     assert!(journal.delivery(DeliveryId(1)).unwrap().unwrap().after_unknown);
     let journey = journal.journey(MessageId(1)).unwrap().unwrap();
     assert_eq!(journey.deliveries[0].attempts[0].outcome, AttemptState::Unknown);
     // A lane that is gone parks what it owes; back, it goes on from its head.
-    let (_, load) = one(journal, Change::Recover { at: 8, sinks: vec![] });
+    let (_, load) = one(journal, Change::Recover { at: 8, sinks: vec![], ask: vec![] });
     assert_eq!((load.deliveries, ready(journal, 10).len()), (-1, 0));
-    one(journal, Change::Recover { at: 9, sinks: vec![sink()] });
+    one(journal, Change::Recover { at: 9, sinks: vec![sink()], ask: vec![] });
     assert_eq!(ready(journal, 10), [1]);
 }
 

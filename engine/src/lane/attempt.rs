@@ -1,7 +1,10 @@
 //! One delivery, once: load, prepare if it never was, mark the attempt durably, attempt, journal what it did.
 //! In: a claimed delivery. Out: one committed ending. Source: architecture §4.3.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jonction_model::{ContentRef, Finding, Shape};
 use jonction_ports::{
@@ -206,13 +209,28 @@ async fn attempt(lane: &Arc<Lane>, delivery: Delivery, artefact: Artefact) -> (A
         let tools = owned.shared.tools();
         owned.sink.attempt(&delivery, &artefact, &tools).await
     });
-    if let Some(Ok(report)) = task.join_next().await {
-        let unknown = matches!(report.outcome, Outcome::Unknown { .. });
-        return (report, unknown);
-    }
-    // The bytes may have left: once released by a human, the sink probes first.
-    let finding =
-        panicked("le connecteur a échoué de façon imprévue pendant cet envoi, dont l'issue est inconnue");
-    let outcome = Outcome::Park { finding };
+    let outcome = match tokio::time::timeout(lane.settings.attempt_max, task.join_next()).await {
+        Ok(Some(Ok(report))) => {
+            let unknown = matches!(report.outcome, Outcome::Unknown { .. });
+            return (report, unknown);
+        }
+        // The bytes may have left: once released by a human, the sink probes first.
+        Ok(_) => Outcome::Park {
+            finding: panicked(
+                "le connecteur a échoué de façon imprévue pendant cet envoi, dont l'issue est inconnue",
+            ),
+        },
+        Err(_) => Outcome::Unknown { finding: too_long(lane.settings.attempt_max) },
+    };
     (AttemptReport { outcome, peer: None, code: None, bytes_sent: 0, notes: Vec::new() }, true)
+}
+
+fn too_long(after: Duration) -> Finding {
+    let sentence = format!(
+        "aucune réponse après {} s : l'envoi est interrompu, son issue est inconnue",
+        after.as_secs()
+    );
+    Finding::error("engine.attempt-too-long", sentence).remedy(
+        "vérifier le partenaire (jonction probe) ; la limite est « attempt_max » dans son bloc « lane »",
+    )
 }

@@ -4,12 +4,13 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use jonction_model::{Finding, ReportCode, Shape};
+use jonction_model::{Finding, ReportCode, Severity, Shape};
 use jonction_ports::{DeliveryId, Ending, Outcome, Part};
 
 use super::{
     Lane,
     attempt::{Attempted, Loaded, load_any},
+    settings::OnUnknown,
 };
 use crate::{
     LABEL_PLACE,
@@ -42,6 +43,9 @@ pub(super) async fn finish(
     let told = blocking(move || tell(&owned.shared, &owned.plan, &subject, ended, now)).await;
     let mut notes = verdict.notes;
     notes.extend(report.notes);
+    if started && stored.after_unknown && !lane.sink.probes() {
+        notes.push(possible_duplicate());
+    }
     let told = match told {
         Ok(told) => told?,
         Err(_) => {
@@ -77,6 +81,9 @@ pub(super) async fn finish(
     let (answer, _) = lane.shared.commit_one(Change::Finish(Box::new(finish))).await?;
     let Applied::Done(attempt) = answer else { return Ok(()) };
     lane.shared.wake(&wake);
+    let failed = matches!(verdict.outcome, AttemptState::Retry | AttemptState::Unknown);
+    let error = verdict.finding.as_ref().filter(|_| failed).map(|finding| finding.check.as_str());
+    lane.shared.lane_answered(&lane.name, error);
     tracing::debug!(
         lane = lane.name.as_str(),
         delivery = stored.id.0,
@@ -126,6 +133,7 @@ enum Ended {
 fn judge(lane: &Lane, stored: &StoredDelivery, outcome: Outcome, now: Timestamp) -> Judged {
     let judged =
         |outcome, ended, finding| Judged { outcome, ended, detail: None, finding, notes: Vec::new() };
+    let parks_unknown = lane.settings.on_unknown == OnUnknown::Park && !lane.sink.probes();
     let (outcome, after, finding) = match outcome {
         Outcome::Done { detail } => {
             let done = judged(AttemptState::Done, Ended::Delivered, None);
@@ -136,11 +144,17 @@ fn judge(lane: &Lane, stored: &StoredDelivery, outcome: Outcome, now: Timestamp)
             return judged(AttemptState::Refused, Ended::Refused(code), Some(finding));
         }
         Outcome::Retry { after, finding } => (AttemptState::Retry, after, finding),
+        Outcome::Unknown { finding } if parks_unknown => {
+            let parked = judged(AttemptState::Unknown, Ended::Parked, Some(unknown_outcome(&finding.check)));
+            return Judged { notes: vec![finding], ..parked };
+        }
         Outcome::Unknown { finding } => (AttemptState::Unknown, None, finding),
     };
     let policy = lane.plan.policy(&stored.route, &stored.sink, stored.is_report);
     let attempts = stored.attempts.saturating_add(1);
-    let age = u64::try_from(now.as_millisecond().saturating_sub(stored.since)).unwrap_or(0);
+    // What waits for a closed partner does not age.
+    let since = Timestamp::from_millisecond(stored.since).unwrap_or(now);
+    let age = u64::try_from(lane.settings.hours.open_ms(since, now)).unwrap_or(0);
     if Duration::from_millis(age) >= policy.give_up {
         let gave_up = gave_up(attempts, &policy, &finding);
         return Judged { notes: vec![finding], ..judged(outcome, Ended::Parked, Some(gave_up)) };
@@ -162,6 +176,25 @@ fn gave_up(attempts: u32, policy: &Policy, last: &Finding) -> Finding {
         ),
     )
     .remedy("voir cette raison, puis libérer (jonction parked release) ou refuser (jonction parked refuse)")
+}
+
+/// The policy of a lane whose partner cannot be asked. Source: decision 0019.
+pub(crate) fn unknown_outcome(cause: &str) -> Finding {
+    let sentence =
+        format!("nul ne sait si le partenaire l'a reçu, et il ne peut pas être interrogé ({cause})");
+    Finding::error("engine.unknown-outcome", sentence).remedy(
+        "demander au partenaire s'il l'a reçu ; sinon le libérer (jonction parked release), ou le refuser \
+         (jonction parked refuse)",
+    )
+}
+
+/// The mark of a resend: the same bytes and the same identifiers, by which the partner knows them again.
+fn possible_duplicate() -> Finding {
+    Finding::new(
+        Severity::Info,
+        "engine.possible-duplicate",
+        "renvoyé à l'identique, sous le même identifiant : l'issue de l'envoi précédent est inconnue",
+    )
 }
 
 /// A report as rows.

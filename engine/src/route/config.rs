@@ -260,7 +260,12 @@ fn read_sink(node: &Node, registry: &Registry, diagnoses: &mut Diagnoses) -> Opt
     let order_by = fields.choice(
         "order_by",
         OrderBy::Sink,
-        &[("patient", OrderBy::Patient), ("message", OrderBy::Message), ("none", OrderBy::None)],
+        &[
+            ("patient", OrderBy::Patient),
+            ("message", OrderBy::Message),
+            ("arrival", OrderBy::Arrival),
+            ("none", OrderBy::None),
+        ],
         diagnoses,
     );
     let policy = fields.node("retry").map_or(Some(Policy::default()), |node| read_policy(node, diagnoses));

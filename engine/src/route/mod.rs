@@ -69,6 +69,9 @@ pub enum OrderBy {
     Patient,
     /// The deliveries of one message.
     Message,
+    /// Everything this route sends this partner, in the order of arrival: one at a time, and one that is parked holds
+    /// all that follow.
+    Arrival,
     /// Nothing.
     None,
 }

@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
 };
 
@@ -29,6 +29,8 @@ pub(super) struct Dying {
     pub(super) left: AtomicI64,
     pub(super) after: bool,
     pub(super) dead: Notify,
+    /// Most deliveries that one look of a lane brought into memory.
+    pub(super) window_max: AtomicUsize,
 }
 
 impl Bodies for Dying {
@@ -63,7 +65,9 @@ impl Journal for Dying {
     }
 
     fn due(&self, sink: &PartnerName, now: Millis, limit: u32) -> Result<Due, Error> {
-        self.inner.due(sink, now, limit)
+        let due = self.inner.due(sink, now, limit)?;
+        self.window_max.fetch_max(due.ready.len().max(due.latest.len()), Ordering::Relaxed);
+        Ok(due)
     }
 
     fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, Error> {
@@ -234,5 +238,11 @@ proptest! {
 }
 
 pub(super) fn dying(inner: SharedJournal, commits: i64, after: bool) -> Arc<Dying> {
-    Arc::new(Dying { inner, left: AtomicI64::new(commits), after, dead: Notify::new() })
+    Arc::new(Dying {
+        inner,
+        left: AtomicI64::new(commits),
+        after,
+        dead: Notify::new(),
+        window_max: AtomicUsize::new(0),
+    })
 }

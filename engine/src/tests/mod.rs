@@ -4,6 +4,7 @@
 mod answers;
 mod crash;
 mod lanes;
+mod partners;
 mod refusals;
 mod repeats;
 mod store;

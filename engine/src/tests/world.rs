@@ -3,7 +3,10 @@
 use std::{
     collections::{HashMap, VecDeque},
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,26 +18,33 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::{
-    CommitMode, Condition, DeliveryState, Engine, EngineSettings, Filter, MessageJourney, MessageState,
-    OrderBy, Policy, ReplyBinding, Route, Running, SinkBinding, Window, route::Stage,
+    CommitMode, Condition, DeliveryState, Engine, EngineSettings, Filter, LaneSettings, MessageJourney,
+    MessageState, OrderBy, Policy, ReplyBinding, Route, Running, SinkBinding, Window, route::Stage,
 };
 
 /// The runtime's clock, paused: it jumps to the next timer when everybody waits.
 pub(super) struct VirtualClock {
     start: Timestamp,
     zero: Instant,
+    /// What somebody added to it, in milliseconds.
+    set_by: AtomicI64,
 }
 
 impl VirtualClock {
     fn new() -> Self {
-        Self { start: "2026-11-21T07:00:00Z".parse().unwrap(), zero: Instant::now() }
+        Self {
+            start: "2026-11-21T07:00:00Z".parse().unwrap(),
+            zero: Instant::now(),
+            set_by: AtomicI64::new(0),
+        }
     }
 }
 
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         let elapsed = i64::try_from(self.zero.elapsed().as_millis()).unwrap();
-        Timestamp::from_millisecond(self.start.as_millisecond() + elapsed).unwrap()
+        let set_by = self.set_by.load(Ordering::Relaxed);
+        Timestamp::from_millisecond(self.start.as_millisecond() + elapsed + set_by).unwrap()
     }
 }
 
@@ -215,6 +225,11 @@ impl Sink for FakeSink {
                 Act::PrepareRetry | Act::PreparePark | Act::PreparePanic => unreachable!(),
             }
         })
+    }
+
+    /// As in life: the DMP can be asked, a mailbox cannot.
+    fn probes(&self) -> bool {
+        self.name == "dmp"
     }
 
     fn report(&self, shape: &Shape, _: &Part, ending: &Ending<'_>, at: Timestamp) -> Option<DeliveryReport> {
@@ -401,6 +416,8 @@ pub(super) struct World {
     pub(super) engine: Engine,
     pub(super) running: Option<Running>,
     clock: Arc<VirtualClock>,
+    /// Settings of lanes, for the next start.
+    pub(super) lanes: HashMap<PartnerName, LaneSettings>,
 }
 
 impl World {
@@ -416,7 +433,7 @@ impl World {
         let clock = Arc::new(VirtualClock::new());
         let outside = Arc::new(Outside::default());
         let engine = open(&dir, &clock, &outside);
-        Self { dir, outside, engine, running: None, clock }
+        Self { dir, outside, engine, running: None, clock, lanes: HashMap::new() }
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -435,7 +452,7 @@ impl World {
 
     pub(super) async fn start(&mut self) {
         let sinks = self.sinks(&["dmp", "mail", "sil"]);
-        self.running = Some(self.engine.start(vec![route()], sinks).await.unwrap());
+        self.running = Some(self.engine.start(vec![route()], sinks, self.lanes.clone()).await.unwrap());
     }
 
     /// Dies where it stands, and starts again on the same store.
@@ -447,11 +464,40 @@ impl World {
 
     /// Dies where it stands; opened again, not started.
     pub(super) fn die(self) -> Self {
-        let Self { dir, outside, engine, running, clock } = self;
+        let Self { dir, outside, engine, running, clock, lanes } = self;
         drop(running);
         drop(engine);
         let engine = open(&dir, &clock, &outside);
-        Self { dir, outside, engine, running: None, clock }
+        Self { dir, outside, engine, running: None, clock, lanes }
+    }
+
+    /// Sets the clock of the machine forward, or back.
+    pub(super) fn set_clock(&self, by_ms: i64) {
+        self.clock.set_by.fetch_add(by_ms, Ordering::Relaxed);
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock.now().as_millisecond()
+    }
+
+    /// The time that nobody can set.
+    pub(super) fn steady_ms(&self) -> i64 {
+        self.now_ms() - self.clock.set_by.load(Ordering::Relaxed)
+    }
+
+    /// Started, the lane of one partner set so.
+    pub(super) async fn with_lane(lane: &str, settings: LaneSettings) -> Self {
+        let mut world = Self::unstarted();
+        world.lanes.insert(partner(lane), settings);
+        world.start().await;
+        world
+    }
+
+    /// Waits until a partner saw so many attempts.
+    pub(super) async fn seen_at_least(&self, sink: &str, attempts: usize) {
+        while self.seen(sink).len() < attempts {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     pub(super) fn script(&self, sink: &str, control_id: &str, acts: &[Act]) {
@@ -461,7 +507,7 @@ impl World {
 
     /// Dies, and opens again on a journal that will die after so many commits.
     pub(super) fn reopen_dying(self, commits: i64, after: bool) -> (Self, Arc<super::crash::Dying>) {
-        let Self { dir, outside, engine, running, clock } = self;
+        let Self { dir, outside, engine, running, clock, lanes } = self;
         drop(running);
         drop(engine);
         let settings = settings(dir.path().to_owned());
@@ -472,13 +518,13 @@ impl World {
         let dying = super::crash::dying(journal.clone(), commits, after);
         let tools: (Arc<dyn Clock>, Arc<dyn Entropy>) = (clock.clone(), entropy);
         let engine = Engine::with_journal(settings, dying.clone(), journal, hasher, None, tools).unwrap();
-        (Self { dir, outside, engine, running: None, clock }, dying)
+        (Self { dir, outside, engine, running: None, clock, lanes }, dying)
     }
 
     /// Whether it could start.
     pub(super) async fn try_start(&mut self) -> bool {
         let sinks = self.sinks(&["dmp", "mail", "sil"]);
-        self.running = self.engine.start(vec![route()], sinks).await.ok();
+        self.running = self.engine.start(vec![route()], sinks, self.lanes.clone()).await.ok();
         self.running.is_some()
     }
 

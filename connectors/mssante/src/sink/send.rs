@@ -4,7 +4,7 @@
 use std::{io::Read as _, sync::Arc};
 
 use bytes::Bytes;
-use jonction_model::{ContentRef, Finding, Severity};
+use jonction_model::ContentRef;
 use jonction_ports::{Artefact, AttemptReport, Bodies, BodyError, Delivery, Tools};
 use tokio::sync::mpsc;
 
@@ -52,22 +52,10 @@ impl MssanteSink {
             peer: Some(client.endpoint().to_string()),
             code,
             bytes_sent: sending.bytes_sent,
-            notes: notes(delivery, facts.notes),
+            // What was noted while preparing is told once.
+            notes: if delivery.attempt == 1 { facts.notes } else { Vec::new() },
         }
     }
-}
-
-/// What was noted while preparing is told once; a resend after a lost answer says that it is one.
-fn notes(delivery: &Delivery, prepared: Vec<Finding>) -> Vec<Finding> {
-    let mut notes = if delivery.attempt == 1 { prepared } else { Vec::new() };
-    if delivery.after_unknown {
-        notes.push(Finding::new(
-            Severity::Info,
-            "mssante.resent",
-            "courriel renvoyé avec le même Message-ID : la réponse à l'envoi précédent s'est perdue",
-        ));
-    }
-    notes
 }
 
 /// Bytes of one read from the store.

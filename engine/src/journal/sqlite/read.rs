@@ -84,6 +84,16 @@ impl Journal for SqliteJournal {
                 }
                 due.ready.push(DeliveryId(number(row, "id")?));
             }
+            if due.ready.len() >= limit as usize {
+                let mut latest = connection.prepare_cached(
+                    "SELECT id FROM delivery WHERE sink = ?1 AND state < 2 AND next_at IS NOT NULL AND next_at <= ?2
+                     ORDER BY next_at DESC, id DESC LIMIT ?3",
+                )?;
+                let mut rows = latest.query(params![sink.as_str(), now, limit])?;
+                while let Some(row) = rows.next()? {
+                    due.latest.push(DeliveryId(number(row, "id")?));
+                }
+            }
             Ok(due)
         })
     }
@@ -134,7 +144,8 @@ impl Journal for SqliteJournal {
         self.reading(|connection| {
             Ok(connection.query_row(
                 "SELECT (SELECT count(*) FROM message WHERE state = 0),
-                        (SELECT count(*) FROM delivery WHERE state = 2 OR (state < 2 AND next_at IS NOT NULL))",
+                        (SELECT count(*) FROM delivery WHERE state = 2 AND state < 4)
+                            + (SELECT count(*) FROM delivery WHERE state < 2 AND next_at IS NOT NULL)",
                 [],
                 |row| Ok(LoadChange { messages: row.get(0)?, deliveries: row.get(1)? }),
             )?)

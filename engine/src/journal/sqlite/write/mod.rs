@@ -16,6 +16,7 @@ use crate::{
 mod arrive;
 mod attempt;
 mod hand;
+mod recover;
 mod route;
 
 /// Code of the finding on a message whose number was used before for another content.
@@ -40,7 +41,8 @@ impl Writer<'_> {
             Change::NotRoute(not_routed) => self.not_route(not_routed),
             Change::Start(start) => self.start(start),
             Change::Finish(finish) => self.finish(finish),
-            Change::Recover { at, sinks } => self.recover(*at, sinks),
+            Change::Recover { at, sinks, ask } => self.recover(*at, sinks, ask),
+            Change::ClockBack { at, by } => self.clock_back(*at, *by),
             Change::Release { delivery, at } => self.release(*delivery, *at),
             Change::HandRefuse(refusal) => self.hand_refuse(refusal),
             Change::RouteAgain { message, at } => self.route_again(*message, *at),
@@ -61,13 +63,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Gives the head of an ordering key its time, unless it has one, runs, or is parked.
+    /// Gives the head of an ordering key its time, unless it has one, runs, or is parked. Its time is since when it is
+    /// owed: what waited behind others keeps its age, and its place among what waits longest.
     fn promote(&mut self, sink: &str, ordering: Option<&[u8]>, at: Millis) -> Result<(), Error> {
         let Some(ordering) = ordering else { return Ok(()) };
         let changed = self
             .connection
             .prepare_cached(
-                "UPDATE delivery SET next_at = ?3
+                "UPDATE delivery SET next_at = min(?3, since)
                  WHERE id = (SELECT min(id) FROM delivery WHERE sink = ?1 AND ordering = ?2 AND state < 4)
                      AND state < 2 AND next_at IS NULL",
             )?
