@@ -9,7 +9,7 @@ use std::{
 };
 
 use jonction_model::{Clock, Entropy, Environment, PartnerName};
-use jonction_ports::{DeliveryId, Intake, MessageId, Sink, StopHandle, Tools};
+use jonction_ports::{Intake, Sink, StopHandle, Tools};
 use tokio::{sync::broadcast, task::JoinHandle};
 
 pub use crate::journal::committer::{CommitLimits, CommitMode};
@@ -20,10 +20,9 @@ use crate::{
     files::{Storage, StoreGuard, create_dirs},
     index_key::IndexHasher,
     intake::EngineIntake,
-    journal::{
-        Applied, Change, Journal, Questions, SharedJournal, SqliteJournal, committer::Committer, sqlite,
-    },
-    lane::{self, Hand, Lane, settings::LaneSettings, standing::LaneStanding},
+    journal::{Change, Journal, Questions, SharedJournal, SqliteJournal, committer::Committer, sqlite},
+    lane::{self, Lane, settings::LaneSettings, standing::LaneStanding},
+    order::{Order, Ordered, carry_out::carry_out},
     plan::Plan,
     reader::Reader,
     route::Route,
@@ -201,28 +200,10 @@ impl Engine {
         Ok(Running { shared: shared.clone(), stop, tasks })
     }
 
-    /// Puts a parked delivery back in its lane, with the same bytes.
-    /// Errors: not parked; refused by a rule before its first attempt.
-    pub async fn release(&self, delivery: DeliveryId) -> Result<(), Error> {
-        Hand(&self.shared).release(delivery).await
-    }
-
-    /// Refuses a parked delivery for good. `reason`: shown and reported; no datum of a person.
-    pub async fn refuse(&self, delivery: DeliveryId, reason: &str) -> Result<(), Error> {
-        Hand(&self.shared).refuse(delivery, reason).await
-    }
-
-    /// Routes again a message parked in routing.
-    pub async fn route_again(&self, message: MessageId) -> Result<(), Error> {
-        let change = Change::RouteAgain { message, at: self.shared.now() };
-        match self.shared.commit_one(change).await?.0 {
-            Applied::Done(_) => {
-                self.shared.rescan.store(true, Ordering::Release);
-                self.shared.router.notify_one();
-                Ok(())
-            }
-            _ => Err(Error::NotParked(message.0)),
-        }
+    /// Carries out what a human decided; durable on return, with its row of the audit chain.
+    /// Errors: what it names is not in a state that allows it, a reason is missing, the journal cannot write.
+    pub async fn order(&self, order: Order) -> Result<Ordered, Error> {
+        carry_out(&self.shared, order).await
     }
 }
 

@@ -62,6 +62,12 @@ pub enum Error {
     /// The delivery is not waiting for a human.
     #[error("delivery {0} is not parked")]
     NotParked(u64),
+    /// The message is not parked in routing.
+    #[error("message {0} is not parked")]
+    MessageNotParked(u64),
+    /// An order that loses or changes something says why.
+    #[error("order {0} needs a reason")]
+    ReasonMissing(&'static str),
     /// The delivery may be refused, never released: a rule refused it before its first attempt.
     #[error("delivery {0} was refused by a rule and cannot be released")]
     NotReleasable(u64),
@@ -97,6 +103,8 @@ impl Error {
             Self::Inconsistent(_) => "journal.inconsistent",
             Self::Closed => "journal.closed",
             Self::NotParked(_) => "engine.not-parked",
+            Self::MessageNotParked(_) => "engine.message-not-parked",
+            Self::ReasonMissing(_) => "engine.reason-missing",
             Self::NotReleasable(_) => "engine.not-releasable",
             Self::UnknownSink { .. } => "engine.unknown-sink",
             Self::Stopping => "engine.stopping",
@@ -124,6 +132,8 @@ impl Error {
             Self::Inconsistent(cause) => format!("le journal contient une donnée incohérente : {cause}"),
             Self::Closed => "le journal est fermé".to_owned(),
             Self::NotParked(delivery) => format!("l'envoi {delivery} n'attend personne"),
+            Self::MessageNotParked(message) => format!("le message {message} n'est pas mis de côté"),
+            Self::ReasonMissing(act) => format!("l'ordre « {act} » demande une raison"),
             Self::NotReleasable(delivery) => {
                 format!(
                     "l'envoi {delivery} a été refusé par une règle avant tout essai : il ne peut pas partir"
@@ -155,7 +165,8 @@ impl Error {
             }
             Self::Inconsistent(_) => "restaurer la dernière sauvegarde et transmettre ce message",
             Self::Closed | Self::Stopping => "relancer la passerelle",
-            Self::NotParked(_) => "voir les envois mis de côté : jonction parked list",
+            Self::ReasonMissing(_) => "dire pourquoi avec --reason, sans nommer de patient",
+            Self::NotParked(_) | Self::MessageNotParked(_) => "voir ce qui est mis de côté : jonction parked list",
             Self::NotReleasable(_) => {
                 "le refuser (jonction parked refuse), corriger la cause chez l'émetteur, et faire renvoyer le message"
             }

@@ -102,12 +102,12 @@ pub enum Event {
         /// The sink's own identifiers.
         ids: serde_json::Value,
     },
-    /// A human released or refused a parked delivery.
-    ByHand {
-        /// The delivery.
-        delivery: DeliveryId,
-        /// Where it stands now.
-        state: DeliveryState,
+    /// An order was carried out.
+    Ordered {
+        /// Its row of the audit chain, which says by whom and why.
+        audit: u64,
+        /// Its word.
+        act: &'static str,
     },
     /// The clock of the machine was set.
     ClockJumped {

@@ -75,7 +75,7 @@ async fn submit(shared: &Arc<Shared>, arrival: Arrival) -> Result<Receipt, Error
             };
             (message, Verdict::Repeated, Receipt { message, reply, repeated: true })
         }
-        Applied::Done(_) | Applied::Skipped | Applied::Barred => {
+        Applied::Done(_) | Applied::Ordered(_) | Applied::Skipped | Applied::Barred => {
             return Err(Error::Inconsistent("answer to an arrival".to_owned()));
         }
     };

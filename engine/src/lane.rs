@@ -29,7 +29,8 @@ use rate::Bucket;
 use settings::LaneSettings;
 use standing::LaneState;
 
-pub(crate) use ending::{Hand, unknown_outcome};
+pub(crate) use attempt::load_any;
+pub(crate) use ending::{Ended, Told, tell, unknown_outcome};
 
 /// Pause after the journal failed.
 const PAUSE: Duration = Duration::from_secs(1);

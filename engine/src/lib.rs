@@ -13,6 +13,7 @@ mod intake;
 pub mod journal;
 pub mod lane;
 mod lock;
+pub mod order;
 mod plan;
 pub mod questions;
 pub mod reader;
@@ -32,9 +33,13 @@ pub use lane::{
     settings::{LaneSettings, OnUnknown},
     standing::{LaneStanding, LaneState},
 };
+pub use order::{
+    Act, AuditHash, AuditHead, Author, Order, Ordered, Reason,
+    audit::{AuditLine, AuditRow, AuditVerdict, Broken},
+};
 pub use questions::{
-    AttemptLine, Balance, BalanceLine, DeliveryJourney, DeliveryLine, Filter, MessageJourney, MessageLine,
-    StateWord, Window,
+    AttemptLine, AuditQuery, Balance, BalanceLine, DeliveryJourney, DeliveryLine, Filter, MessageJourney,
+    MessageLine, StateWord, Window,
 };
 pub use reader::Reader;
 pub use route::{Condition, OrderBy, Policy, Registry, ReplyBinding, Route, SinkBinding, read_routes};

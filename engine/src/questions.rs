@@ -105,6 +105,19 @@ pub struct Query {
     pub limit: u32,
 }
 
+/// Which rows of the audit chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Below this number.
+    pub before: Option<u64>,
+    /// About this message.
+    pub message: Option<u64>,
+    /// Of this act.
+    pub act: Option<String>,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// One message found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MessageLine {

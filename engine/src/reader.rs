@@ -9,7 +9,11 @@ use crate::{
     error::Error,
     index_key::IndexHasher,
     journal::{Key, SqliteJournal},
-    questions::{Balance, Filter, MessageJourney, MessageLine, Query, Window},
+    order::{
+        AuditHash,
+        audit::{AuditLine, AuditVerdict},
+    },
+    questions::{AuditQuery, Balance, Filter, MessageJourney, MessageLine, Query, Window},
 };
 
 use crate::journal::Questions;
@@ -90,5 +94,15 @@ impl Reader {
     /// The two lines, per route and day.
     pub fn balance(&self, window: Window) -> Result<Balance, Error> {
         self.questions.balance(window)
+    }
+
+    /// Rows of the audit chain, latest first.
+    pub fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditLine>, Error> {
+        self.questions.audit(query)
+    }
+
+    /// Checks the whole audit chain; `noted`: a head that somebody kept elsewhere.
+    pub fn verify_audit(&self, noted: Option<AuditHash>) -> Result<AuditVerdict, Error> {
+        self.questions.verify_audit(noted)
     }
 }

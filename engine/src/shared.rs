@@ -224,7 +224,9 @@ impl Shared {
         }
     }
 
-    pub(crate) fn wake_all(&self) {
+    /// Wakes everybody; the router looks again from the first message on.
+    pub(crate) fn look_again(&self) {
+        self.rescan.store(true, Ordering::Release);
         self.router.notify_one();
         for lane in self.lanes.lock().unwrap_or_else(PoisonError::into_inner).values() {
             lane.notify_one();

@@ -6,7 +6,11 @@ use bytes::Bytes;
 use jonction_model::{BodyId, ContentRef, Finding, PartnerName, ReportCode, RouteName};
 use jonction_ports::{Artefact, DeliveryId, KeyKind, MessageFacts, MessageId};
 
-use crate::{index_key::KeyHash, journal::state::AttemptState};
+use crate::{
+    index_key::KeyHash,
+    journal::state::AttemptState,
+    order::{AuditHead, Author, Reason},
+};
 
 /// Milliseconds since 1970, UTC.
 pub type Millis = i64;
@@ -250,8 +254,6 @@ pub struct Finish {
 pub struct HandRefusal {
     /// The delivery.
     pub delivery: DeliveryId,
-    /// When.
-    pub at: Millis,
     /// Why.
     pub finding: Finding,
     /// Code for the sender.
@@ -260,6 +262,36 @@ pub struct HandRefusal {
     pub shapes: Vec<NewShape>,
     /// The deliveries that carry it.
     pub replies: Vec<NewDelivery>,
+}
+
+/// What a human decided, ready to be written: identifiers hashed, reports made.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// A parked delivery goes back to its lane.
+    Release {
+        /// The delivery.
+        delivery: DeliveryId,
+    },
+    /// A parked delivery is refused.
+    Refuse(Box<HandRefusal>),
+    /// A message parked in routing is routed again.
+    RouteAgain {
+        /// The message.
+        message: MessageId,
+    },
+}
+
+/// A decision with its row of the audit chain: written together, or neither.
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    /// When.
+    pub at: Millis,
+    /// Who.
+    pub author: Author,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// What.
+    pub deed: Deed,
 }
 
 /// One change. The changes of one request are applied together or not at all.
@@ -291,22 +323,6 @@ pub enum Change {
         /// How far it went back.
         by: Millis,
     },
-    /// A human releases a parked delivery.
-    Release {
-        /// The delivery.
-        delivery: DeliveryId,
-        /// When.
-        at: Millis,
-    },
-    /// A human refuses a parked delivery.
-    HandRefuse(Box<HandRefusal>),
-    /// A human releases a message parked in routing.
-    RouteAgain {
-        /// The message.
-        message: MessageId,
-        /// When.
-        at: Millis,
-    },
     /// The program keeps something of its own: its heartbeat, its open incidents.
     Note {
         /// Under this name; what was there is replaced.
@@ -314,6 +330,8 @@ pub enum Change {
         /// What.
         text: String,
     },
+    /// A human decides.
+    Order(Box<NewOrder>),
 }
 
 /// What the journal answers to a change.
@@ -340,6 +358,8 @@ pub enum Applied {
         /// The answer given then.
         reply: ContentRef,
     },
+    /// The order is carried out; its audit row is the head now.
+    Ordered(AuditHead),
     /// Done. For an attempt that begins: its number.
     Done(u32),
     /// The row was no longer in a state that allows this change (a human was faster).

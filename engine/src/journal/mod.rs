@@ -10,7 +10,11 @@ use jonction_ports::{Artefact, Bodies, BodyError, DeliveryId, MessageFacts, Mess
 
 use crate::{
     error::Error,
-    questions::{Balance, MessageJourney, MessageLine, Query, Window},
+    order::{
+        AuditHash,
+        audit::{AuditLine, AuditVerdict},
+    },
+    questions::{AuditQuery, Balance, MessageJourney, MessageLine, Query, Window},
 };
 
 pub mod change;
@@ -21,8 +25,9 @@ pub mod state;
 mod suite;
 
 pub use change::{
-    Applied, Arrive, Birth, Change, Committed, Finish, HandRefusal, Key, LoadChange, Millis, NewArtefact,
-    NewBody, NewDelivery, NewShape, Next, NotRouted, NotRoutedWhy, RepeatKey, Routed, Start, Version,
+    Applied, Arrive, Birth, Change, Committed, Deed, Finish, HandRefusal, Key, LoadChange, Millis,
+    NewArtefact, NewBody, NewDelivery, NewOrder, NewShape, Next, NotRouted, NotRoutedWhy, RepeatKey, Routed,
+    Start, Version,
 };
 pub use sqlite::SqliteJournal;
 pub use state::{AttemptState, DeliveryState, MessageState};
@@ -127,6 +132,12 @@ pub trait Questions: Bodies {
 
     /// The two lines, per route and day.
     fn balance(&self, window: Window) -> Result<Balance, Error>;
+
+    /// Rows of the audit chain, latest first.
+    fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditLine>, Error>;
+
+    /// Checks the whole audit chain; `noted`: a head that somebody kept elsewhere.
+    fn verify_audit(&self, noted: Option<AuditHash>) -> Result<AuditVerdict, Error>;
 }
 
 /// Any journal, shared.

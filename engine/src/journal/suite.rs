@@ -9,7 +9,11 @@ use jonction_ports::{Artefact, BodyError, DeliveryId, MessageFacts, MessageId};
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use super::*;
-use crate::index_key::KeyHash;
+use crate::{
+    index_key::KeyHash,
+    order::{Author, Reason},
+    questions::AuditQuery,
+};
 
 fn sink() -> PartnerName {
     PartnerName::parse("dmp").unwrap()
@@ -98,6 +102,21 @@ fn finish(journal: &dyn Journal, delivery: u64, next: Next) -> (Applied, LoadCha
     one(journal, Change::Finish(Box::new(finish)))
 }
 
+fn order(at: Millis, deed: Deed) -> Change {
+    let (author, reason) = (Author::parse("marie").unwrap(), Reason::parse("essai").ok());
+    Change::Order(Box::new(NewOrder { at, author, reason, deed }))
+}
+
+fn refuse(delivery: u64) -> Deed {
+    Deed::Refuse(Box::new(HandRefusal {
+        delivery: DeliveryId(delivery),
+        finding: Finding::error("x", "x"),
+        code: ReportCode::new("x", "x"),
+        shapes: vec![],
+        replies: vec![],
+    }))
+}
+
 fn ready(journal: &dyn Journal, now: Millis) -> Vec<u64> {
     let mut ready: Vec<_> = journal.due(&sink(), now, 1000).unwrap().ready.iter().map(|id| id.0).collect();
     ready.sort_unstable();
@@ -111,6 +130,7 @@ pub(crate) fn run<J: Journal + Questions, G>(open: impl Fn() -> (J, G)) {
     what_was_being_sent_is_unknown_after_a_start(&open().0);
     bodies_are_kept_once_and_read_in_pieces(&open().0);
     a_note_replaces_the_one_of_its_name(&open().0);
+    an_order_and_its_audit_row_are_one(&open().0);
     heads_and_load_agree_with_their_definition(&open);
 }
 
@@ -135,9 +155,10 @@ fn a_change_that_comes_too_late_is_skipped(journal: &dyn Journal) {
     assert_eq!(start(journal, 1).0, Applied::Skipped, "it is running");
     assert_eq!(finish(journal, 1, Next::Delivered).0, Applied::Done(1));
     assert_eq!(finish(journal, 1, Next::Delivered).0, Applied::Skipped, "it ended");
-    let release = Change::Release { delivery: DeliveryId(1), at: 9 };
+    let release = order(9, Deed::Release { delivery: DeliveryId(1) });
     assert_eq!(one(journal, release).0, Applied::Skipped, "it is not parked");
-    assert_eq!(one(journal, Change::RouteAgain { message: MessageId(1), at: 9 }).0, Applied::Skipped);
+    let again = order(9, Deed::RouteAgain { message: MessageId(1) });
+    assert_eq!(one(journal, again).0, Applied::Skipped);
     let stored = journal.delivery(DeliveryId(1)).unwrap().unwrap();
     assert_eq!((stored.state, stored.attempts), (DeliveryState::Delivered, 1));
     assert_eq!(stored.artefact.unwrap().ids["uid"], 1);
@@ -177,6 +198,42 @@ fn a_note_replaces_the_one_of_its_name(journal: &dyn Journal) {
     }
     assert_eq!(journal.noted("incidents").unwrap().as_deref(), Some("[1]"));
     assert_eq!(journal.noted("format").unwrap(), None, "what the store says of itself is not a note");
+}
+
+fn an_order_and_its_audit_row_are_one(journal: &(impl Journal + Questions)) {
+    one(journal, arrive(journal, "a", 1));
+    route(journal, 1, &[Some(1), Some(2), Some(3)], 5);
+    for delivery in [1, 2] {
+        start(journal, delivery);
+        finish(journal, delivery, Next::Parked(None));
+    }
+    let release = |delivery| order(9, Deed::Release { delivery: DeliveryId(delivery) });
+    // What does nothing says nothing; what one request tells is told together, in order.
+    let batch = [vec![release(3)], vec![release(1), order(9, refuse(2))]];
+    let answers = journal.commit(&batch).unwrap().answers;
+    assert_eq!(answers[0], [Applied::Skipped]);
+    let heads: Vec<_> = answers[1]
+        .iter()
+        .map(|answer| match answer {
+            Applied::Ordered(head) => *head,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(heads.iter().map(|head| head.count).collect::<Vec<_>>(), [1, 2]);
+
+    let lines = journal.audit(&AuditQuery { limit: 10, ..AuditQuery::default() }).unwrap();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| (line.row.number, line.row.act.as_str(), line.row.message, line.row.delivery))
+        .collect();
+    assert_eq!(told, [(2, "refuse", Some(1), Some(2)), (1, "release", Some(1), Some(1))]);
+    assert_eq!((lines[0].row.author.as_str(), lines[0].row.reason.as_deref()), ("marie", Some("essai")));
+    let limit = AuditQuery { act: Some("release".into()), message: Some(1), before: Some(2), limit: 1 };
+    assert_eq!(journal.audit(&limit).unwrap(), lines[1..]);
+
+    let verdict = journal.verify_audit(Some(heads[0].hash)).unwrap();
+    assert_eq!((verdict.head, verdict.broken, verdict.noted), (heads[1], None, Some(1)));
+    assert_eq!(journal.verify_audit(Some(AuditHash::START)).unwrap().noted, None);
 }
 
 /// One step of a random life.
@@ -245,22 +302,11 @@ fn heads_and_load_agree_with_their_definition<J: Journal + Questions, G>(open: &
                 }
                 (_, None) => continue,
                 (Step::Release(_), Some(id)) => {
-                    let release = Change::Release { delivery: DeliveryId(id), at: 5 };
+                    let release = order(5, Deed::Release { delivery: DeliveryId(id) });
                     (one(&journal, release).1, Some((id, DeliveryState::Retrying)))
                 }
                 (Step::Refuse(_), Some(id)) => {
-                    let refusal = HandRefusal {
-                        delivery: DeliveryId(id),
-                        at: 5,
-                        finding: Finding::error("x", "x"),
-                        code: ReportCode::new("x", "x"),
-                        shapes: vec![],
-                        replies: vec![],
-                    };
-                    (
-                        one(&journal, Change::HandRefuse(Box::new(refusal))).1,
-                        Some((id, DeliveryState::Refused)),
-                    )
+                    (one(&journal, order(5, refuse(id))).1, Some((id, DeliveryState::Refused)))
                 }
                 (step, Some(id)) => {
                     assert!(matches!(start(&journal, id).0, Applied::Done(_)));

@@ -25,7 +25,7 @@ use crate::{
 const JSON_BYTES_MAX: u64 = 16 << 20;
 
 /// A delivery with what it carries.
-pub(super) struct Loaded {
+pub(crate) struct Loaded {
     pub(super) stored: StoredDelivery,
     /// `None`: it cannot be read any more.
     pub(super) shape: Option<Arc<Shape>>,
@@ -102,7 +102,7 @@ fn lost(what: &str) -> Error {
 }
 
 /// Reads a delivery. A body that cannot be trusted any more gives a finding, and a story that can still be told.
-pub(super) fn load_any(
+pub(crate) fn load_any(
     journal: &dyn Journal,
     id: DeliveryId,
 ) -> Result<Option<(Loaded, Option<Finding>)>, Error> {

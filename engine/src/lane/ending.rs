@@ -1,15 +1,15 @@
 //! How an attempt ends: the next state, the report to the sender, one commit for both.
-//! In: what a sink answered, or what a human decided. Out: one change, an event. Source: architecture §3, §4.3, §10.
+//! In: what a sink answered. Out: one change, an event. Source: architecture §3, §4.3, §10.
 
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use jonction_model::{Finding, ReportCode, Severity, Shape};
-use jonction_ports::{DeliveryId, Ending, Outcome, Part};
+use jonction_ports::{Ending, Outcome, Part};
 
 use super::{
     Lane,
-    attempt::{Attempted, Loaded, load_any},
+    attempt::{Attempted, Loaded},
     settings::OnUnknown,
 };
 use crate::{
@@ -17,8 +17,7 @@ use crate::{
     error::Error,
     event::Event,
     journal::{
-        Applied, AttemptState, Change, DeliveryState, Finish, HandRefusal, NewDelivery, NewShape, Next,
-        StoredDelivery,
+        Applied, AttemptState, Change, DeliveryState, Finish, NewDelivery, NewShape, Next, StoredDelivery,
     },
     plan::{Plan, Reported},
     route::Policy,
@@ -123,7 +122,7 @@ struct Judged {
 
 /// How a delivery goes on.
 #[derive(Clone)]
-enum Ended {
+pub(crate) enum Ended {
     Delivered,
     Refused(ReportCode),
     Parked,
@@ -199,14 +198,20 @@ fn possible_duplicate() -> Finding {
 
 /// A report as rows.
 #[derive(Default)]
-struct Told {
+pub(crate) struct Told {
     carried: bool,
-    shapes: Vec<NewShape>,
-    replies: Vec<NewDelivery>,
+    pub(crate) shapes: Vec<NewShape>,
+    pub(crate) replies: Vec<NewDelivery>,
 }
 
 /// Asks who learns of an ending. Reports of reports do not exist.
-fn tell(shared: &Shared, plan: &Plan, loaded: &Loaded, ended: Ended, at: Timestamp) -> Result<Told, Error> {
+pub(crate) fn tell(
+    shared: &Shared,
+    plan: &Plan,
+    loaded: &Loaded,
+    ended: Ended,
+    at: Timestamp,
+) -> Result<Told, Error> {
     let ending = match &ended {
         Ended::Delivered => Ending::Delivered,
         Ended::Refused(code) => Ending::Refused(code),
@@ -252,53 +257,4 @@ fn next_state(ended: Ended, carried: bool) -> Next {
 /// Labels stay in bodies: they may name a professional.
 fn without_label(detail: &str, label: &str) -> String {
     if label.is_empty() { detail.to_owned() } else { detail.replace(label, LABEL_PLACE) }
-}
-
-/// What a human decides of a parked delivery.
-pub(crate) struct Hand<'a>(pub(crate) &'a Arc<Shared>);
-
-impl Hand<'_> {
-    /// Puts it back in its lane, with the same bytes.
-    pub(crate) async fn release(&self, delivery: DeliveryId) -> Result<(), Error> {
-        let change = Change::Release { delivery, at: self.0.now() };
-        let (answer, _) = self.0.commit_one(change).await?;
-        self.done(delivery, &answer, DeliveryState::Waiting)
-    }
-
-    /// Refuses it for good; its sender is told when it wants to know and a route is running.
-    pub(crate) async fn refuse(&self, delivery: DeliveryId, reason: &str) -> Result<(), Error> {
-        let at = self.0.clock.now();
-        let code = ReportCode::new("refus-manuel", reason);
-        let (shared, ended) = (self.0.clone(), Ended::Refused(code.clone()));
-        let told = blocking(move || {
-            let Some((loaded, _)) = load_any(&*shared.journal, delivery)? else { return Ok(Told::default()) };
-            match shared.plan() {
-                Some(plan) => tell(&shared, &plan, &loaded, ended, at),
-                None => Ok(Told::default()),
-            }
-        });
-        let told = told.await.unwrap_or_else(|_| Ok(Told::default()))?;
-        let refusal = HandRefusal {
-            delivery,
-            at: at.as_millisecond(),
-            finding: Finding::error("engine.refused-by-hand", format!("refusé à la main : {reason}")),
-            code,
-            shapes: told.shapes,
-            replies: told.replies,
-        };
-        let (answer, _) = self.0.commit_one(Change::HandRefuse(Box::new(refusal))).await?;
-        self.done(delivery, &answer, DeliveryState::Refused)
-    }
-
-    fn done(&self, delivery: DeliveryId, answer: &Applied, state: DeliveryState) -> Result<(), Error> {
-        match answer {
-            Applied::Done(_) => {
-                self.0.wake_all();
-                self.0.say(Event::ByHand { delivery, state });
-                Ok(())
-            }
-            Applied::Barred => Err(Error::NotReleasable(delivery.0)),
-            _ => Err(Error::NotParked(delivery.0)),
-        }
-    }
 }

@@ -7,7 +7,7 @@ use jonction_ports::IntakeError;
 use super::world::{Act, World, arrival};
 use crate::{
     DeliveryState::{Delivered, Parked, Refused},
-    Event, Filter, MessageState, Reader, StateWord, Window,
+    Event, Filter, MessageState, Reader, StateWord, Window, order,
 };
 
 fn found(filter: &Filter, world: &World) -> usize {
@@ -110,10 +110,10 @@ async fn a_step_that_fails_or_panics_parks_its_message_and_no_other() {
     assert_eq!(world.message_state("M3"), MessageState::Routed);
     // Routed again by hand: the step fails again, and nothing is lost.
     let message = world.journey("M1").id;
-    world.engine.route_again(message).await.unwrap();
+    world.order(order::Act::RouteAgain { message }, "").await.unwrap();
     world.idle().await;
     assert_eq!(world.message_state("M1"), MessageState::Parked);
-    assert!(world.engine.route_again(world.journey("M3").id).await.is_err());
+    assert!(world.order(order::Act::RouteAgain { message: world.journey("M3").id }, "").await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,7 +171,7 @@ async fn a_reader_of_another_process_answers_while_the_gateway_runs() {
     let reader = Reader::open(&world.path()).unwrap();
     let line = &reader.find(&Filter::default()).unwrap()[0];
     assert_eq!((line.deliveries[0].state, line.deliveries[0].label.as_str()), (Parked, "rose.ancien@…"));
-    world.engine.refuse(line.deliveries[0].id, "demande annulée").await.unwrap();
+    world.refuse(line.deliveries[0].id, "demande annulée").await.unwrap();
     assert_eq!(reader.journey("#1").unwrap()[0].deliveries[0].state, Refused);
     assert!(reader.balance(Window::default()).unwrap().closes());
     assert!(reader.journey("inconnu").unwrap().is_empty());

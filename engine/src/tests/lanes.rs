@@ -23,10 +23,10 @@ async fn a_parked_patient_stops_nobody_but_himself() {
     assert_eq!(world.states("A3"), [("dmp".into(), Waiting), ("mail".into(), Delivered)]);
 
     let parked = world.journey("A1").deliveries[0].id;
-    world.engine.release(parked).await.unwrap();
+    world.release(parked).await.unwrap();
     world.idle().await;
     assert_eq!(world.of_patient("dmp", 'A'), ["A1", "A1", "A2", "A3"]);
-    assert!(world.engine.release(parked).await.is_err(), "delivered is not parked");
+    assert!(world.release(parked).await.is_err(), "delivered is not parked");
 }
 
 #[tokio::test(start_paused = true)]

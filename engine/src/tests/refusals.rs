@@ -37,8 +37,8 @@ async fn a_refusal_at_birth_that_nobody_hears_is_parked_and_cannot_leave() {
 
     assert_eq!(world.states("M1"), [("dmp".into(), Parked)]);
     let id = world.journey("M1").deliveries[0].id;
-    assert_eq!(world.engine.release(id).await.unwrap_err().code(), "engine.not-releasable");
-    world.engine.refuse(id, "vu avec le service").await.unwrap();
+    assert_eq!(world.release(id).await.unwrap_err().code(), "engine.not-releasable");
+    world.refuse(id, "vu avec le service").await.unwrap();
     world.idle().await;
     assert_eq!(world.states("M1"), [("dmp".into(), Refused)]);
     assert!(world.seen("dmp").is_empty());
@@ -57,7 +57,7 @@ async fn a_refusal_of_the_partner_is_told_or_parked() {
     let told = &world.journey("M1").deliveries[0];
     assert_eq!(told.report_code.as_deref(), Some("550"));
     // The same bytes again, once a human corrected the mailbox.
-    world.engine.release(world.journey("M2").deliveries[0].id).await.unwrap();
+    world.release(world.journey("M2").deliveries[0].id).await.unwrap();
     world.idle().await;
     assert_eq!(world.states("M2"), [("mail".into(), Delivered)]);
     let sent: Vec<_> =
@@ -81,9 +81,9 @@ async fn a_refusal_by_hand_is_told_to_a_sender_that_wants_to_know() {
     world.send("M1;dmp;reports").await;
     world.idle().await;
 
-    world.engine.refuse(world.journey("M1").deliveries[0].id, "document erroné").await.unwrap();
+    world.refuse(world.journey("M1").deliveries[0].id, "document erroné").await.unwrap();
     world.idle().await;
     assert_eq!(world.states("M1"), [("dmp".into(), Refused), ("sil".into(), Delivered)]);
-    let again = world.engine.refuse(world.journey("M1").deliveries[0].id, "encore").await;
+    let again = world.refuse(world.journey("M1").deliveries[0].id, "encore").await;
     assert_eq!(again.unwrap_err().code(), "engine.not-parked");
 }

@@ -5,7 +5,7 @@ use std::{fs, sync::Arc};
 use jonction_model::{SeededEntropy, SystemClock};
 
 use super::world::{Act, World, settings};
-use crate::{Engine, Error, MessageState, Reader, index_key::key_path};
+use crate::{Broken, Engine, Error, MessageState, Reader, index_key::key_path};
 
 fn open(world_path: &std::path::Path) -> Result<Engine, Error> {
     Engine::open(settings(world_path.to_owned()), Arc::new(SystemClock), Arc::new(SeededEntropy::new(1)))
@@ -136,4 +136,39 @@ async fn a_damaged_file_heals_when_the_same_bytes_come_again() {
     fs::write(&path, "rubbish").unwrap();
     world.send(&large("M1")).await;
     assert_eq!(fs::read(&path).unwrap(), large("M1").as_bytes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_that_somebody_changed_names_its_first_broken_row() {
+    let world = World::new().await;
+    for id in ["A", "B", "C"] {
+        world.script("dmp", id, &[Act::Park]);
+        world.send(&format!("{id};patient={id};dmp")).await;
+    }
+    world.idle().await;
+    for id in ["A", "B", "C"] {
+        world.refuse(world.journey(id).deliveries[0].id, "essai").await.unwrap();
+    }
+    let reader = world.engine.reader();
+    let whole = reader.verify_audit(None).unwrap();
+    // The start is told too.
+    assert_eq!((whole.head.count, whole.broken), (4, None));
+
+    let database = rusqlite::Connection::open(world.path().join("journal.db")).unwrap();
+    let broken = |sql: &str| {
+        database.execute_batch(sql).unwrap();
+        reader.verify_audit(None).unwrap().broken
+    };
+    database.execute_batch("CREATE TABLE kept AS SELECT * FROM audit").unwrap();
+    let again = "DELETE FROM audit; INSERT INTO audit SELECT * FROM kept;";
+    for (sql, expected) in [
+        ("UPDATE audit SET reason = 'autre' WHERE number = 2", Broken::Changed { row: 2 }),
+        ("UPDATE audit SET hash = x'00' WHERE number = 3", Broken::Changed { row: 3 }),
+        ("DELETE FROM audit WHERE number = 1", Broken::Missing { row: 1 }),
+        ("DELETE FROM audit WHERE number > 2", Broken::Cut { row: 3, count: 4 }),
+    ] {
+        assert_eq!(broken(sql), Some(expected), "{sql}");
+        database.execute_batch(again).unwrap();
+        assert_eq!(reader.verify_audit(None).unwrap(), whole, "{sql}");
+    }
 }

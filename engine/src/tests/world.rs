@@ -18,8 +18,9 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::{
-    CommitMode, Condition, DeliveryState, Engine, EngineSettings, Filter, LaneSettings, MessageJourney,
-    MessageState, OrderBy, Policy, ReplyBinding, Route, Running, SinkBinding, Window, route::Stage,
+    Author, CommitMode, Condition, DeliveryState, Engine, EngineSettings, Error, Filter, LaneSettings,
+    MessageJourney, MessageState, Order, OrderBy, Ordered, Policy, Reason, ReplyBinding, Route, Running,
+    SinkBinding, Window, order, route::Stage,
 };
 
 /// The runtime's clock, paused: it jumps to the next timer when everybody waits.
@@ -576,6 +577,20 @@ impl World {
 
     pub(super) fn seen_ids(&self, sink: &str) -> Vec<String> {
         self.seen(sink).into_iter().map(|seen| seen.control_id).collect()
+    }
+
+    /// A human decides.
+    pub(super) async fn order(&self, act: order::Act, reason: &str) -> Result<Ordered, Error> {
+        let (author, reason) = (Author::parse("marie").unwrap(), Reason::parse(reason).ok());
+        self.engine.order(Order { author, reason, act }).await
+    }
+
+    pub(super) async fn release(&self, delivery: DeliveryId) -> Result<Ordered, Error> {
+        self.order(order::Act::Release { delivery }, "").await
+    }
+
+    pub(super) async fn refuse(&self, delivery: DeliveryId, reason: &str) -> Result<Ordered, Error> {
+        self.order(order::Act::Refuse { delivery }, reason).await
     }
 
     pub(super) fn found(&self, filter: Filter) -> Vec<u64> {

@@ -13,7 +13,11 @@ use crate::{
     error::Error,
     index_key::kind_number,
     journal::{DeliveryState, Key, MessageState, Questions},
-    questions::{Balance, DeliveryLine, MessageJourney, MessageLine, Query, Window},
+    order::{
+        AuditHash,
+        audit::{AuditLine, AuditVerdict},
+    },
+    questions::{AuditQuery, Balance, DeliveryLine, MessageJourney, MessageLine, Query, Window},
 };
 
 /// A part holds labels and an address: a body of one megabyte is not one.
@@ -70,6 +74,14 @@ impl Questions for SqliteJournal {
 
     fn balance(&self, window: Window) -> Result<Balance, Error> {
         self.window_balance(window)
+    }
+
+    fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditLine>, Error> {
+        self.audit_lines(query)
+    }
+
+    fn verify_audit(&self, noted: Option<AuditHash>) -> Result<AuditVerdict, Error> {
+        self.audit_verdict(noted)
     }
 }
 

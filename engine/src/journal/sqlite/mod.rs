@@ -17,6 +17,7 @@ use crate::{
     index_key::{self, IndexHasher},
 };
 
+mod audit;
 mod balance;
 mod bodies;
 mod checkpoint;

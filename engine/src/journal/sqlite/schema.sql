@@ -122,12 +122,17 @@ CREATE TABLE key (
     PRIMARY KEY (kind, hash, message, delivery)
 ) WITHOUT ROWID;
 
--- What people and the process itself did; the audit chain will stand on it.
-CREATE TABLE event (
-    id       INTEGER PRIMARY KEY,
+-- What people and the process itself did. `hash` covers the row and the hash before it (order/audit.rs); the end of the
+-- chain also stands in `store` (audit-count, audit-head), so that a cut shows.
+CREATE TABLE audit (
+    number   INTEGER PRIMARY KEY,
     at       INTEGER NOT NULL,
-    kind     TEXT NOT NULL,
+    author   TEXT NOT NULL,
+    reason   TEXT,
+    act      TEXT NOT NULL,
     message  INTEGER,
     delivery INTEGER,
-    detail   TEXT
+    detail   TEXT,
+    hash     BLOB NOT NULL
 );
+INSERT INTO store (name, value) VALUES ('audit-count', 0), ('audit-head', zeroblob(32));

@@ -15,7 +15,8 @@ use crate::{
 
 mod arrive;
 mod attempt;
-mod hand;
+mod audit;
+mod order;
 mod recover;
 mod route;
 
@@ -43,9 +44,7 @@ impl Writer<'_> {
             Change::Finish(finish) => self.finish(finish),
             Change::Recover { at, sinks, ask } => self.recover(*at, sinks, ask),
             Change::ClockBack { at, by } => self.clock_back(*at, *by),
-            Change::Release { delivery, at } => self.release(*delivery, *at),
-            Change::HandRefuse(refusal) => self.hand_refuse(refusal),
-            Change::RouteAgain { message, at } => self.route_again(*message, *at),
+            Change::Order(order) => self.order(order),
             Change::Note { name, text } => self.note(name, text),
         }
     }
@@ -158,22 +157,6 @@ impl Writer<'_> {
             .prepare_cached("INSERT OR REPLACE INTO store (name, value) VALUES ('note:' || ?1, ?2)")?
             .execute(params![name, text])?;
         Ok(Applied::Done(0))
-    }
-
-    fn event(
-        &self,
-        at: Millis,
-        kind: &str,
-        message: Option<i64>,
-        delivery: Option<i64>,
-        detail: Option<&str>,
-    ) -> Result<(), Error> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO event (at, kind, message, delivery, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![at, kind, message, delivery, detail])?;
-        Ok(())
     }
 }
 

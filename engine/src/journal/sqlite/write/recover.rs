@@ -1,15 +1,17 @@
 //! A start of the engine: what was being sent, lanes that are gone or back, a clock that went back in between.
-//! In: the lanes there are. Out: rows. Cost: what is to change, and one look per lane; never what merely waits.
+//! In: the lanes there are. Out: rows, and one of the audit chain. Cost: what is to change, and one look per lane; never what merely waits.
 //! The terms `state < 4` beside `state = …` name the partial indexes: SQLite does not deduce them.
 
 use jonction_model::PartnerName;
 use rusqlite::{OptionalExtension as _, params};
+use serde_json::json;
 
-use super::{INTERRUPTED, SINK_GONE, Writer, interrupted, sink_gone, to_json};
+use super::{INTERRUPTED, SINK_GONE, Writer, audit::Told, interrupted, sink_gone, to_json};
 use crate::{
     error::Error,
     journal::{Applied, AttemptState, Millis},
     lane::unknown_outcome,
+    order::audit::PROCESS,
 };
 
 /// Rows of a lane that are looked at to learn whether the clock went back.
@@ -31,15 +33,16 @@ impl Writer<'_> {
             gone += self.lane_gone(lane)?;
         }
         let back = self.lanes_back(at, sinks)?;
-        let detail = format!("interrupted {cut}, gone {gone}, back {back}, clock back {back_by} ms");
-        self.event(at, "start", None, None, Some(&detail))?;
+        let detail = json!({ "interrupted": cut, "gone": gone, "back": back, "clock_back_ms": back_by });
+        self.audit(at, (PROCESS, None), &Told { detail: Some(detail), ..Told::new("start") })?;
         Ok(Applied::Done(0))
     }
 
     pub(super) fn clock_back(&mut self, at: Millis, by: Millis) -> Result<Applied, Error> {
         let lanes = self.open_lanes()?;
         self.set_back(at, by, &lanes)?;
-        self.event(at, "clock-back", None, None, Some(&format!("{by} ms")))?;
+        let detail = json!({ "clock_back_ms": by });
+        self.audit(at, (PROCESS, None), &Told { detail: Some(detail), ..Told::new("clock-back") })?;
         Ok(Applied::Done(0))
     }
 

@@ -85,19 +85,6 @@ impl Writer<'_> {
         Ok(Applied::Done(0))
     }
 
-    pub(super) fn route_again(&mut self, message: MessageId, at: Millis) -> Result<Applied, Error> {
-        let changed = self.connection.execute(
-            "UPDATE message SET state = 0, error = NULL WHERE id = ?1 AND state = 4",
-            params![number(message.0)],
-        )?;
-        if changed == 0 {
-            return Ok(Applied::Skipped);
-        }
-        self.load.messages += 1;
-        self.event(at, "route-again", Some(number(message.0)), None, None)?;
-        Ok(Applied::Done(0))
-    }
-
     /// Adds a report and what carries it to the message of a delivery that ended.
     pub(super) fn replies(
         &mut self,

@@ -1,0 +1,76 @@
+//! What a human decided, as rows, with its row of the audit chain.
+//! In: a [`NewOrder`]. Out: the new head of the chain; nothing at all when the state does not allow it.
+
+use jonction_ports::{DeliveryId, MessageId};
+use rusqlite::params;
+
+use super::{Standing, Writer, audit::Told, number, to_json};
+use crate::{
+    error::Error,
+    journal::{Applied, Deed, DeliveryState, HandRefusal, Millis, NewOrder},
+};
+
+/// What was done, or why nothing was.
+type Done = Result<Told, Applied>;
+
+impl Writer<'_> {
+    pub(super) fn order(&mut self, order: &NewOrder) -> Result<Applied, Error> {
+        let at = order.at;
+        let done = match &order.deed {
+            Deed::Release { delivery } => self.release(*delivery, at)?,
+            Deed::Refuse(refusal) => self.refuse(refusal, at)?,
+            Deed::RouteAgain { message } => self.route_again(*message)?,
+        };
+        match done {
+            Ok(told) => {
+                let who = (order.author.as_str(), order.reason.as_ref().map(|reason| reason.as_str()));
+                Ok(Applied::Ordered(self.audit(at, who, &told)?))
+            }
+            Err(nothing) => Ok(nothing),
+        }
+    }
+
+    fn release(&mut self, delivery: DeliveryId, at: Millis) -> Result<Done, Error> {
+        let id = number(delivery.0);
+        let Some(row) = self.parked(id)? else { return Ok(Err(Applied::Skipped)) };
+        if row.barred {
+            return Ok(Err(Applied::Barred));
+        }
+        self.connection.execute(
+            "UPDATE delivery SET state = iif(attempts > 0, 1, 0), next_at = NULL, since = ?2, report_code = NULL WHERE id = ?1",
+            params![id, at],
+        )?;
+        self.ready(id, &row.sink, row.ordering.as_deref(), at)?;
+        Ok(Ok(Told { message: Some(row.message), delivery: Some(id), ..Told::new("release") }))
+    }
+
+    fn refuse(&mut self, refusal: &HandRefusal, at: Millis) -> Result<Done, Error> {
+        let id = number(refusal.delivery.0);
+        let Some(row) = self.parked(id)? else { return Ok(Err(Applied::Skipped)) };
+        self.connection.execute(
+            "UPDATE delivery SET state = 5, next_at = NULL, ended_at = ?2, error = ?3, finding = ?4, report_code = ?5
+             WHERE id = ?1",
+            params![id, at, refusal.finding.check, to_json(&refusal.finding)?, refusal.code.code],
+        )?;
+        self.promote(&row.sink, row.ordering.as_deref(), at)?;
+        self.replies(row.message, id, &refusal.shapes, &refusal.replies, at)?;
+        Ok(Ok(Told { message: Some(row.message), delivery: Some(id), ..Told::new("refuse") }))
+    }
+
+    fn route_again(&mut self, message: MessageId) -> Result<Done, Error> {
+        let id = number(message.0);
+        let changed = self
+            .connection
+            .execute("UPDATE message SET state = 0, error = NULL WHERE id = ?1 AND state = 4", params![id])?;
+        if changed == 0 {
+            return Ok(Err(Applied::Skipped));
+        }
+        self.load.messages += 1;
+        Ok(Ok(Told { message: Some(id), ..Told::new("route-again") }))
+    }
+
+    /// The delivery, if it waits for a human.
+    fn parked(&self, delivery: i64) -> Result<Option<Standing>, Error> {
+        Ok(self.standing(delivery)?.filter(|row| row.state == DeliveryState::Parked.number()))
+    }
+}
