@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ContextKind, error::ErrorKind};
+use jonction_engine::{AuditHash, Author, Reason};
 
 const TEMPLATE: &str = "{about-with-newline}\nUsage : {usage}\n\n{all-args}{after-help}";
 
@@ -88,6 +89,9 @@ pub(crate) enum Command {
     /// Liste, libère ou refuse ce qui attend un humain
     #[command(help_template = TEMPLATE, subcommand_help_heading = "Actions", subcommand_value_name = "ACTION")]
     Parked(ParkedArgs),
+    /// Ce qui a été décidé par des humains : qui, quand, pourquoi ; une chaîne dont chaque ligne scelle les précédentes
+    #[command(help_template = TEMPLATE, subcommand_help_heading = "Actions", subcommand_value_name = "ACTION")]
+    Audit(AuditArgs),
     /// Mesure cette machine, chaque chiffre rapporté à une référence prise en même temps
     #[command(help_template = TEMPLATE)]
     Bench(BenchArgs),
@@ -205,20 +209,64 @@ pub(crate) enum ParkedAction {
     List,
     /// Remet un envoi dans sa file, les mêmes octets
     #[command(help_template = TEMPLATE)]
-    Release {
-        /// Numéro de l'envoi
-        #[arg(value_name = "ENVOI", value_parser = delivery)]
-        delivery: u64,
-    },
+    Release(TargetArgs),
     /// Refuse un envoi pour de bon
     #[command(help_template = TEMPLATE)]
-    Refuse {
-        /// Numéro de l'envoi
-        #[arg(value_name = "ENVOI", value_parser = delivery)]
-        delivery: u64,
-        /// Pourquoi
-        #[arg(long, value_name = "RAISON")]
-        reason: String,
+    Refuse(TargetArgs),
+}
+
+/// What is decided on, by whom and why.
+#[derive(Debug, Args)]
+pub(crate) struct TargetArgs {
+    /// Numéro de l'envoi
+    #[arg(value_name = "ENVOI", value_parser = delivery)]
+    pub(crate) delivery: u64,
+    #[command(flatten)]
+    pub(crate) order: OrderArgs,
+}
+
+/// Who decides, and why: written in the audit chain with what is done.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OrderArgs {
+    /// Pourquoi : gardé au journal d'audit, dit à l'émetteur d'un refus ; ne jamais y nommer un patient
+    #[arg(long, value_name = "RAISON", value_parser = reason)]
+    pub(crate) reason: Option<Reason>,
+    /// Qui décide (par défaut : le nom d'utilisateur du système)
+    #[arg(long, value_name = "NOM", value_parser = author)]
+    pub(crate) author: Option<Author>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    #[command(subcommand)]
+    pub(crate) action: AuditAction,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(crate) enum AuditAction {
+    /// Liste ce qui a été décidé, par qui et pourquoi, le plus récent d'abord
+    #[command(help_template = TEMPLATE)]
+    List {
+        /// Sur ce message seulement
+        #[arg(long, value_name = "NUMÉRO", value_parser = message)]
+        message: Option<u64>,
+        /// Cet acte seulement : release, refuse, start…
+        #[arg(long, value_name = "ACTE")]
+        act: Option<String>,
+        /// Avant cette ligne (pour lire la suite)
+        #[arg(long, value_name = "LIGNE", value_parser = message)]
+        before: Option<u64>,
+        /// Au plus tant de lignes (par défaut 50)
+        #[arg(long, value_name = "NOMBRE", default_value_t = 50, hide_default_value = true, value_parser = lines)]
+        limit: u32,
+    },
+    /// Recalcule toute la chaîne et nomme la première ligne qui n'est plus celle qui a été écrite
+    #[command(help_template = TEMPLATE)]
+    Verify {
+        /// Empreinte notée ailleurs : elle doit encore être dans la chaîne
+        #[arg(long, value_name = "EMPREINTE", value_parser = audit_hash)]
+        noted: Option<AuditHash>,
     },
 }
 
@@ -238,6 +286,23 @@ fn lines(text: &str) -> Result<u32, String> {
         .ok()
         .filter(|lines| *lines > 0)
         .ok_or_else(|| "un nombre de lignes, à partir de 1".to_owned())
+}
+
+fn message(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "un numéro".to_owned())
+}
+
+fn audit_hash(text: &str) -> Result<AuditHash, String> {
+    AuditHash::parse(text)
+        .ok_or_else(|| "64 chiffres hexadécimaux, comme les montre jonction audit verify".to_owned())
+}
+
+fn author(text: &str) -> Result<Author, String> {
+    Author::parse(text).map_err(|_| "un nom de 1 à 64 caractères".to_owned())
+}
+
+fn reason(text: &str) -> Result<Reason, String> {
+    Reason::parse(text).map_err(|_| "une phrase de 1 à 500 caractères".to_owned())
 }
 
 fn delivery(text: &str) -> Result<u64, String> {

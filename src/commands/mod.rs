@@ -1,8 +1,10 @@
 //! The commands, one file each.
 
+mod audit;
 mod bench;
 mod check;
 mod demo;
+mod orders;
 mod questions;
 mod run;
 mod send;
@@ -25,6 +27,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Journey(args) => questions::journey(&args, &common),
         Command::Balance(args) => questions::balance(&args, &common),
         Command::Parked(args) => questions::parked(&args, &common),
+        Command::Audit(args) => audit::run(&args, &common),
         Command::Bench(args) => bench::run(&args, &common),
         Command::Run(args) => runtime()?.block_on(run::run(&args, &common)),
         Command::Simulate(args) => runtime()?.block_on(simulate::run(&args, &common)),

@@ -3,15 +3,14 @@
 use std::{
     io::BufRead as _,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use jiff::{Timestamp, civil};
-use jonction_engine::{Engine, EngineSettings, Filter, Reader, StateWord, Window};
-use jonction_model::{Environment, OsEntropy, SystemClock, clock::paris, nearest};
+use jonction_engine::{Act, Filter, Reader, StateWord, Window};
+use jonction_model::{clock::paris, nearest};
 use jonction_ports::DeliveryId;
 
-use super::runtime;
+use super::orders;
 use crate::{
     cli::{BalanceArgs, Common, FindArgs, JourneyArgs, ParkedAction, ParkedArgs},
     failure::{Failure, exit},
@@ -78,40 +77,24 @@ pub(super) fn parked(args: &ParkedArgs, common: &Common) -> Result<u8, Failure> 
             }
             Ok(exit::DONE)
         }
-        ParkedAction::Release { delivery } => by_hand(common, *delivery, None),
-        ParkedAction::Refuse { delivery, reason } => by_hand(common, *delivery, Some(reason)),
+        ParkedAction::Release(target) => {
+            let act = Act::Release { delivery: DeliveryId(target.delivery) };
+            orders::give(common, orders::order(&target.order, act)?, "remis dans sa file")
+        }
+        ParkedAction::Refuse(target) => {
+            let act = Act::Refuse { delivery: DeliveryId(target.delivery) };
+            orders::give(common, orders::order(&target.order, act)?, "refusé pour de bon")
+        }
     }
 }
 
-/// The gateway must be stopped: two processes never write one journal.
-fn by_hand(common: &Common, delivery: u64, refused_for: Option<&str>) -> Result<u8, Failure> {
-    let data = data(common)?;
-    Reader::open(&data)?;
-    runtime()?.block_on(async {
-        let settings = EngineSettings::new(&data, Environment::Test);
-        let engine = Engine::open(settings, Arc::new(SystemClock), Arc::new(OsEntropy))?;
-        match refused_for {
-            Some(reason) => engine.refuse(DeliveryId(delivery), reason).await?,
-            None => engine.release(DeliveryId(delivery)).await?,
-        }
-        let done = if refused_for.is_some() {
-            "refusé pour de bon"
-        } else {
-            "remis dans sa file : il partira au prochain « jonction run »"
-        };
-        out::say(format!("envoi {delivery} {done}"));
-        Ok(exit::DONE)
-    })
+/// The data folder a question is about.
+pub(super) fn data(common: &Common) -> PathBuf {
+    common.data.clone().unwrap_or_else(|| Path::new("data").to_owned())
 }
 
-fn data(common: &Common) -> Result<PathBuf, Failure> {
-    let default = || Path::new("data").to_owned();
-    Ok(common.data.clone().unwrap_or_else(default))
-}
-
-fn reader(common: &Common) -> Result<Reader, Failure> {
-    let data = data(common)?;
-    Reader::open(&data).map_err(|error| {
+pub(super) fn reader(common: &Common) -> Result<Reader, Failure> {
+    Reader::open(&data(common)).map_err(|error| {
         let failure = Failure::from(error);
         if common.data.is_none() {
             return failure.remedy(

@@ -129,7 +129,7 @@ impl Live {
                 let by = std::time::Duration::from_millis(by_ms.unsigned_abs());
                 vec![format!("horloge de la machine {way} de {} : les reprises suivent", duration(by))]
             }
-            Event::Routed { .. } | Event::ByHand { .. } | Event::Idle => Vec::new(),
+            Event::Routed { .. } | Event::Ordered { .. } | Event::Idle => Vec::new(),
         }
     }
 

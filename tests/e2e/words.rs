@@ -59,6 +59,9 @@ fn mistakes_on_the_command_line_are_told_in_french() {
         (vec!["parked", "delete", "1"], 2, "commande inconnue : delete"),
         (vec!["parked", "list", "--data", nowhere], 3, "aucun journal dans"),
         (vec!["run", nowhere, "--data", nowhere], 2, "jonction.yaml n'existe pas"),
+        (vec!["audit", "verify", "--noted", "12"], 2, "64 chiffres hexadécimaux"),
+        (vec!["audit", "list", "--data", nowhere], 3, "aucun journal dans"),
+        (vec!["parked", "refuse", "1", "--reason", " "], 2, "une phrase de 1 à 500"),
         (vec!["bench", "--only", "tout"], 2, "aucune mesure ne porte ce nom"),
     ];
     for (arguments, code, text) in cases {
@@ -74,15 +77,19 @@ fn mistakes_on_the_command_line_are_told_in_french() {
 
 #[test]
 fn every_help_is_in_french() {
-    let commands =
-        ["demo", "run", "check", "simulate", "send", "find", "journey", "balance", "parked", "bench"];
+    let commands = [
+        "demo", "run", "check", "simulate", "send", "find", "journey", "balance", "parked", "audit", "bench",
+    ];
     let whole = jonction(["--help"]).exits(0);
     let mut helps = BTreeMap::from([("jonction".to_owned(), whole)]);
     for command in commands {
         helps.insert(command.to_owned(), jonction([command, "--help"]).exits(0));
     }
-    for action in ["list", "release", "refuse"] {
-        helps.insert(format!("parked {action}"), jonction(["parked", action, "--help"]).exits(0));
+    for (command, actions) in [("parked", &["list", "release", "refuse"][..]), ("audit", &["list", "verify"])]
+    {
+        for action in actions {
+            helps.insert(format!("{command} {action}"), jonction([command, action, "--help"]).exits(0));
+        }
     }
     let mentioned = &helps["jonction"].out;
     assert!(commands.iter().all(|command| mentioned.contains(&format!("  {command} "))), "{mentioned}");

@@ -108,7 +108,7 @@ async fn an_unknown_outcome_goes_to_a_human_where_the_lane_says_so_and_the_partn
     assert_eq!(mail.finding.as_ref().unwrap().check, "engine.unknown-outcome");
     assert_eq!(mail.attempts[0].notes[0].check, "fake.cut", "the cause is kept");
 
-    world.engine.release(mail.id).await.unwrap();
+    world.release(mail.id).await.unwrap();
     world.idle().await;
     let mail = &world.journey("M1").deliveries[1];
     assert_eq!(
