@@ -48,6 +48,11 @@ impl Addresses {
         Ok(path)
     }
 
+    /// Where a declared listener really is.
+    pub(crate) fn of_listener(&self, declared: SocketAddr) -> SocketAddr {
+        self.known.get(&declared.port()).copied().unwrap_or(declared)
+    }
+
     /// Replaces the port of every loopback address that is known: `127.0.0.1:2575`, `https://localhost:8443/x`.
     pub(crate) fn translate_text(&self, text: &str) -> String {
         for host in ["127.0.0.1:", "localhost:"] {

@@ -92,6 +92,9 @@ pub(crate) enum Command {
     /// Ce qui a été décidé par des humains : qui, quand, pourquoi ; une chaîne dont chaque ligne scelle les précédentes
     #[command(help_template = TEMPLATE, subcommand_help_heading = "Actions", subcommand_value_name = "ACTION")]
     Audit(AuditArgs),
+    /// Essaie un partenaire sans rien lui envoyer : nom, TLS, certificats, accueil, horloge ; dit ce qui ne va pas
+    #[command(help_template = TEMPLATE)]
+    Probe(ProbeArgs),
     /// Mesure cette machine, chaque chiffre rapporté à une référence prise en même temps
     #[command(help_template = TEMPLATE)]
     Bench(BenchArgs),
@@ -268,6 +271,24 @@ pub(crate) enum AuditAction {
         #[arg(long, value_name = "EMPREINTE", value_parser = audit_hash)]
         noted: Option<AuditHash>,
     },
+}
+
+#[derive(Debug, Args)]
+#[command(override_usage = "jonction probe PARTENAIRE [DOSSIER]\n        jonction probe --all [DOSSIER]")]
+pub(crate) struct ProbeArgs {
+    /// Partenaire de jonction.yaml
+    #[arg(value_name = "PARTENAIRE", required_unless_present = "all")]
+    pub(crate) partner: Option<String>,
+    /// Dossier de la configuration (par défaut : le dossier courant)
+    #[arg(value_name = "DOSSIER")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Tous les partenaires
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Ports d'écoute
+    #[arg(long, value_enum, default_value_t, value_name = "PORTS", hide_possible_values = true,
+          hide_default_value = true, help = PORTS_HELP)]
+    pub(crate) ports: Ports,
 }
 
 #[derive(Debug, Args)]

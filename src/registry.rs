@@ -12,11 +12,12 @@ use jonction_engine::{
     route::{Registry, config::KnownPartner},
 };
 use jonction_model::{Clock, Entropy, Environment, Mode, Oid, PartnerName, nearest};
-use jonction_net::{ClientTls, client_config};
-use jonction_ports::{Sink, Source};
+use jonction_net::{ClientTls, client_config, probe::ProbeTls};
+use jonction_ports::{Probe, Sink, Source};
 use jonction_settings::{Diagnoses, Fields, Span};
 
 use crate::{
+    addresses::Addresses,
     certificates::{CertificateError, Certificates, material},
     project::{Partner, Project},
 };
@@ -64,6 +65,16 @@ impl Wiring<'_> {
             .map_err(|error| material(identity.map_or("tls", String::as_str), &error))?;
         Ok(ClientTls::new(config))
     }
+
+    /// The same, for a probe.
+    pub(crate) fn probe_tls(
+        &self,
+        identity: Option<&String>,
+        trust: Option<&String>,
+    ) -> Result<ProbeTls, CertificateError> {
+        let identity = identity.map(|name| self.certificates.identity(name)).transpose()?;
+        Ok(ProbeTls { anchors: self.anchors(trust)?, identity, server_name: None })
+    }
 }
 
 /// A checked block of a partner. What is not said otherwise: we send to it, it does not send to us.
@@ -92,6 +103,14 @@ pub(crate) trait Configured: Send + Sync {
         name: &PartnerName,
         wiring: &Wiring<'_>,
     ) -> Result<Option<Arc<dyn Sink>>, CertificateError>;
+
+    /// Every way to it and from it that can be tried. `addresses`: where listeners really are.
+    fn probes(
+        &self,
+        name: &PartnerName,
+        wiring: &Wiring<'_>,
+        addresses: &Addresses,
+    ) -> Result<Vec<Box<dyn Probe>>, CertificateError>;
 }
 
 /// Names of certificates a block uses.
@@ -110,6 +129,7 @@ const CONNECTORS: &[(&str, Reader)] = &[("mllp", mllp::read), ("dmp", dmp::read)
 /// A partner whose block was read.
 pub(crate) struct Ready {
     pub(crate) name: PartnerName,
+    pub(crate) connector: String,
     pub(crate) configured: Box<dyn Configured>,
     /// What it asks of its lane.
     pub(crate) lane: LaneSettings,
@@ -136,7 +156,7 @@ fn read_partner(partner: &Partner, project: &Project, diagnoses: &mut Diagnoses)
     fields.finish(diagnoses);
     let configured = configured?;
     check_names(partner, configured.as_ref(), project, diagnoses);
-    Some(Ready { name: partner.name.clone(), configured, lane: lane? })
+    Some(Ready { name: partner.name.clone(), connector: partner.connector.clone(), configured, lane: lane? })
 }
 
 fn unknown_connector(written: &str, span: &Span, diagnoses: &mut Diagnoses) {

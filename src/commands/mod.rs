@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod demo;
 mod orders;
+pub(crate) mod probe;
 mod questions;
 mod run;
 mod send;
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Parked(args) => questions::parked(&args, &common),
         Command::Audit(args) => audit::run(&args, &common),
         Command::Bench(args) => bench::run(&args, &common),
+        Command::Probe(args) => runtime()?.block_on(probe::run(&args, &common)),
         Command::Run(args) => runtime()?.block_on(run::run(&args, &common)),
         Command::Simulate(args) => runtime()?.block_on(simulate::run(&args, &common)),
         Command::Send(args) => runtime()?.block_on(send::run(&args, &common)),

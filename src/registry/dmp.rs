@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use jonction_dmp::{DmpSink, Settings};
+use jonction_dmp::{DmpProbe, DmpSink, Settings};
 use jonction_model::PartnerName;
 use jonction_net::Reloadable;
-use jonction_ports::Sink;
+use jonction_ports::{Probe, Sink};
 use jonction_settings::{Diagnoses, Fields};
 
 use super::{Configured, Names, Reading, Wiring};
-use crate::certificates::CertificateError;
+use crate::{addresses::Addresses, certificates::CertificateError};
 
 pub(super) fn read(
     fields: &mut Fields<'_>,
@@ -36,5 +36,14 @@ impl Configured for Dmp {
         let tls = wiring.client_tls(Some(&settings.identity), settings.trust.as_ref())?;
         let seal = Reloadable::new(Arc::new(wiring.certificates.seal(&settings.seal)?));
         Ok(Some(Arc::new(DmpSink::over_tls(name.clone(), settings.clone(), wiring.environment, seal, tls))))
+    }
+    fn probes(
+        &self,
+        _: &PartnerName,
+        wiring: &Wiring<'_>,
+        _: &Addresses,
+    ) -> Result<Vec<Box<dyn Probe>>, CertificateError> {
+        let tls = wiring.probe_tls(Some(&self.0.identity), self.0.trust.as_ref())?;
+        Ok(vec![Box::new(DmpProbe::new(&self.0, tls))])
     }
 }

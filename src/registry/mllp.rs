@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use jonction_mllp::{MllpAdmission, MllpSink, MllpSource, Settings, SourceTools};
+use jonction_mllp::{MllpAdmission, MllpProbe, MllpSink, MllpSource, Settings, SourceTools};
 use jonction_model::PartnerName;
-use jonction_net::{ClientTls, ServerTls};
-use jonction_ports::{Sink, Source};
+use jonction_net::{ClientTls, ServerTls, probe::ProbeTls};
+use jonction_ports::{Probe, Sink, Source};
 use jonction_settings::{Diagnoses, Fields};
 
 use super::{Configured, Names, Reading, Wiring};
-use crate::certificates::{CertificateError, material};
+use crate::{
+    addresses::Addresses,
+    certificates::{CertificateError, material},
+};
 
 pub(super) fn read(
     fields: &mut Fields<'_>,
@@ -76,5 +79,34 @@ impl Configured for Mllp {
     ) -> Result<Option<Arc<dyn Sink>>, CertificateError> {
         let sink = MllpSink::new(name.clone(), &self.0, self.client_tls(wiring)?);
         Ok(sink.map(|sink| Arc::new(sink) as Arc<dyn Sink>))
+    }
+    fn probes(
+        &self,
+        _: &PartnerName,
+        wiring: &Wiring<'_>,
+        addresses: &Addresses,
+    ) -> Result<Vec<Box<dyn Probe>>, CertificateError> {
+        let settings = &self.0;
+        let mut probes: Vec<Box<dyn Probe>> = Vec::new();
+        if let Some(listen) = settings.listen {
+            let tls = match &settings.identity {
+                Some(name) => {
+                    let anchors = wiring.anchors(settings.trust.as_ref())?;
+                    Some(ProbeTls::of_listener(anchors, &wiring.certificates.identity(name)?))
+                }
+                None => None,
+            };
+            probes.push(Box::new(MllpProbe::listener(settings, addresses.of_listener(listen), tls)));
+        }
+        let tls = match &settings.send_to {
+            Some(target) if target.tls => {
+                Some(wiring.probe_tls(settings.identity.as_ref(), settings.trust.as_ref())?)
+            }
+            _ => None,
+        };
+        if let Some(probe) = MllpProbe::receiver(settings, tls) {
+            probes.push(Box::new(probe));
+        }
+        Ok(probes)
     }
 }

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use jonction_model::PartnerName;
 use jonction_mssante::{
+    MssanteProbe,
     config::{AuthSettings, Settings},
     sink::{MssanteSink, SinkParts},
 };
-use jonction_ports::Sink;
+use jonction_ports::{Probe, Sink};
 use jonction_settings::{Diagnoses, Fields};
 use jonction_xds::{Defaults, xdm::Origin};
 
 use super::{Configured, Names, Reading, Wiring};
-use crate::certificates::CertificateError;
+use crate::{addresses::Addresses, certificates::CertificateError};
 
 pub(super) fn read(
     fields: &mut Fields<'_>,
@@ -24,6 +25,21 @@ pub(super) fn read(
 }
 
 struct Mssante(Settings);
+
+impl Mssante {
+    fn password(&self, name: &PartnerName, wiring: &Wiring<'_>) -> Result<Option<String>, CertificateError> {
+        match &self.0.auth {
+            AuthSettings::Plain { password, .. } => {
+                let unreadable = |error: &dyn std::fmt::Display| CertificateError {
+                    code: "secret.unreadable",
+                    sentence: format!("{name} : le mot de passe ne peut pas être lu ({error})"),
+                };
+                password.resolve(wiring.base).map(Some).map_err(|error| unreadable(&error))
+            }
+            AuthSettings::None | AuthSettings::External => Ok(None),
+        }
+    }
+}
 
 impl Configured for Mssante {
     fn names(&self) -> Names<'_> {
@@ -37,15 +53,7 @@ impl Configured for Mssante {
     ) -> Result<Option<Arc<dyn Sink>>, CertificateError> {
         let settings = &self.0;
         let tls = wiring.client_tls(settings.identity.as_ref(), settings.trust.as_ref())?;
-        let password = match &settings.auth {
-            AuthSettings::Plain { password, .. } => {
-                Some(password.resolve(wiring.base).map_err(|error| CertificateError {
-                    code: "secret.unreadable",
-                    sentence: format!("{name} : le mot de passe ne peut pas être lu ({error})"),
-                })?)
-            }
-            AuthSettings::None | AuthSettings::External => None,
-        };
+        let password = self.password(name, wiring)?;
         let sink = MssanteSink::new(
             settings.clone(),
             SinkParts {
@@ -71,5 +79,14 @@ impl Configured for Mssante {
             sentence: format!("{name} : la liste blanche ne peut pas être mise en service ({error})"),
         })?;
         Ok(Some(Arc::new(sink)))
+    }
+    fn probes(
+        &self,
+        name: &PartnerName,
+        wiring: &Wiring<'_>,
+        _: &Addresses,
+    ) -> Result<Vec<Box<dyn Probe>>, CertificateError> {
+        let tls = wiring.probe_tls(self.0.identity.as_ref(), self.0.trust.as_ref())?;
+        Ok(vec![Box::new(MssanteProbe::new(&self.0, tls, self.password(name, wiring)?))])
     }
 }

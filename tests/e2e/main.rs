@@ -8,6 +8,7 @@ mod desk;
 mod hostile;
 mod kills;
 mod letters;
+mod probe;
 mod program;
 mod restarts;
 mod routes_check;

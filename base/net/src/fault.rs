@@ -49,6 +49,9 @@ pub enum TlsFault {
     /// The peer's certificate is for another name.
     #[error("the certificate of the peer is for another name")]
     WrongName,
+    /// The peer's certificate was made for another use.
+    #[error("the certificate of the peer is for another use")]
+    WrongUsage,
     /// The peer's certificate was revoked.
     #[error("the certificate of the peer was revoked")]
     Revoked,
@@ -149,6 +152,9 @@ impl TlsFault {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
             CertificateError::Revoked => Self::Revoked,
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                Self::WrongUsage
+            }
             // A test authority made anew bears the old name with another key: unknown all the same.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownAuthority,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
@@ -165,6 +171,7 @@ impl TlsFault {
             Self::NotYetValid => "net.certificate-not-yet-valid",
             Self::UnknownAuthority => "net.unknown-authority",
             Self::WrongName => "net.wrong-name",
+            Self::WrongUsage => "net.wrong-usage",
             Self::Revoked => "net.certificate-revoked",
             Self::Unacceptable(_) => "net.certificate-unacceptable",
             Self::NoCertificate => "net.peer-without-certificate",
@@ -186,6 +193,9 @@ impl TlsFault {
             }
             Self::WrongName => {
                 "le certificat du correspondant est établi pour un autre nom : vérifier l'adresse appelée".to_owned()
+            }
+            Self::WrongUsage => {
+                "le certificat du correspondant n'est pas fait pour cet usage : à lui d'en installer un autre".to_owned()
             }
             Self::Revoked => "le certificat du correspondant est révoqué".to_owned(),
             Self::Unacceptable(why) => format!("le certificat du correspondant n'est pas acceptable ({why})"),

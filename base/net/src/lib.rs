@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod fault;
 pub mod listen;
 pub mod material;
+pub mod probe;
 pub mod reload;
 pub mod stream;
 pub mod subject;

@@ -32,18 +32,10 @@ pub fn client_config(
     anchors: &Anchors,
     identity: Option<&Identity>,
 ) -> Result<Arc<ClientConfig>, MaterialError> {
-    let mut verifier = WebPkiServerVerifier::builder_with_provider(Arc::clone(&anchors.roots), provider());
-    if !anchors.crls.is_empty() {
-        verifier = verifier
-            .with_crls(anchors.crls.iter().cloned())
-            .only_check_end_entity_revocation()
-            .allow_unknown_revocation_status();
-    }
-    let verifier = verifier.build().map_err(unusable)?;
     let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(rustls::ALL_VERSIONS)
         .map_err(unusable)?
-        .with_webpki_verifier(verifier);
+        .with_webpki_verifier(server_verifier(anchors)?);
     let config = match identity {
         Some(identity) => builder
             .with_client_auth_cert(identity.chain().to_vec(), identity.key().clone_key())
@@ -51,6 +43,18 @@ pub fn client_config(
         None => builder.with_no_client_auth(),
     };
     Ok(Arc::new(config))
+}
+
+/// Judges servers by `anchors`.
+pub(crate) fn server_verifier(anchors: &Anchors) -> Result<Arc<WebPkiServerVerifier>, MaterialError> {
+    let mut verifier = WebPkiServerVerifier::builder_with_provider(Arc::clone(&anchors.roots), provider());
+    if !anchors.crls.is_empty() {
+        verifier = verifier
+            .with_crls(anchors.crls.iter().cloned())
+            .only_check_end_entity_revocation()
+            .allow_unknown_revocation_status();
+    }
+    verifier.build().map_err(unusable)
 }
 
 /// For listening: presents `identity`, asks of clients what `auth` says.
@@ -77,6 +81,6 @@ pub fn server_config(identity: &Identity, auth: ClientAuth<'_>) -> Result<Arc<Se
     Ok(Arc::new(config))
 }
 
-fn unusable(error: impl std::fmt::Display) -> MaterialError {
+pub(crate) fn unusable(error: impl std::fmt::Display) -> MaterialError {
     MaterialError::Unusable(error.to_string())
 }

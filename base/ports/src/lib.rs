@@ -7,6 +7,7 @@ use std::{future::Future, pin::Pin};
 pub mod body;
 pub mod delivery;
 pub mod intake;
+pub mod probe;
 pub mod step;
 pub mod stop;
 
@@ -19,6 +20,7 @@ pub use intake::{
     Admission, Admitted, Arrival, Intake, IntakeError, LinkError, MessageFacts, MessageId, Peer, Receipt,
     Repeat, Source,
 };
+pub use probe::{Probe, ProbeStep, StepKind, Steps};
 pub use step::{Flow, Step};
 pub use stop::{Stop, StopHandle};
 

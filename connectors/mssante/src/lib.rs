@@ -15,6 +15,7 @@
 pub mod checks;
 pub mod client;
 pub mod config;
+pub mod probe;
 mod punycode;
 pub mod session;
 pub mod simulator;
@@ -22,6 +23,7 @@ pub mod sink;
 pub mod whitelist;
 
 pub use config::Settings;
+pub use probe::MssanteProbe;
 pub use simulator::{Simulator, SimulatorSettings};
 pub use sink::{MssanteSink, SinkParts};
 pub use whitelist::Whitelist;

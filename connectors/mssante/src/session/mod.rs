@@ -246,6 +246,11 @@ impl Session {
         matches!(self.phase, Phase::Wait(_))
     }
 
+    /// Whether the server greeted, and lets us go on.
+    pub fn was_greeted(&self) -> bool {
+        !matches!(self.phase, Phase::Over(_) | Phase::Wait(Question::Greeting))
+    }
+
     /// What the server offers, as said inside TLS.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
