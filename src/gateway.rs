@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use jonction_admin::{Admin, Health, Link};
+use jonction_admin::{Admin, Health, Link, Metrics};
 use jonction_engine::{Engine, EngineSettings, Route, Running, read_routes};
 use jonction_model::{Clock, Entropy, OsEntropy, PartnerName, SystemClock};
 use jonction_net::{ClientAuth, Reloadable, ServerTls, server_config};
@@ -66,6 +66,8 @@ impl Gateway {
         let gateway = &checked.project.gateway;
         let settings = EngineSettings::new(start.data, gateway.environment);
         let engine = Arc::new(Engine::open(settings, clock.clone(), entropy.clone())?);
+        let metrics = Arc::new(Metrics::default());
+        engine.observe(metrics.clone());
         let certificates = Certificates::open(&checked.project, start.data)?;
         let wiring = Wiring {
             certificates: &certificates,
@@ -96,7 +98,8 @@ impl Gateway {
             opened.push(source);
         }
         let health = Arc::new(Health::default());
-        let admin = start_admin(&checked.project, &wiring, engine.clone(), health.clone())?;
+        let seen = Seen { engine: engine.clone(), health: health.clone(), metrics };
+        let admin = start_admin(&checked.project, &wiring, seen)?;
         let (stop, listener) = StopHandle::new();
         let running = engine.start(checked.routes, sinks, lanes).await?;
         let sources: Vec<_> = opened
@@ -126,12 +129,14 @@ impl Gateway {
     }
 }
 
-fn start_admin(
-    project: &Project,
-    wiring: &Wiring<'_>,
+/// What the administration looks at.
+struct Seen {
     engine: Arc<Engine>,
     health: Arc<Health>,
-) -> Result<Admin, Failure> {
+    metrics: Arc<Metrics>,
+}
+
+fn start_admin(project: &Project, wiring: &Wiring<'_>, seen: Seen) -> Result<Admin, Failure> {
     let settings = &project.admin;
     let mut listen = settings.listen;
     if wiring.free_ports {

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 pub(crate) use answer::ApiError;
 pub use bearer::Tokens;
 
-use crate::health::Health;
+use crate::{health::Health, metrics::Metrics};
 
 /// Longest wait for an answer.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
@@ -55,6 +55,7 @@ const fn open(path: &'static str, handler: fn() -> MethodRouter<Api>) -> Endpoin
 pub const ENDPOINTS: &[Endpoint] = &[
     open("/health/live", || axum::routing::get(handlers::live)),
     open("/health/ready", || axum::routing::get(handlers::ready)),
+    open("/metrics", || axum::routing::get(handlers::metrics)),
     question("POST", "/v1/find", || axum::routing::post(handlers::find)),
     question("POST", "/v1/journey", || axum::routing::post(handlers::journey)),
     question("GET", "/v1/balance", || axum::routing::get(handlers::balance)),
@@ -68,13 +69,25 @@ pub(crate) struct Api(pub(crate) Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) health: Arc<Health>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) tokens: Tokens,
     pub(crate) questions: Semaphore,
 }
 
 impl Api {
-    pub(crate) fn new(engine: Arc<Engine>, health: Arc<Health>, tokens: Tokens) -> Self {
-        Self(Arc::new(Shared { engine, health, tokens, questions: Semaphore::new(QUESTIONS_AT_ONCE) }))
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        health: Arc<Health>,
+        metrics: Arc<Metrics>,
+        tokens: Tokens,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            engine,
+            health,
+            metrics,
+            tokens,
+            questions: Semaphore::new(QUESTIONS_AT_ONCE),
+        }))
     }
 
     /// Asks the journal off the runtime's threads, a few at a time.

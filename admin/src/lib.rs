@@ -5,11 +5,13 @@
 pub mod api;
 pub mod health;
 pub mod local;
+pub mod metrics;
 pub mod server;
 pub mod settings;
 
 pub use api::{ENDPOINTS, Endpoint};
 pub use health::{Health, Link};
 pub use local::LocalAccess;
+pub use metrics::Metrics;
 pub use server::{Admin, AdminError, Parts};
 pub use settings::Settings;

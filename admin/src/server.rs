@@ -24,6 +24,7 @@ use crate::{
     api::{Api, Tokens},
     health::Health,
     local::LocalAccess,
+    metrics::Metrics,
 };
 
 /// Connections at once, per address.
@@ -95,6 +96,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// What readiness depends on.
     pub health: Arc<Health>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// A running administration.
@@ -124,7 +127,7 @@ impl Admin {
         let access = LocalAccess::new(of_commands, &*parts.entropy);
         access.write(&data).map_err(|source| AdminError::Write { path: LocalAccess::path(&data), source })?;
         let tokens = Tokens::new([access.token.as_str()].into_iter().chain(parts.token.as_deref()));
-        let router = Api::new(parts.engine, parts.health, tokens).router();
+        let router = Api::new(parts.engine, parts.health, parts.metrics, tokens).router();
         let (stop, listener) = StopHandle::new();
         let listeners = [Some(declared), local].into_iter().flatten();
         let tasks = listeners

@@ -33,6 +33,7 @@ impl Office {
             token: Some("du-superviseur".to_owned()),
             entropy: Arc::new(SeededEntropy::new(2)),
             health: health.clone(),
+            metrics: Arc::default(),
         };
         let admin = Admin::start(parts).unwrap();
         let access = LocalAccess::read(folder.path()).unwrap().unwrap();

@@ -23,6 +23,7 @@ use crate::{
     journal::{Change, Journal, Questions, SharedJournal, SqliteJournal, committer::Committer, sqlite},
     lane::{self, Lane, settings::LaneSettings, standing::LaneStanding},
     order::{Order, Ordered, carry_out::carry_out},
+    observe::Observer,
     plan::Plan,
     reader::Reader,
     route::Route,
@@ -124,6 +125,11 @@ impl Engine {
     /// The journal's questions.
     pub fn reader(&self) -> Reader {
         Reader::new(self.questions.clone(), self.shared.hasher.clone())
+    }
+
+    /// Shows everything that happens from now on to an observer. The first one stays.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        self.shared.board.observe(observer);
     }
 
     /// Commits since the store was opened: messages over commits is the size of a batch.

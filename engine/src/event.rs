@@ -79,6 +79,10 @@ pub enum Event {
         message: MessageId,
         /// The delivery.
         delivery: DeliveryId,
+        /// The route of the message.
+        route: RouteName,
+        /// Since when the message is here.
+        age: Duration,
         /// The lane.
         sink: PartnerName,
         /// What it is.

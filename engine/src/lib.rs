@@ -14,6 +14,7 @@ pub mod journal;
 pub mod lane;
 mod lock;
 pub mod order;
+pub mod observe;
 mod plan;
 pub mod questions;
 pub mod reader;
@@ -37,9 +38,10 @@ pub use order::{
     Act, AuditHash, AuditHead, Author, Order, Ordered, Reason,
     audit::{AuditLine, AuditRow, AuditVerdict, Broken},
 };
+pub use observe::Observer;
 pub use questions::{
     AttemptLine, AuditQuery, Balance, BalanceLine, DeliveryJourney, DeliveryLine, Filter, MessageJourney,
-    MessageLine, StateWord, Window,
+    MessageLine, Queue, Queues, StateWord, Window,
 };
 pub use reader::Reader;
 pub use route::{Condition, OrderBy, Policy, Registry, ReplyBinding, Route, SinkBinding, read_routes};

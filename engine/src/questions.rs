@@ -293,6 +293,46 @@ pub struct AttemptLine {
     pub notes: Vec<Finding>,
 }
 
+/// What waits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Queues {
+    /// Messages that are not routed yet.
+    pub messages_waiting: u64,
+    /// Messages parked in routing.
+    pub messages_parked: u64,
+    /// Lanes with something that has not ended, by name.
+    pub lanes: Vec<Queue>,
+}
+
+/// What waits in one lane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Queue {
+    /// Its partner.
+    pub partner: PartnerName,
+    /// Never attempted.
+    pub waiting: u64,
+    /// Attempted, will be again.
+    pub retrying: u64,
+    /// Being sent.
+    pub sending: u64,
+    /// Waits for a human.
+    pub parked: u64,
+    /// Since when the oldest is owed, parked ones apart.
+    pub oldest_at: Option<Timestamp>,
+}
+
+impl Queue {
+    /// Nothing waits.
+    pub fn new(partner: PartnerName) -> Self {
+        Self { partner, waiting: 0, retrying: 0, sending: 0, parked: 0, oldest_at: None }
+    }
+
+    /// What will be sent without a human.
+    pub fn owed(&self) -> u64 {
+        self.waiting + self.retrying + self.sending
+    }
+}
+
 /// Messages of a route and day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MessageBalance {

@@ -13,7 +13,7 @@ use crate::{
         AuditHash,
         audit::{AuditLine, AuditVerdict},
     },
-    questions::{AuditQuery, Balance, Filter, MessageJourney, MessageLine, Query, Window},
+    questions::{AuditQuery, Balance, Filter, MessageJourney, MessageLine, Query, Queues, Window},
 };
 
 use crate::journal::Questions;
@@ -89,6 +89,11 @@ impl Reader {
         );
         let known = self.questions.known_as(id, &keys, JOURNEYS_MAX)?;
         known.into_iter().filter_map(|message| self.questions.journey(message).transpose()).collect()
+    }
+
+    /// What waits, per lane.
+    pub fn queues(&self) -> Result<Queues, Error> {
+        self.questions.queues()
     }
 
     /// The two lines, per route and day.

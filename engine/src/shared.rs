@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     panic::AssertUnwindSafe,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -28,6 +28,7 @@ use crate::{
         committer::{Committer, Done, Pending},
     },
     lane::standing::{LaneStanding, LaneState},
+    observe::Observer,
     plan::Plan,
 };
 
@@ -55,6 +56,7 @@ pub(crate) struct Board {
     events: broadcast::Sender<Event>,
     latencies: Mutex<HashMap<MessageId, u32>>,
     commits: AtomicU64,
+    observer: OnceLock<Arc<dyn Observer>>,
 }
 
 impl Board {
@@ -65,12 +67,16 @@ impl Board {
             events: broadcast::Sender::new(events_kept),
             latencies: Mutex::default(),
             commits: AtomicU64::new(0),
+            observer: OnceLock::new(),
         }
     }
 
     /// Called by the committer, before anybody is answered.
     pub(crate) fn committed(&self, committed: &Committed, took: Duration) {
         self.commits.fetch_add(1, Ordering::Relaxed);
+        if let Some(observer) = self.observer.get() {
+            observer.commit(committed.answers.len(), took);
+        }
         let took = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
         for answer in committed.answers.iter().flatten() {
@@ -90,6 +96,11 @@ impl Board {
         }
     }
 
+    pub(crate) fn observe(&self, observer: Arc<dyn Observer>) {
+        // A second observer would count everything twice: the first one stays.
+        let _ = self.observer.set(observer);
+    }
+
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }
@@ -106,6 +117,9 @@ impl Board {
     }
 
     fn say(&self, event: Event) {
+        if let Some(observer) = self.observer.get() {
+            observer.event(&event);
+        }
         // An error means that nobody listens.
         let _ = self.events.send(event);
     }

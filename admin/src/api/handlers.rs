@@ -3,13 +3,15 @@
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
 use jonction_engine::{Balance, Filter, MessageJourney, MessageLine, StateWord, Window};
 use jonction_model::{clock::moment, nearest};
 use serde::Deserialize;
+
+use crate::metrics;
 
 use super::{Api, ApiError, answer::Question};
 
@@ -28,6 +30,10 @@ pub(super) async fn ready(State(api): State<Api>) -> Response {
     let readiness = api.0.health.readiness(&api.0.engine).await;
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness)).into_response()
+}
+
+pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], api.0.metrics.text())
 }
 
 /// Body of `POST /v1/find`: the options of `jonction find`.

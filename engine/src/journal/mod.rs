@@ -14,7 +14,7 @@ use crate::{
         AuditHash,
         audit::{AuditLine, AuditVerdict},
     },
-    questions::{AuditQuery, Balance, MessageJourney, MessageLine, Query, Window},
+    questions::{AuditQuery, Balance, MessageJourney, MessageLine, Query, Queues, Window},
 };
 
 pub mod change;
@@ -129,6 +129,9 @@ pub trait Questions: Bodies {
 
     /// Everything that happened to a message.
     fn journey(&self, message: MessageId) -> Result<Option<MessageJourney>, Error>;
+
+    /// What waits, per lane.
+    fn queues(&self) -> Result<Queues, Error>;
 
     /// The two lines, per route and day.
     fn balance(&self, window: Window) -> Result<Balance, Error>;

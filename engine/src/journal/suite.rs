@@ -273,6 +273,21 @@ fn heads(model: &BTreeMap<u64, (Option<u8>, DeliveryState)>) -> Vec<u64> {
         .collect()
 }
 
+/// Open deliveries per state, as the journal counts them.
+fn counted(journal: &impl Questions) -> [u64; 4] {
+    let queues = journal.queues().unwrap();
+    let lane = queues.lanes.first().map(|lane| [lane.waiting, lane.retrying, lane.sending, lane.parked]);
+    assert!(queues.lanes.len() < 2, "{queues:?}");
+    let owed = queues.lanes.first().is_some_and(|lane| lane.owed() > 0);
+    assert_eq!(owed, queues.lanes.iter().any(|lane| lane.oldest_at.is_some()));
+    lane.unwrap_or_default()
+}
+
+fn by_state(model: &BTreeMap<u64, (Option<u8>, DeliveryState)>) -> [u64; 4] {
+    [DeliveryState::Waiting, DeliveryState::Retrying, DeliveryState::Sending, DeliveryState::Parked]
+        .map(|state| model.values().filter(|(_, known)| *known == state).count() as u64)
+}
+
 fn heads_and_load_agree_with_their_definition<J: Journal + Questions, G>(open: &impl Fn() -> (J, G)) {
     let config = ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() };
     let live = |steps: Vec<Step>| {
@@ -324,6 +339,7 @@ fn heads_and_load_agree_with_their_definition<J: Journal + Questions, G>(open: &
             }
             prop_assert_eq!(ready(&journal, 10), heads(&model));
             prop_assert_eq!(journal.load().unwrap().deliveries, load);
+            prop_assert_eq!(counted(&journal), by_state(&model));
         }
         prop_assert!(journal.balance(crate::Window::default()).unwrap().closes());
         Ok(())

@@ -96,6 +96,8 @@ pub(super) async fn finish(
     lane.shared.say(Event::Attempt {
         message: stored.message,
         delivery: stored.id,
+        route: stored.route.clone(),
+        age: Duration::from_millis(u64::try_from(lane.shared.now() - stored.received_at).unwrap_or(0)),
         sink: stored.sink.clone(),
         label: loaded.part.label.clone(),
         is_report: stored.is_report,

@@ -17,7 +17,7 @@ use crate::{
         AuditHash,
         audit::{AuditLine, AuditVerdict},
     },
-    questions::{AuditQuery, Balance, DeliveryLine, MessageJourney, MessageLine, Query, Window},
+    questions::{AuditQuery, Balance, DeliveryLine, MessageJourney, MessageLine, Query, Queues, Window},
 };
 
 /// A part holds labels and an address: a body of one megabyte is not one.
@@ -47,6 +47,10 @@ impl Questions for SqliteJournal {
             }
             Ok(found)
         })
+    }
+
+    fn queues(&self) -> Result<Queues, Error> {
+        super::queues::queues(self)
     }
 
     fn known_as(&self, control_id: &str, keys: &[Key], limit: u32) -> Result<Vec<MessageId>, Error> {

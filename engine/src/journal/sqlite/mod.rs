@@ -23,6 +23,7 @@ mod bodies;
 mod checkpoint;
 mod find;
 mod journey;
+mod queues;
 mod read;
 mod rows;
 mod write;

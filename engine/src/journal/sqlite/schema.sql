@@ -51,6 +51,7 @@ CREATE INDEX message_received ON message (received_at);
 CREATE INDEX message_control ON message (control_id) WHERE control_id IS NOT NULL;
 CREATE INDEX message_repeat ON message (repeat_key) WHERE repeat_key IS NOT NULL;
 CREATE INDEX message_waiting ON message (id) WHERE state = 0;
+CREATE INDEX message_parked ON message (id) WHERE state = 4;
 
 CREATE TABLE repetition (
     id          INTEGER PRIMARY KEY,
@@ -95,7 +96,7 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_message ON delivery (message);
 CREATE INDEX delivery_due ON delivery (sink, next_at, id) WHERE state < 2 AND next_at IS NOT NULL;
 CREATE INDEX delivery_order ON delivery (sink, ordering, id) WHERE state < 4 AND ordering IS NOT NULL;
-CREATE INDEX delivery_open ON delivery (state, id) WHERE state < 4;
+CREATE INDEX delivery_open ON delivery (state, sink, since) WHERE state < 4;
 
 CREATE TABLE attempt (
     delivery    INTEGER NOT NULL REFERENCES delivery (id),
