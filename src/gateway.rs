@@ -80,7 +80,7 @@ impl Gateway {
             free_ports: start.free_ports,
         };
         let mut sinks: HashMap<PartnerName, Arc<dyn Sink>> = HashMap::new();
-        let mut opened: Vec<Box<dyn Source>> = Vec::new();
+        let mut opened: Vec<(PartnerName, Box<dyn Source>)> = Vec::new();
         let mut listening = Vec::new();
         let lanes =
             checked.partners.iter().map(|partner| (partner.name.clone(), partner.lane.clone())).collect();
@@ -95,23 +95,21 @@ impl Gateway {
                 }
                 listening.push((partner.name.clone(), address));
             }
-            opened.push(source);
+            opened.push((partner.name.clone(), source));
         }
         let health = Arc::new(Health::default());
         let seen = Seen { engine: engine.clone(), health: health.clone(), metrics };
-        let admin = start_admin(&checked.project, &wiring, seen)?;
+        let admin = start_admin(&checked.project, &wiring, seen).await?;
         let (stop, listener) = StopHandle::new();
         let running = engine.start(checked.routes, sinks, lanes).await?;
-        let sources: Vec<_> = opened
-            .into_iter()
-            .map(|source| tokio::spawn(source.run(engine.intake(), listener.clone(), GRACE)))
-            .collect();
-        let links = listening.iter().zip(&sources);
-        let link = |(of, task): (&(PartnerName, SocketAddr), &JoinHandle<()>)| Link {
-            name: of.0.to_string(),
-            task: task.abort_handle(),
-        };
-        health.set_links(links.map(link).collect());
+        let mut links = Vec::new();
+        let mut sources = Vec::new();
+        for (name, source) in opened {
+            let task = tokio::spawn(source.run(engine.intake(), listener.clone(), GRACE));
+            links.push(Link { name: name.to_string(), task: task.abort_handle() });
+            sources.push(task);
+        }
+        health.set_links(links);
         Ok(Self { engine, admin, health, running, sources, stop, listening })
     }
 
@@ -136,7 +134,7 @@ struct Seen {
     metrics: Arc<Metrics>,
 }
 
-fn start_admin(project: &Project, wiring: &Wiring<'_>, seen: Seen) -> Result<Admin, Failure> {
+async fn start_admin(project: &Project, wiring: &Wiring<'_>, seen: Seen) -> Result<Admin, Failure> {
     let settings = &project.admin;
     let mut listen = settings.listen;
     if wiring.free_ports {
@@ -147,8 +145,18 @@ fn start_admin(project: &Project, wiring: &Wiring<'_>, seen: Seen) -> Result<Adm
     let token = token.map_err(|error| {
         Failure::new("secret.unreadable", format!("admin : le jeton ne peut pas être lu ({error})"))
     })?;
-    let parts = jonction_admin::Parts { engine, listen, tls, token, entropy: wiring.entropy.clone(), health };
-    Ok(Admin::start(parts)?)
+    let watched = jonction_admin::Watched {
+        engine: seen.engine,
+        clock: wiring.clock.clone(),
+        health: seen.health,
+        materials: Arc::default(),
+        metrics: seen.metrics,
+        thresholds: project.alerts.thresholds,
+        gateway: project.gateway.name.clone(),
+        channels: Vec::new(),
+    };
+    let entropy = wiring.entropy.clone();
+    Ok(Admin::start(jonction_admin::Parts { watched, listen, tls, token, entropy }).await?)
 }
 
 fn admin_tls(name: &str, wiring: &Wiring<'_>) -> Result<ServerTls, CertificateError> {

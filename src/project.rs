@@ -24,6 +24,8 @@ pub(crate) struct Project {
     pub(crate) gateway: Gateway,
     /// Administration over HTTP.
     pub(crate) admin: jonction_admin::Settings,
+    /// Whom to call, and from when on.
+    pub(crate) alerts: jonction_admin::AlertSettings,
     /// Certificates with their keys, by name.
     pub(crate) identities: BTreeMap<String, Identity>,
     /// Authorities, by name.
@@ -142,6 +144,8 @@ impl Project {
                     identities.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
                 ));
         }
+        let alerts = fields.node("alerts").map(|node| jonction_admin::AlertSettings::read(node, diagnoses));
+        let alerts = alerts.unwrap_or_default();
         let partners = match fields.required_node("partners", diagnoses) {
             Some(node) => read_partners(node, diagnoses),
             None => Vec::new(),
@@ -153,6 +157,7 @@ impl Project {
             dir: dir.to_owned(),
             gateway: gateway?,
             admin,
+            alerts,
             identities,
             trust,
             partners,

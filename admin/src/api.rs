@@ -21,14 +21,16 @@ use tokio::sync::Semaphore;
 pub(crate) use answer::ApiError;
 pub use bearer::Tokens;
 
-use crate::{health::Health, metrics::Metrics};
+use crate::{health::Health, metrics::Metrics, status::Identity, watch::Watch};
 
 /// Longest wait for an answer.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 /// Questions put to the journal at once: a monitor never starves the lanes of readers.
-const QUESTIONS_AT_ONCE: usize = 4;
+pub(crate) const QUESTIONS_AT_ONCE: usize = 4;
 /// Largest question.
 const QUESTION_BYTES_MAX: usize = 64 << 10;
+/// Largest order: the edited bytes of the largest message, in base64.
+const ORDER_BYTES_MAX: usize = 96 << 20;
 
 /// One thing that may be asked.
 pub struct Endpoint {
@@ -60,6 +62,16 @@ pub const ENDPOINTS: &[Endpoint] = &[
     question("POST", "/v1/journey", || axum::routing::post(handlers::journey)),
     question("GET", "/v1/balance", || axum::routing::get(handlers::balance)),
     question("GET", "/v1/parked", || axum::routing::get(handlers::parked)),
+    question("GET", "/v1/status", || axum::routing::get(handlers::status)),
+    question("GET", "/v1/audit", || axum::routing::get(handlers::audit)),
+    question("GET", "/v1/audit/verify", || axum::routing::get(handlers::verify_audit)),
+    Endpoint {
+        method: "POST",
+        path: "/v1/orders",
+        open: false,
+        body_bytes_max: ORDER_BYTES_MAX,
+        handler: || axum::routing::post(handlers::order),
+    },
 ];
 
 /// What the handlers share.
@@ -70,24 +82,15 @@ pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) gateway: Identity,
     pub(crate) tokens: Tokens,
     pub(crate) questions: Semaphore,
 }
 
 impl Api {
-    pub(crate) fn new(
-        engine: Arc<Engine>,
-        health: Arc<Health>,
-        metrics: Arc<Metrics>,
-        tokens: Tokens,
-    ) -> Self {
-        Self(Arc::new(Shared {
-            engine,
-            health,
-            metrics,
-            tokens,
-            questions: Semaphore::new(QUESTIONS_AT_ONCE),
-        }))
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
     }
 
     /// Asks the journal off the runtime's threads, a few at a time.

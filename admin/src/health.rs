@@ -27,7 +27,7 @@ pub struct Link {
 /// What the answers depend on.
 #[derive(Debug, Default)]
 pub struct Health {
-    links: Mutex<Vec<Link>>,
+    links: Mutex<Option<Vec<Link>>>,
     stopping: std::sync::atomic::AtomicBool,
     written: Mutex<Option<(Instant, Result<(), &'static str>)>>,
 }
@@ -53,7 +53,25 @@ pub struct Readiness {
 impl Health {
     /// Everything that must listen.
     pub fn set_links(&self, links: Vec<Link>) {
-        *self.links.lock().unwrap_or_else(PoisonError::into_inner) = links;
+        *self.links.lock().unwrap_or_else(PoisonError::into_inner) = Some(links);
+    }
+
+    fn started(&self) -> bool {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Partners for whom nobody listens any more; none while stopping, when that is meant.
+    pub fn silent(&self) -> Vec<String> {
+        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = links.iter().flatten().filter(|link| link.task.is_finished());
+        match self.is_stopping() {
+            true => Vec::new(),
+            false => over.map(|link| link.name.clone()).collect(),
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(std::sync::atomic::Ordering::Acquire)
     }
 
     /// From now on it is not ready.
@@ -64,18 +82,17 @@ impl Health {
     /// Looks.
     pub async fn readiness(&self, engine: &Engine) -> Readiness {
         let mut obstacles = Vec::new();
-        if self.stopping.load(std::sync::atomic::Ordering::Acquire) {
+        if self.is_stopping() {
             obstacles.push(obstacle("engine.stopping", "la passerelle s'arrête"));
         }
         if let Err(code) = self.writes(engine).await {
             obstacles.push(obstacle(code, "le journal ne peut pas être écrit"));
         }
-        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        if links.is_empty() && obstacles.is_empty() {
+        if !self.started() && obstacles.is_empty() {
             obstacles.push(obstacle("admin.starting", "la passerelle démarre : rien n'écoute encore"));
         }
-        for link in links.iter().filter(|link| link.task.is_finished()) {
-            obstacles.push(obstacle("admin.not-listening", format!("plus rien n'écoute pour {}", link.name)));
+        for name in self.silent() {
+            obstacles.push(obstacle("admin.not-listening", format!("plus rien n'écoute pour {name}")));
         }
         Readiness { ready: obstacles.is_empty(), obstacles }
     }

@@ -14,17 +14,17 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use jonction_engine::Engine;
 use jonction_model::Entropy;
 use jonction_net::{Limits, Listener, ServerTls, Stream, serve};
 use jonction_ports::{Stop, StopHandle};
-use tokio::task::JoinHandle;
+use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{
-    api::{Api, Tokens},
-    health::Health,
+    api::{Api, QUESTIONS_AT_ONCE, Shared, Tokens},
     local::LocalAccess,
-    metrics::Metrics,
+    metrics::Metric,
+    status::Identity,
+    watch::{Watch, Watched},
 };
 
 /// Connections at once, per address.
@@ -84,8 +84,8 @@ impl AdminError {
 
 /// What the administration is made with.
 pub struct Parts {
-    /// The engine it asks.
-    pub engine: Arc<Engine>,
+    /// What it looks at, and whom it calls.
+    pub watched: Watched,
     /// Where the declared address is; port 0 lets the system choose.
     pub listen: SocketAddr,
     /// TLS of the declared address; required outside the loopback.
@@ -94,10 +94,6 @@ pub struct Parts {
     pub token: Option<String>,
     /// Makes the local token.
     pub entropy: Arc<dyn Entropy>,
-    /// What readiness depends on.
-    pub health: Arc<Health>,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
 }
 
 /// A running administration.
@@ -113,8 +109,8 @@ pub struct Admin {
 
 impl Admin {
     /// Listens, then tells where in `admin.json`. An error leaves nothing open.
-    pub fn start(parts: Parts) -> Result<Self, AdminError> {
-        let data = parts.engine.data_dir().to_owned();
+    pub async fn start(parts: Parts) -> Result<Self, AdminError> {
+        let data = parts.watched.engine.data_dir().to_owned();
         let tls = parts.tls.is_some();
         let declared = bind(parts.listen, parts.tls)?;
         let address = declared.local_addr();
@@ -127,12 +123,31 @@ impl Admin {
         let access = LocalAccess::new(of_commands, &*parts.entropy);
         access.write(&data).map_err(|source| AdminError::Write { path: LocalAccess::path(&data), source })?;
         let tokens = Tokens::new([access.token.as_str()].into_iter().chain(parts.token.as_deref()));
-        let router = Api::new(parts.engine, parts.health, parts.metrics, tokens).router();
+        let (engine, health, metrics) =
+            (parts.watched.engine.clone(), parts.watched.health.clone(), parts.watched.metrics.clone());
+        let started_at = parts.watched.clock.now();
+        let (name, version) = (parts.watched.gateway.clone(), env!("CARGO_PKG_VERSION"));
+        metrics.set(Metric::BuildInfo, &[version], 1.0);
+        metrics.set(Metric::StartTime, &[], started_at.as_second() as f64);
+        let watch = Watch::new(parts.watched).await;
+        let router = Api::new(Shared {
+            engine,
+            health,
+            metrics,
+            watch: watch.clone(),
+            gateway: Identity { name, version, started_at },
+            tokens,
+            questions: Semaphore::new(QUESTIONS_AT_ONCE),
+        })
+        .router();
         let (stop, listener) = StopHandle::new();
+        let mut tasks = vec![tokio::spawn(watch.clone().run(listener.clone()))];
+        for channel in watch.channels() {
+            tasks.push(tokio::spawn(watch.clone().send_all(channel.clone(), listener.clone())));
+        }
         let listeners = [Some(declared), local].into_iter().flatten();
-        let tasks = listeners
-            .map(|bound| tokio::spawn(answer_all(bound, router.clone(), listener.clone())))
-            .collect();
+        tasks
+            .extend(listeners.map(|bound| tokio::spawn(answer_all(bound, router.clone(), listener.clone()))));
         Ok(Self { address, tls, data, stop, tasks })
     }
 
@@ -142,13 +157,21 @@ impl Admin {
     }
 
     /// Answers what was asked, then closes; nobody finds it any more.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         LocalAccess::remove(&self.data);
         self.stop.stop();
-        for task in self.tasks {
+        for task in std::mem::take(&mut self.tasks) {
             // A task that panicked has said so where it did.
             let _ = task.await;
         }
+    }
+}
+
+impl Drop for Admin {
+    /// Dropped without a stop: the start failed further on.
+    fn drop(&mut self) {
+        LocalAccess::remove(&self.data);
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 

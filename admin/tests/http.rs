@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use jonction_admin::{Admin, ENDPOINTS, Health, Link, LocalAccess, Parts};
+use jonction_admin::{Admin, ENDPOINTS, Health, Link, LocalAccess, Parts, Watched, alerts::Thresholds};
 use jonction_engine::{Engine, EngineSettings};
 use jonction_model::{Environment, SeededEntropy, SystemClock};
 use serde_json::{Value, json};
@@ -21,21 +21,28 @@ struct Office {
 }
 
 impl Office {
-    fn open() -> Self {
+    async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = EngineSettings::new(folder.path(), Environment::Test);
         let engine = Engine::open(settings, Arc::new(SystemClock), Arc::new(SeededEntropy::new(1))).unwrap();
         let health = Arc::new(Health::default());
         let parts = Parts {
-            engine: Arc::new(engine),
+            watched: Watched {
+                engine: Arc::new(engine),
+                clock: Arc::new(SystemClock),
+                health: health.clone(),
+                materials: Arc::default(),
+                metrics: Arc::default(),
+                thresholds: Thresholds::default(),
+                gateway: "essai".to_owned(),
+                channels: Vec::new(),
+            },
             listen: "127.0.0.1:0".parse().unwrap(),
             tls: None,
             token: Some("du-superviseur".to_owned()),
             entropy: Arc::new(SeededEntropy::new(2)),
-            health: health.clone(),
-            metrics: Arc::default(),
         };
-        let admin = Admin::start(parts).unwrap();
+        let admin = Admin::start(parts).await.unwrap();
         let access = LocalAccess::read(folder.path()).unwrap().unwrap();
         Self { admin, health, access, folder }
     }
@@ -68,7 +75,7 @@ async fn ask(
 
 #[tokio::test]
 async fn nothing_that_needs_a_token_answers_without_one() {
-    let office = Office::open();
+    let office = Office::open().await;
     for endpoint in ENDPOINTS {
         for token in [None, Some("inconnu")] {
             let (status, _) =
@@ -80,7 +87,7 @@ async fn nothing_that_needs_a_token_answers_without_one() {
 
 #[tokio::test]
 async fn the_local_token_and_the_declared_one_open() {
-    let office = Office::open();
+    let office = Office::open().await;
     for token in [office.access.token.as_str(), "du-superviseur"] {
         let (status, answer) =
             ask(office.access.address, "GET", "/v1/balance", Some(token), String::new()).await;
@@ -90,7 +97,7 @@ async fn the_local_token_and_the_declared_one_open() {
 
 #[tokio::test]
 async fn questions_are_answered_like_the_commands() {
-    let office = Office::open();
+    let office = Office::open().await;
     for (path, question) in
         [("/v1/find", json!({ "state": "parked" })), ("/v1/journey", json!({ "id": "1" }))]
     {
@@ -102,7 +109,7 @@ async fn questions_are_answered_like_the_commands() {
 
 #[tokio::test]
 async fn a_bad_question_is_refused_with_its_place_and_never_quoted() {
-    let office = Office::open();
+    let office = Office::open().await;
     for (method, path, body, code) in [
         ("POST", "/v1/find", "{\"patient\": \"279035121518989\", \"x\": 1}", "admin.bad-question"),
         ("POST", "/v1/find", "{\"patient\": 279035121518989}", "admin.bad-question"),
@@ -125,7 +132,7 @@ async fn a_bad_question_is_refused_with_its_place_and_never_quoted() {
 
 #[tokio::test]
 async fn readiness_says_why_not() {
-    let office = Office::open();
+    let office = Office::open().await;
     let codes = |answer: &Value| -> Vec<String> {
         let obstacles = answer["obstacles"].as_array().unwrap();
         obstacles.iter().map(|obstacle| obstacle["code"].as_str().unwrap().to_owned()).collect()
@@ -153,8 +160,25 @@ async fn readiness_says_why_not() {
 }
 
 #[tokio::test]
+async fn an_order_is_carried_out_or_refused_like_on_the_command_line() {
+    let office = Office::open().await;
+    let order = json!({ "author": "marie", "act": { "kind": "release", "delivery": 12 } });
+    let (status, answer) = office.ask("POST", "/v1/orders", order).await;
+    assert_eq!((status, &answer["code"]), (StatusCode::CONFLICT, &json!("engine.not-parked")), "{answer}");
+    let nobody = json!({ "author": "", "act": { "kind": "release", "delivery": 12 } });
+    assert_eq!(office.ask("POST", "/v1/orders", nobody).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(office.ask("GET", "/v1/audit?limit=10", "").await, (StatusCode::OK, json!([])));
+    let (status, verdict) = office.ask("GET", "/v1/audit/verify", "").await;
+    assert_eq!(
+        (status, &verdict["broken"], &verdict["head"]["count"]),
+        (StatusCode::OK, &Value::Null, &json!(0))
+    );
+    assert_eq!(office.ask("GET", "/v1/audit/verify?noted=zz", "").await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn once_stopped_nobody_finds_it() {
-    let office = Office::open();
+    let office = Office::open().await;
     let address = office.admin.address;
     office.admin.stop().await;
     assert_eq!(LocalAccess::read(office.folder.path()).unwrap(), None);

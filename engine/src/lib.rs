@@ -13,8 +13,8 @@ mod intake;
 pub mod journal;
 pub mod lane;
 mod lock;
-pub mod order;
 pub mod observe;
+pub mod order;
 mod plan;
 pub mod questions;
 pub mod reader;
@@ -34,11 +34,11 @@ pub use lane::{
     settings::{LaneSettings, OnUnknown},
     standing::{LaneStanding, LaneState},
 };
+pub use observe::Observer;
 pub use order::{
     Act, AuditHash, AuditHead, Author, Order, Ordered, Reason,
     audit::{AuditLine, AuditRow, AuditVerdict, Broken},
 };
-pub use observe::Observer;
 pub use questions::{
     AttemptLine, AuditQuery, Balance, BalanceLine, DeliveryJourney, DeliveryLine, Filter, MessageJourney,
     MessageLine, Queue, Queues, StateWord, Window,

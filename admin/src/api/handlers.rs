@@ -7,11 +7,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
-use jonction_engine::{Balance, Filter, MessageJourney, MessageLine, StateWord, Window};
+use jonction_engine::{
+    AuditHash, AuditLine, AuditQuery, AuditVerdict, Balance, Filter, MessageJourney, MessageLine, Order,
+    Ordered, StateWord, Window,
+};
 use jonction_model::{clock::moment, nearest};
 use serde::Deserialize;
 
-use crate::metrics;
+use crate::{metrics, status::Status};
 
 use super::{Api, ApiError, answer::Question};
 
@@ -19,6 +22,8 @@ type Answer<T> = Result<Json<T>, ApiError>;
 
 /// Lines of `parked` at most.
 const PARKED_MAX: u32 = 1000;
+/// Lines of `audit` when none are asked for.
+const AUDIT_LINES: u32 = 50;
 /// Lines of `find` at most.
 const FOUND_MAX: u32 = 10_000;
 
@@ -108,6 +113,59 @@ pub(super) async fn balance(
 pub(super) async fn parked(State(api): State<Api>) -> Answer<Vec<MessageLine>> {
     let filter = Filter { state: StateWord::parse("parked"), limit: PARKED_MAX, ..Filter::default() };
     api.ask(move |reader| reader.find(&filter)).await.map(Json)
+}
+
+pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
+    Json(Status::of(&api).await)
+}
+
+/// Query of `GET /v1/audit`: the options of `jonction audit list`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AuditQuestion {
+    before: Option<u64>,
+    message: Option<u64>,
+    act: Option<String>,
+    limit: Option<u32>,
+}
+
+pub(super) async fn audit(
+    State(api): State<Api>,
+    asked: Result<Query<AuditQuestion>, QueryRejection>,
+) -> Answer<Vec<AuditLine>> {
+    let Query(asked) = asked.map_err(|_| {
+        ApiError::bad("admin.bad-question", "paramètres inconnus", "paramètres : before, message, act, limit")
+    })?;
+    let limit = asked.limit.unwrap_or(AUDIT_LINES).min(FOUND_MAX);
+    let query = AuditQuery { before: asked.before, message: asked.message, act: asked.act, limit };
+    api.ask(move |reader| reader.audit(&query)).await.map(Json)
+}
+
+/// Query of `GET /v1/audit/verify`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerifyQuestion {
+    noted: Option<String>,
+}
+
+pub(super) async fn verify_audit(
+    State(api): State<Api>,
+    asked: Result<Query<VerifyQuestion>, QueryRejection>,
+) -> Answer<AuditVerdict> {
+    let refused = || {
+        ApiError::bad(
+            "admin.bad-question",
+            "empreinte illisible",
+            "noted : 64 chiffres hexadécimaux, ou rien",
+        )
+    };
+    let Query(asked) = asked.map_err(|_| refused())?;
+    let noted = asked.noted.map(|text| AuditHash::parse(&text).ok_or_else(refused)).transpose()?;
+    api.ask(move |reader| reader.verify_audit(noted)).await.map(Json)
+}
+
+pub(super) async fn order(State(api): State<Api>, Question(order): Question<Order>) -> Answer<Ordered> {
+    Ok(Json(api.0.engine.order(order).await?))
 }
 
 fn state(word: &str) -> Result<StateWord, ApiError> {

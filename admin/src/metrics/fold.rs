@@ -47,8 +47,12 @@ impl Observer for Metrics {
                     self.observe(Metric::Delivery, &[route], age.as_secs_f64());
                 }
             }
-            Event::ByHand { .. } => {}
-            Event::ClockJumped { .. } => self.add(Metric::ClockJumps, &[], 1),
+            Event::Ordered { act, .. } => self.add(Metric::Orders, &[act], 1),
+            Event::ClockJumped { by_ms } => {
+                self.add(Metric::ClockJumps, &[], 1);
+                let before = self.gauge(Metric::ClockJumped);
+                self.set(Metric::ClockJumped, &[], before + *by_ms as f64 / 1e3);
+            }
             Event::Idle => {}
         }
     }

@@ -74,6 +74,14 @@ impl Metrics {
         }
     }
 
+    /// A gauge without labels; 0 when it was never set.
+    pub fn gauge(&self, metric: Metric) -> f64 {
+        match self.cell(metric, &[]).as_deref() {
+            Some(Cell::Gauge(cell)) => f64::from_bits(cell.load(Ordering::Relaxed)),
+            _ => 0.0,
+        }
+    }
+
     /// Replaces every series of a gauge: what is not named any more is gone.
     pub fn set_all<'l>(&self, metric: Metric, values: impl IntoIterator<Item = (&'l [&'l str], f64)>) {
         let series = values.into_iter().take(SERIES_MAX).map(|(labels, value)| {

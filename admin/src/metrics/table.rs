@@ -116,6 +116,8 @@ metrics! {
         "Temps restant avant la fin de validité d'un certificat de la configuration ; négatif quand il est expiré.";
     ClockJumps Counter, "gateway_clock_jumps_total" []
         "Fois où l'heure de la machine a sauté.";
+    ClockJumped Gauge, "gateway_clock_jumped_seconds" []
+        "Somme des sauts de l'heure depuis le démarrage ; négative quand elle a surtout reculé.";
     Orders Counter, "gateway_orders_total" ["act"]
         "Ordres d'un humain exécutés, par acte.";
     IncidentsOpen Gauge, "gateway_incidents_open" ["cause"]

@@ -1,0 +1,76 @@
+//! One screen: how the running gateway stands.
+//! In: health, queues, lanes, open incidents. Out: [`Status`], the JSON of `GET /v1/status`.
+
+use jiff::Timestamp;
+use jonction_engine::{LaneStanding, Queues};
+use serde::Serialize;
+
+use crate::{
+    alerts::{Cause, incident::Incident},
+    api::Api,
+    health::Readiness,
+};
+
+/// Which gateway this is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Identity {
+    /// Its name in `jonction.yaml`.
+    pub name: String,
+    /// Version of the program.
+    pub version: &'static str,
+    /// When it started.
+    pub started_at: Timestamp,
+}
+
+/// How it stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Which.
+    pub gateway: Identity,
+    /// Whether it may be given work.
+    pub readiness: Readiness,
+    /// What waits; `null` when it could not be counted.
+    pub queues: Option<Queues>,
+    /// How each lane stands.
+    pub lanes: Vec<LaneStanding>,
+    /// Open incidents.
+    pub incidents: Vec<OpenIncident>,
+}
+
+/// An incident, short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenIncident {
+    /// Stable name.
+    pub code: &'static str,
+    /// Of what.
+    pub subject: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// In words, French.
+    pub title: String,
+    /// What to do, French.
+    pub todo: String,
+    /// Page that says more.
+    pub page: String,
+}
+
+impl OpenIncident {
+    fn of(incident: Incident) -> Self {
+        let Incident { cause, subject, since, said, .. } = incident;
+        let page = format!("docs/operate/{}", Cause::page(cause));
+        Self { code: cause.code(), subject, since, title: said.title, todo: said.todo, page }
+    }
+}
+
+impl Status {
+    pub(crate) async fn of(api: &Api) -> Self {
+        let shared = &api.0;
+        Self {
+            gateway: shared.gateway.clone(),
+            readiness: shared.health.readiness(&shared.engine).await,
+            queues: api.ask(|reader| reader.queues()).await.ok(),
+            lanes: shared.engine.lanes(),
+            incidents: shared.watch.incidents().await.into_iter().map(OpenIncident::of).collect(),
+        }
+    }
+}
