@@ -1,10 +1,11 @@
 //! The one committer: takes what is queued, commits once, fsyncs once, then answers everybody.
 //! In: requests from intake, router and lanes. Out: their answers, once durable. No timer: while a commit runs, the next
-//! batch gathers. Source: dependencies §5 « group-commit limit ».
+//! batch gathers. A caller who finds nobody waiting commits where it stands: two hand-overs between threads cost as much
+//! as a third of the commit. Source: dependencies §5 « group-commit limit ».
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -12,7 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+};
 
 use crate::{
     error::Error,
@@ -39,7 +43,7 @@ impl Default for CommitLimits {
 /// Who runs the commits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CommitMode {
-    /// A thread of its own: production.
+    /// A thread of its own, or the caller when it is alone: production.
     #[default]
     Thread,
     /// The caller: tests on a virtual clock, where a foreign thread would be invisible to the runtime.
@@ -70,13 +74,16 @@ enum Message {
 
 enum Runner {
     Thread { queue: mpsc::Sender<Message>, thread: Mutex<Option<JoinHandle<()>>> },
-    Inline { core: Core, open: AtomicBool },
+    Inline { open: AtomicBool },
 }
 
 /// Handle of the committer.
 pub(crate) struct Committer {
+    core: Arc<Core>,
     runner: Runner,
+    /// One place for each request that is not answered yet.
     places: Arc<Semaphore>,
+    waiting_max: usize,
 }
 
 /// An answer to come.
@@ -89,12 +96,13 @@ impl Committer {
         limits: CommitLimits,
         on_commit: OnCommit,
     ) -> Result<Self, Error> {
-        let core = Core { journal, on_commit };
+        let core = Arc::new(Core { journal, on_commit, turn: Mutex::default() });
         let places = Arc::new(Semaphore::new(limits.waiting_max));
         let runner = match mode {
-            CommitMode::Inline => Runner::Inline { core, open: AtomicBool::new(true) },
+            CommitMode::Inline => Runner::Inline { open: AtomicBool::new(true) },
             CommitMode::Thread => {
                 let (queue, requests) = mpsc::channel();
+                let core = core.clone();
                 let thread = std::thread::Builder::new()
                     .name("journal-commit".to_owned())
                     .spawn(move || run(&core, &requests, limits))
@@ -102,26 +110,49 @@ impl Committer {
                 Runner::Thread { queue, thread: Mutex::new(Some(thread)) }
             }
         };
-        Ok(Self { runner, places })
+        Ok(Self { core, runner, places, waiting_max: limits.waiting_max })
     }
 
     /// Commits the changes together. Returns once they are durable, or were not applied at all.
     pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<Done, Error> {
-        self.queue(changes).await?.await.map_err(|_| Error::Closed)?
+        let permit = self.place().await?;
+        if self.may_commit_here()
+            && let Ok(turn) = self.core.turn.try_lock()
+        {
+            // Told to the runtime: what else waits for this worker goes on elsewhere.
+            return tokio::task::block_in_place(|| self.core.commit_alone(changes, &turn));
+        }
+        self.hand_over(changes, permit)?.await.map_err(|_| Error::Closed)?
     }
 
     /// Queues the changes: those of one caller are committed in the order it queued them.
     pub(crate) async fn queue(&self, changes: Vec<Change>) -> Result<Pending, Error> {
-        let permit = self.places.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
+        let permit = self.place().await?;
+        self.hand_over(changes, permit)
+    }
+
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        self.places.clone().acquire_owned().await.map_err(|_| Error::Closed)
+    }
+
+    /// The caller, who has a place, is the only one: nothing queued before could be overtaken.
+    fn may_commit_here(&self) -> bool {
+        matches!(self.runner, Runner::Thread { .. })
+            && self.places.available_permits() + 1 == self.waiting_max
+            && Handle::try_current()
+                .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
+    }
+
+    fn hand_over(&self, changes: Vec<Change>, permit: OwnedSemaphorePermit) -> Result<Pending, Error> {
         let (answer, pending) = oneshot::channel();
         match &self.runner {
-            Runner::Inline { core, open } => {
+            Runner::Inline { open } => {
                 if !open.load(Ordering::Acquire) {
                     return Err(Error::Closed);
                 }
-                let mut results = core.commit(vec![changes]);
+                let turn = self.core.turn();
                 // The receiver is in our hands: it cannot be gone.
-                let _ = answer.send(results.pop().unwrap_or(Err(Error::Closed)));
+                let _ = answer.send(self.core.commit_alone(changes, &turn));
             }
             Runner::Thread { queue, .. } => {
                 let bytes = changes.iter().map(weight).sum();
@@ -136,7 +167,7 @@ impl Committer {
     pub(crate) fn close(&self) {
         self.places.close();
         match &self.runner {
-            Runner::Inline { open, .. } => open.store(false, Ordering::Release),
+            Runner::Inline { open } => open.store(false, Ordering::Release),
             Runner::Thread { queue, thread } => {
                 // An error means that the thread ended already.
                 let _ = queue.send(Message::Close);
@@ -147,6 +178,8 @@ impl Committer {
                 }
             }
         }
+        // A caller that commits by itself has its turn out.
+        drop(self.core.turn());
     }
 }
 
@@ -187,7 +220,8 @@ fn run(core: &Core, requests: &mpsc::Receiver<Message>, limits: CommitLimits) {
         }
         let (changes, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|request| (request.changes, (request.answer, request._permit))).unzip();
-        for ((answer, _permit), result) in answers.into_iter().zip(core.commit(changes)) {
+        let results = core.commit(changes, &core.turn());
+        for ((answer, _permit), result) in answers.into_iter().zip(results) {
             // A caller that went away (its connection closed) needs no answer: the message is durable all the same.
             let _ = answer.send(result);
         }
@@ -197,11 +231,26 @@ fn run(core: &Core, requests: &mpsc::Receiver<Message>, limits: CommitLimits) {
 struct Core {
     journal: SharedJournal,
     on_commit: OnCommit,
+    /// Whose turn it is to commit.
+    turn: Mutex<()>,
 }
 
+/// The right to commit.
+type Turn<'t> = MutexGuard<'t, ()>;
+
 impl Core {
+    /// Waits for its turn.
+    fn turn(&self) -> Turn<'_> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Commits one request.
+    fn commit_alone(&self, changes: Vec<Change>, turn: &Turn<'_>) -> Result<Done, Error> {
+        self.commit(vec![changes], turn).pop().unwrap_or(Err(Error::Closed))
+    }
+
     /// One result per request. When a batch fails, each request is tried alone, so that one cannot spoil the others.
-    fn commit(&self, batch: Vec<Vec<Change>>) -> Vec<Result<Done, Error>> {
+    fn commit(&self, batch: Vec<Vec<Change>>, turn: &Turn<'_>) -> Vec<Result<Done, Error>> {
         if batch.is_empty() {
             return Vec::new();
         }
@@ -213,7 +262,7 @@ impl Core {
             }
             Err(error) => {
                 tracing::warn!(error_code = error.code(), %error, requests = batch.len(), "journal refused a batch");
-                batch.into_iter().flat_map(|request| self.commit(vec![request])).collect()
+                batch.into_iter().map(|request| self.commit_alone(request, turn)).collect()
             }
         }
     }
@@ -224,5 +273,88 @@ impl Core {
         let took = began.elapsed();
         (self.on_commit)(&committed, took);
         Ok(committed.answers.into_iter().map(|answers| Done { answers, took }).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use jonction_model::SeededEntropy;
+
+    use super::*;
+    use crate::journal::{SqliteJournal, sqlite};
+
+    /// A committer that tells on which thread each commit ran, and runs each when told to.
+    struct Watched {
+        committer: Arc<Committer>,
+        began: mpsc::Receiver<Option<String>>,
+        go: mpsc::Sender<()>,
+        _folder: tempfile::TempDir,
+    }
+
+    fn watched() -> Watched {
+        let folder = tempfile::tempdir().unwrap();
+        let journal =
+            SqliteJournal::open(folder.path(), sqlite::Limits::default(), &SeededEntropy::new(1)).unwrap().0;
+        let ((tell, began), (go, may_go)) = (mpsc::channel(), mpsc::channel());
+        let may_go = Mutex::new(may_go);
+        let on_commit: OnCommit = Arc::new(move |_, _| {
+            tell.send(thread::current().name().map(str::to_owned)).unwrap();
+            may_go.lock().unwrap().recv().unwrap();
+        });
+        let committer =
+            Committer::start(Arc::new(journal), CommitMode::Thread, CommitLimits::default(), on_commit);
+        Watched { committer: Arc::new(committer.unwrap()), began, go, _folder: folder }
+    }
+
+    fn nothing() -> Vec<Change> {
+        vec![Change::Recover { at: 0, sinks: Vec::new() }]
+    }
+
+    const COMMIT_THREAD: Option<&str> = Some("journal-commit");
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_caller_that_is_alone_commits_where_it_stands() {
+        let watched = watched();
+        watched.go.send(()).unwrap();
+        let committer = watched.committer.clone();
+        tokio::spawn(async move { committer.commit(nothing()).await }).await.unwrap().unwrap();
+        assert_ne!(watched.began.recv().unwrap().as_deref(), COMMIT_THREAD);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_caller_never_overtakes_what_waits() {
+        let watched = watched();
+        let first = watched.committer.queue(nothing()).await.unwrap();
+        assert_eq!(watched.began.recv().unwrap().as_deref(), COMMIT_THREAD);
+        let committer = watched.committer.clone();
+        let second = tokio::spawn(async move { committer.commit(nothing()).await });
+        while watched.committer.places.available_permits() + 2 > watched.committer.waiting_max {
+            tokio::task::yield_now().await;
+        }
+        watched.go.send(()).unwrap();
+        watched.go.send(()).unwrap();
+        first.await.unwrap().unwrap();
+        second.await.unwrap().unwrap();
+        assert_eq!(watched.began.recv().unwrap().as_deref(), COMMIT_THREAD);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn closing_waits_for_the_caller_that_commits_and_refuses_later_ones() {
+        let watched = watched();
+        let committer = watched.committer.clone();
+        let running = tokio::spawn(async move { committer.commit(nothing()).await });
+        watched.began.recv().unwrap();
+        let committer = watched.committer.clone();
+        let closing = thread::spawn(move || committer.close());
+        while !watched.committer.places.is_closed() {
+            tokio::task::yield_now().await;
+        }
+        assert!(!closing.is_finished());
+        watched.go.send(()).unwrap();
+        closing.join().unwrap();
+        running.await.unwrap().unwrap();
+        assert!(matches!(watched.committer.commit(nothing()).await, Err(Error::Closed)));
     }
 }
