@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use jonction_model::{BodyId, Environment, Finding, PartnerName, Shape};
-use jonction_ports::{BodyError, Due, Ending, Flow, IndexKey, KeyKind, MessageId, Part};
+use jonction_ports::{BodyError, Due, Ending, Flow, IndexKey, KeyKind, MessageId, Part, Reading};
 
 use crate::{
     error::Error,
@@ -53,6 +53,7 @@ pub(crate) fn decide(context: &Context<'_>, plan: &Plan, message: &Unrouted) -> 
         environment: context.environment,
         shapes: Vec::new(),
         findings: Vec::new(),
+        reading: Reading::default(),
     };
     for step in &route.steps {
         if let Err(finding) = step.run(&mut flow, context.journal) {

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use jiff::Timestamp;
 use jonction_model::{
-    Clock, ContentRef, DeliveryReport, Entropy, Finding, PartnerName, ReportCode, RouteName, Shape,
+    BodyId, Clock, ContentRef, DeliveryReport, Entropy, Finding, PartnerName, ReportCode, RouteName, Shape,
 };
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +86,13 @@ pub struct Delivery {
 pub enum Piece {
     /// Bytes made by `prepare`. Equal pieces of several deliveries are stored once.
     New(Bytes),
+    /// The same, when several deliveries bring them: hashed once for all.
+    Shared {
+        /// Their hash.
+        id: BodyId,
+        /// Themselves.
+        bytes: Bytes,
+    },
     /// Bytes already stored: a range of the message, decoded on the way.
     Stored(ContentRef),
 }

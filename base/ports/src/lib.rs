@@ -21,7 +21,7 @@ pub use intake::{
     Repeat, Source,
 };
 pub use probe::{Probe, ProbeStep, StepKind, Steps};
-pub use step::{Flow, Step};
+pub use step::{Flow, Reading, Step};
 pub use stop::{Stop, StopHandle};
 
 /// A future in a box: what an object-safe asynchronous method returns.

@@ -1,5 +1,7 @@
 //! Steps of a route: parse, check, map, enrich. Pure functions the engine calls without knowing any format.
 
+use std::{any::Any, sync::Arc};
+
 use jonction_model::{ContentRef, Environment, Finding, Shape};
 
 use crate::{body::Bodies, intake::MessageFacts};
@@ -17,6 +19,24 @@ pub struct Flow {
     pub shapes: Vec<Shape>,
     /// What the steps noted so far.
     pub findings: Vec<Finding>,
+    /// What a step read of the message, for the steps after it.
+    pub reading: Reading,
+}
+
+/// A parsed message that a step leaves to the next ones: it saves their time, and changes nothing of what they say.
+#[derive(Clone, Debug, Default)]
+pub struct Reading(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Reading {
+    /// What was left, when it is of this type.
+    pub fn of<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.0.clone()?.downcast().ok()
+    }
+
+    /// Leaves a value, in the place of the one before.
+    pub fn leave<T: Any + Send + Sync>(&mut self, value: Arc<T>) {
+        self.0 = Some(value);
+    }
 }
 
 /// One step. Called on a blocking thread, in the order of the route, once per message.

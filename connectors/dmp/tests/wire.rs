@@ -160,7 +160,7 @@ async fn requests(
     };
     let prepared = sink.prepare(&delivery, &tools).unwrap();
     let pieces = prepared.pieces.into_iter().map(|piece| match piece {
-        Piece::New(bytes) => bodies.put(bytes),
+        Piece::New(bytes) | Piece::Shared { bytes, .. } => bodies.put(bytes),
         Piece::Stored(content) => content,
     });
     let artefact = Artefact { ids: prepared.ids, pieces: pieces.collect() };

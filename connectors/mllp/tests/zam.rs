@@ -85,7 +85,7 @@ impl World {
     fn prepared(&self, delivery: &Delivery) -> Artefact {
         let prepared = self.sink.prepare(delivery, &self.tools).unwrap();
         let pieces = prepared.pieces.iter().map(|piece| match piece {
-            Piece::New(bytes) => self.bodies.put(bytes.clone()),
+            Piece::New(bytes) | Piece::Shared { bytes, .. } => self.bodies.put(bytes.clone()),
             Piece::Stored(content) => content.clone(),
         });
         Artefact { ids: prepared.ids.clone(), pieces: pieces.collect() }

@@ -309,7 +309,7 @@ mod tests {
     }
 
     fn nothing() -> Vec<Change> {
-        vec![Change::Recover { at: 0, sinks: Vec::new() }]
+        vec![Change::Recover { at: 0, sinks: Vec::new(), ask: Vec::new() }]
     }
 
     const COMMIT_THREAD: Option<&str> = Some("journal-commit");

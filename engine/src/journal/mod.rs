@@ -98,7 +98,12 @@ pub trait Journal: Bodies {
     fn commit(&self, batch: &[Vec<Change>]) -> Result<Committed, Error>;
 
     /// Makes a body ready to be named by a change. Large ones are durable on return.
-    fn keep(&self, bytes: Bytes) -> Result<NewBody, Error>;
+    fn keep(&self, bytes: Bytes) -> Result<NewBody, Error> {
+        self.keep_as(BodyId::of(&bytes), bytes)
+    }
+
+    /// The same, for bytes whose hash is known.
+    fn keep_as(&self, id: BodyId, bytes: Bytes) -> Result<NewBody, Error>;
 
     /// Reads a body through and compares its hash.
     fn verify(&self, body: BodyId) -> Result<(), BodyError>;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jonction_model::{ContentRef, Finding, Shape};
+use jonction_model::{BodyId, ContentRef, Finding, Shape};
 use jonction_ports::{
     Artefact, AttemptReport, BodyError, Delivery, DeliveryId, Due, Outcome, Part, Piece, Prepared,
 };
@@ -168,15 +168,17 @@ fn make_ready(
 fn store(lane: &Lane, prepared: Prepared) -> Result<NewArtefact, Error> {
     let mut bodies = Vec::new();
     let mut pieces = Vec::with_capacity(prepared.pieces.len());
+    let mut keep = |id, bytes| {
+        let body = lane.shared.journal.keep_as(id, bytes)?;
+        let content = ContentRef::whole(body.id, body.length);
+        bodies.push(body);
+        Ok::<_, Error>(content)
+    };
     for piece in prepared.pieces {
         pieces.push(match piece {
             Piece::Stored(content) => content,
-            Piece::New(bytes) => {
-                let body = lane.shared.journal.keep(bytes)?;
-                let content = ContentRef::whole(body.id, body.length);
-                bodies.push(body);
-                content
-            }
+            Piece::New(bytes) => keep(BodyId::of(&bytes), bytes)?,
+            Piece::Shared { id, bytes } => keep(id, bytes)?,
         });
     }
     let hasher = &lane.shared.hasher;

@@ -52,8 +52,8 @@ impl Journal for Dying {
         Err(Error::Closed)
     }
 
-    fn keep(&self, bytes: Bytes) -> Result<NewBody, Error> {
-        self.inner.keep(bytes)
+    fn keep_as(&self, id: BodyId, bytes: Bytes) -> Result<NewBody, Error> {
+        self.inner.keep_as(id, bytes)
     }
 
     fn verify(&self, body: BodyId) -> Result<(), BodyError> {

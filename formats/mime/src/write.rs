@@ -92,33 +92,34 @@ pub struct Attachment {
 pub struct AttachmentBlock {
     boundary: String,
     bytes: Bytes,
+    id: BodyId,
 }
 
 impl AttachmentBlock {
-    /// Encodes attachments once for every recipient of a lot.
-    pub fn encode(attachments: &[Attachment]) -> Self {
-        let mut encoded = Vec::new();
+    /// Encodes attachments once for every recipient of a lot. `lot` tells lots apart: equal lots give equal bytes.
+    pub fn encode(attachments: &[Attachment], lot: BodyId) -> Self {
+        // `=_` occurs neither in base64 nor in quoted-printable (RFC 2045 §6.7), so no part can hold the boundary.
+        let boundary = format!("=_jonction_{}", &lot.to_string()[..32]);
+        let content = attachments.iter().map(|attachment| attachment.content.len() / 2 * 3 + 512);
+        let mut bytes = Vec::with_capacity(content.sum());
         for attachment in attachments {
-            encoded.push(encode_attachment(attachment));
-        }
-        // The boundary is drawn from the content, so that equal lots give equal bytes. `=_` occurs neither in base64
-        // nor in quoted-printable (RFC 2045 §6.7), so no part can hold it.
-        let digest = BodyId::of(&encoded.concat()).to_string();
-        let boundary = format!("=_jonction_{}", &digest[..32]);
-        let mut bytes = Vec::with_capacity(encoded.iter().map(|part| part.len() + 64).sum::<usize>() + 64);
-        for part in &encoded {
             bytes.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
-            bytes.extend_from_slice(part);
+            write_attachment(&mut bytes, attachment);
         }
-        if !encoded.is_empty() {
+        if !attachments.is_empty() {
             bytes.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
         }
-        Self { boundary, bytes: bytes.into() }
+        Self { boundary, id: BodyId::of(&bytes), bytes: bytes.into() }
     }
 
     /// A mail without attachment.
     pub fn none() -> Self {
-        Self::encode(&[])
+        Self::encode(&[], BodyId::of(b""))
+    }
+
+    /// Hash of the bytes.
+    pub fn id(&self) -> BodyId {
+        self.id
     }
 
     /// The bytes that follow the head on the wire; empty when there is no attachment.
@@ -131,20 +132,18 @@ impl AttachmentBlock {
     }
 }
 
-fn encode_attachment(attachment: &Attachment) -> Vec<u8> {
-    let mut out = Vec::new();
+fn write_attachment(out: &mut Vec<u8>, attachment: &Attachment) {
     let name = attachment.name.expose().replace(['/', '\\'], "_");
     let with_name = |first: &str, parameter: &str| {
         let mut tokens = vec![format!("{first};")];
         tokens.extend(parameter_tokens(parameter, &name));
         tokens
     };
-    write_header(&mut out, "Content-Type", &with_name(attachment.media_type.as_str(), "name"));
-    write_header(&mut out, "Content-Transfer-Encoding", &["base64".to_owned()]);
-    write_header(&mut out, "Content-Disposition", &with_name("attachment", "filename"));
+    write_header(out, "Content-Type", &with_name(attachment.media_type.as_str(), "name"));
+    write_header(out, "Content-Transfer-Encoding", &["base64".to_owned()]);
+    write_header(out, "Content-Disposition", &with_name("attachment", "filename"));
     out.extend_from_slice(b"\r\n");
-    write_base64(&mut out, &attachment.content);
-    out
+    write_base64(out, &attachment.content);
 }
 
 impl OutgoingMail {

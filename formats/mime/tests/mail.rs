@@ -11,7 +11,7 @@ use bytes::Bytes;
 use jonction_mime::{
     Attachment, AttachmentBlock, Limits, Mail, MailId, MediaType, OutgoingMail, ReadError, Sender, Token,
 };
-use jonction_model::{Masked, MssAddress};
+use jonction_model::{BodyId, Masked, MssAddress};
 use proptest::prelude::*;
 
 const SUBJECT: &str = "XDM/1.0/DDM+CR d'imagerie médicale TESTEUR-ÉLÉONORE ANNE 28/02/1980";
@@ -48,18 +48,21 @@ fn mail() -> OutgoingMail {
 }
 
 fn attachments() -> AttachmentBlock {
-    AttachmentBlock::encode(&[
-        Attachment {
-            media_type: MediaType::Zip,
-            name: "IHE_XDM.zip".into(),
-            content: Bytes::from_static(b"PK\x03\x04 not a real archive"),
-        },
-        Attachment {
-            media_type: MediaType::Pdf,
-            name: "20261120_CR d'imagerie médicale_TESTEUR-ÉLÉONORE_ANNE.pdf".into(),
-            content: Bytes::from(vec![b'%'; 200]),
-        },
-    ])
+    AttachmentBlock::encode(
+        &[
+            Attachment {
+                media_type: MediaType::Zip,
+                name: "IHE_XDM.zip".into(),
+                content: Bytes::from_static(b"PK\x03\x04 not a real archive"),
+            },
+            Attachment {
+                media_type: MediaType::Pdf,
+                name: "20261120_CR d'imagerie médicale_TESTEUR-ÉLÉONORE_ANNE.pdf".into(),
+                content: Bytes::from(vec![b'%'; 200]),
+            },
+        ],
+        BodyId::of(b"lot"),
+    )
 }
 
 fn whole(mail: &OutgoingMail, block: &AttachmentBlock) -> Bytes {
@@ -306,7 +309,7 @@ proptest! {
             media_type: MediaType::Zip,
             name: Masked::from(file.clone()),
             content: Bytes::from_static(b"PK"),
-        }]);
+        }], BodyId::of(b"lot"));
         let raw = whole(&sent, &block);
         assert_wire_form(&raw);
 

@@ -1,18 +1,68 @@
-//! From stored bytes to a parsed message and its documents, for both steps.
+//! From stored bytes to a parsed message and its documents, for both steps: read by the first, left to the second.
 //! In: a flow, the bodies. Out: a message, and for each document OBX its range and its header.
 
-use std::io::Read as _;
+use std::{
+    io::Read as _,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use jonction_cda::Header;
 use jonction_hl7v2::{Message, Observation, volet};
 use jonction_model::{ContentRef, Encoding, Finding};
-use jonction_ports::{Bodies, body::Base64Reader};
+use jonction_ports::{Bodies, Flow, body::Base64Reader};
 
 use crate::settings::VoletSettings;
 
-/// Reads and parses the message of a flow. Errors: what admission would have refused, and a journal that fails.
-pub(super) fn read_message(
+/// A message and, once somebody asked for them, the headers of its documents.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) message: Message,
+    /// Its bytes.
+    pub(super) content: ContentRef,
+    settings: VoletSettings,
+    /// Of each document OBX, in order, `documents_max` at most: its header, or why it cannot be read.
+    headers: OnceLock<Vec<Result<Header, Finding>>>,
+}
+
+impl Received {
+    /// The message of a flow, read once for all steps that have the same settings.
+    /// Errors: what admission would have refused, and a journal that fails.
+    pub(super) fn of(
+        flow: &mut Flow,
+        bodies: &dyn Bodies,
+        settings: &VoletSettings,
+    ) -> Result<Arc<Self>, Finding> {
+        let left = flow.reading.of::<Self>();
+        if let Some(left) = left.filter(|left| left.settings == *settings && left.content == flow.message) {
+            return Ok(left);
+        }
+        let message = read_message(&flow.message, bodies, settings)?;
+        let (content, settings) = (flow.message.clone(), settings.clone());
+        let received = Arc::new(Self { message, content, settings, headers: OnceLock::new() });
+        flow.reading.leave(received.clone());
+        Ok(received)
+    }
+
+    /// Its documents.
+    pub(super) fn documents(&self) -> impl Iterator<Item = DocumentBytes<'_>> {
+        let groups = volet::documents(&self.message).into_iter().take(self.settings.documents_max);
+        let headers =
+            self.headers.get_or_init(|| groups.clone().map(|group| header(&group, &self.settings)).collect());
+        groups.zip(headers).map(|(group, header)| {
+            let span = group.obx.field(5).component(5).span();
+            let content = ContentRef {
+                body: self.content.body,
+                start: self.content.start + span.start as u64,
+                end: self.content.start + span.end as u64,
+                encoding: Encoding::Base64,
+            };
+            DocumentBytes { path: path(&group), group, content, header: header.as_ref() }
+        })
+    }
+}
+
+fn read_message(
     content: &ContentRef,
     bodies: &dyn Bodies,
     settings: &VoletSettings,
@@ -34,30 +84,16 @@ pub(crate) struct DocumentBytes<'m> {
     /// Range of the base64 in the received bytes.
     pub(crate) content: ContentRef,
     /// Its header, or why it cannot be read.
-    pub(crate) header: Result<Header, Finding>,
+    pub(crate) header: Result<&'m Header, &'m Finding>,
 }
 
-/// Every document of the message, in order, `documents_max` at most.
-pub(crate) fn documents<'m>(
-    message: &'m Message,
-    content: &ContentRef,
-    settings: &VoletSettings,
-) -> Vec<DocumentBytes<'m>> {
-    let groups = volet::documents(message).into_iter().take(settings.documents_max);
-    groups.map(|group| document(group, content, settings)).collect()
+fn path(group: &Observation<'_>) -> String {
+    format!("OBX[{}]-5.5", group.obx.occurrence())
 }
 
-fn document<'m>(group: Observation<'m>, content: &ContentRef, settings: &VoletSettings) -> DocumentBytes<'m> {
-    let path = format!("OBX[{}]-5.5", group.obx.occurrence());
+fn header(group: &Observation<'_>, settings: &VoletSettings) -> Result<Header, Finding> {
     let payload = group.obx.field(5).component(5);
-    let span = payload.span();
-    let range = ContentRef {
-        body: content.body,
-        start: content.start + span.start as u64,
-        end: content.start + span.end as u64,
-        encoding: Encoding::Base64,
-    };
-    let header = decode(payload.raw(), settings.document_limits.document_bytes_max)
+    decode(payload.raw(), settings.document_limits.document_bytes_max)
         .ok_or_else(|| {
             Finding::error("hl7v2/H065", "le document joint n'est pas du base64 lisible, ou il est trop long")
                 .remedy("encoder le document en base64, sans autre caractère")
@@ -73,8 +109,7 @@ fn document<'m>(group: Observation<'m>, content: &ContentRef, settings: &VoletSe
                 finding
             })
         })
-        .map_err(|finding| finding.at(jonction_model::Place::path(path.clone())));
-    DocumentBytes { group, path, content: range, header }
+        .map_err(|finding| finding.at(jonction_model::Place::path(path(group))))
 }
 
 fn decode(raw: &[u8], limit: usize) -> Option<Vec<u8>> {

@@ -2,8 +2,8 @@
 //! In: a flow. Out: the same flow with findings of three profiles: message, header of each CDA, both together.
 //! Source: hl7v2.md §8, cda.md §9. It never refuses: tolerant or strict only changes severities.
 
-use jonction_hl7v2::{Message, Profile, profiles, volet};
-use jonction_model::{ContentRef, Encoding, Finding, Mode, run_checks};
+use jonction_hl7v2::{Profile, profiles, volet};
+use jonction_model::{Encoding, Finding, Mode, run_checks};
 use jonction_ports::{Bodies, Flow, Step};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     native::{
         findings::{Remarks, join},
         hl7_to_document::{PatientReader, over_limits, version_of},
-        intake,
+        intake::Received,
     },
     settings::VoletSettings,
 };
@@ -29,10 +29,10 @@ impl VoletCheck {
         Self { settings, mode }
     }
 
-    /// Everything the three profiles say of a message whose bytes are `content`.
+    /// Everything the three profiles say of a message.
     /// A check that both the message and the cross checks know is told once. Over `findings_max`, the gravest stay.
-    pub fn findings(&self, message: &Message, content: &ContentRef) -> Vec<Finding> {
-        let mut findings = self.every_finding(message, content);
+    fn findings(&self, received: &Received) -> Vec<Finding> {
+        let mut findings = self.every_finding(received);
         if findings.len() > self.settings.findings_max {
             findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         }
@@ -41,7 +41,8 @@ impl VoletCheck {
         told.into_vec()
     }
 
-    fn every_finding(&self, message: &Message, content: &ContentRef) -> Vec<Finding> {
+    fn every_finding(&self, received: &Received) -> Vec<Finding> {
+        let message = &received.message;
         // Some checks tell every repetition: a patient with a million of them is not judged further.
         let over = over_limits(message, &self.settings);
         if !over.is_empty() {
@@ -49,16 +50,15 @@ impl VoletCheck {
         }
         let mut findings = run_checks(profiles::for_message(message), message, self.mode);
         let profile = Profile::of(message);
-        if content.encoding != Encoding::Raw
+        if received.content.encoding != Encoding::Raw
             || !matches!(profile, Profile::DocumentToPfi | Profile::DocumentToLps)
         {
             return findings;
         }
-        let documents = intake::documents(message, content, &self.settings);
-        let documents = documents.into_iter().map(|document| TransmittedDocument {
+        let documents = received.documents().map(|document| TransmittedDocument {
             announced: document.group.obx.field(3).component(1).trimmed().into_owned(),
             path: document.path,
-            header: document.header,
+            header: document.header.cloned().map_err(Clone::clone),
         });
         let transmission = Transmission {
             message: message.clone(),
@@ -91,8 +91,8 @@ impl Step for VoletCheck {
     }
 
     fn run(&self, flow: &mut Flow, bodies: &dyn Bodies) -> Result<(), Finding> {
-        let message = intake::read_message(&flow.message, bodies, &self.settings)?;
-        join(&mut flow.findings, self.findings(&message, &flow.message));
+        let received = Received::of(flow, bodies, &self.settings)?;
+        join(&mut flow.findings, self.findings(&received));
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use jonction_mappings::{Hl7ToDocument, VoletSettings};
 use jonction_model::{
     ContentKind, ContentRef, DocumentSubmission, Environment, Finding, ObstacleScope, RecipientKind, Shape,
 };
-use jonction_ports::{Flow, MemoryBodies, MessageFacts, Step};
+use jonction_ports::{Flow, MemoryBodies, MessageFacts, Reading, Step};
 
 /// A flow over bytes put in memory.
 pub fn flow(bodies: &MemoryBodies, message: &[u8]) -> Flow {
@@ -18,6 +18,7 @@ pub fn flow(bodies: &MemoryBodies, message: &[u8]) -> Flow {
         environment: Environment::Test,
         shapes: Vec::new(),
         findings: Vec::new(),
+        reading: Reading::default(),
     }
 }
 

@@ -365,7 +365,7 @@ impl Owed<'_> {
                 }
             };
             let pieces = prepared.pieces.into_iter().map(|piece| match piece {
-                Piece::New(bytes) => self.world.bodies.put(bytes),
+                Piece::New(bytes) | Piece::Shared { bytes, .. } => self.world.bodies.put(bytes),
                 Piece::Stored(content) => content,
             });
             self.artefact = Some(Artefact { ids: prepared.ids, pieces: pieces.collect() });

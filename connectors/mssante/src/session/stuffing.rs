@@ -17,22 +17,22 @@ impl Default for Stuffer {
 impl Stuffer {
     /// Adds a piece of the body.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        let Some(&first) = piece.first() else { return };
         out.reserve(piece.len() + piece.len() / 64);
-        let mut rest = piece;
-        while !rest.is_empty() {
-            if self.last[1] == b'\n' && rest[0] == b'.' {
-                out.push(b'.');
-            }
-            let end = rest.iter().position(|&c| c == b'\n').map_or(rest.len(), |at| at + 1);
-            let (line, after) = rest.split_at(end);
-            out.extend_from_slice(line);
-            self.last = match *line {
-                [.., a, b] => [a, b],
-                [b] => [self.last[1], b],
-                [] => self.last,
-            };
-            rest = after;
+        if self.last[1] == b'\n' && first == b'.' {
+            out.push(b'.');
         }
+        let mut copied = 0;
+        for newline in memchr::memmem::find_iter(piece, b"\n.") {
+            out.extend_from_slice(&piece[copied..=newline]);
+            out.push(b'.');
+            copied = newline + 1;
+        }
+        out.extend_from_slice(&piece[copied..]);
+        self.last = match *piece {
+            [.., a, b] => [a, b],
+            _ => [self.last[1], first],
+        };
     }
 
     /// The end of the body: its last line is closed when it was not, then the final dot.

@@ -95,7 +95,7 @@ impl LotRequest<'_> {
                 .requirement("ECO.2.1.5"),
             );
         }
-        Ok(Lot { block: AttachmentBlock::encode(&attachments), without_pdf, notes })
+        Ok(Lot { block: AttachmentBlock::encode(&attachments, self.key()), without_pdf, notes })
     }
 
     fn read(&self, bodies: &dyn Bodies) -> Result<Vec<Bytes>, LotError> {

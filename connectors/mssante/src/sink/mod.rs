@@ -339,7 +339,10 @@ impl Sink for MssanteSink {
         };
         Ok(Prepared {
             ids: serde_json::to_value(&facts).map_err(|_| not_ours())?,
-            pieces: vec![Piece::New(head), Piece::New(lot.block.bytes().clone())],
+            pieces: vec![
+                Piece::New(head),
+                Piece::Shared { id: lot.block.id(), bytes: lot.block.bytes().clone() },
+            ],
             keys: vec![IndexKey { kind: KeyKind::MailId, value: message_id }],
         })
     }

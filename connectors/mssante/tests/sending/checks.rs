@@ -4,7 +4,7 @@ use std::io::{Cursor, Read as _, Write as _};
 
 use bytes::Bytes;
 use jonction_mime::{Attachment, AttachmentBlock, Limits, Mail, MediaType};
-use jonction_model::{DocumentUniqueId, Environment, Mode, Severity};
+use jonction_model::{BodyId, DocumentUniqueId, Environment, Mode, Severity};
 use jonction_mssante::checks::{CHECKS, Received, judge};
 use jonction_ports::Piece;
 use jonction_xds::xdm;
@@ -25,7 +25,7 @@ fn sample_to(to: &str) -> Sample {
     let submission = world.submission(&[to]);
     let mail = world.prepare(&submission, 0);
     let bytes = |piece: &Piece| match piece {
-        Piece::New(bytes) => bytes.clone(),
+        Piece::New(bytes) | Piece::Shared { bytes, .. } => bytes.clone(),
         Piece::Stored(_) => panic!("made by prepare"),
     };
     let (head, block) = (bytes(&mail.prepared.pieces[0]), bytes(&mail.prepared.pieces[1]));
@@ -66,7 +66,8 @@ impl Sample {
             name: self.pdf_name.clone().into(),
             content: pdf.into(),
         });
-        let block = AttachmentBlock::encode(&[zip].into_iter().chain(pdfs).collect::<Vec<_>>());
+        let block =
+            AttachmentBlock::encode(&[zip].into_iter().chain(pdfs).collect::<Vec<_>>(), BodyId::of(b"other"));
         let boundary = |text: &str| {
             let at = text.find("=_jonction_").unwrap();
             text[at..at + 43].to_owned()

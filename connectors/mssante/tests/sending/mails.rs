@@ -48,7 +48,7 @@ fn recipients_of_a_lot_share_the_attachments_even_when_the_lot_is_made_again() {
     after_a_restart.submission(&[]);
 
     let block = |world: &World, index| match &world.prepare(&submission, index).prepared.pieces[1] {
-        Piece::New(bytes) => bytes.clone(),
+        Piece::New(bytes) | Piece::Shared { bytes, .. } => bytes.clone(),
         Piece::Stored(_) => panic!("made by prepare"),
     };
 

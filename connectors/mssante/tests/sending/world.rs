@@ -203,7 +203,7 @@ impl World {
         };
         let prepared = self.sink.prepare(&delivery, &self.tools)?;
         let store = |piece: &Piece| match piece {
-            Piece::New(bytes) => self.bodies.put(bytes.clone()),
+            Piece::New(bytes) | Piece::Shared { bytes, .. } => self.bodies.put(bytes.clone()),
             Piece::Stored(content) => content.clone(),
         };
         let artefact =

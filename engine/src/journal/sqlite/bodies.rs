@@ -31,12 +31,21 @@ const VERIFIED_MAX: usize = 4096;
 /// Bytes read at once.
 const PIECE: usize = 64 << 10;
 
+/// A file whose hash was right.
+#[derive(Clone, Copy)]
+struct Verified {
+    /// What it looked like then.
+    seen: Seen,
+    /// This process saw it reach the disk, name included.
+    durable: bool,
+}
+
 /// Large bodies.
 pub(super) struct BodyFiles {
     files: Arc<dyn Files>,
     folder: PathBuf,
-    /// What each looked like when its hash was last right: hashed once per process, and again when it looks different.
-    verified: Mutex<HashMap<BodyId, Seen>>,
+    /// Hashed once per process, and again when it looks different.
+    verified: Mutex<HashMap<BodyId, Verified>>,
     serial: AtomicU64,
 }
 
@@ -54,6 +63,9 @@ impl BodyFiles {
     /// Writes a body; durable (file, directory, and the directory's own entry) on return.
     /// A damaged file of the same name is replaced: its hash says what it must hold.
     fn write(&self, id: BodyId, bytes: &[u8]) -> Result<(), Error> {
+        if self.is_durable(id) {
+            return Ok(());
+        }
         let path = self.path(id);
         let failed = || Error::io(format!("write {}", path.display()));
         let folder = path.parent().unwrap_or(&self.folder).to_owned();
@@ -64,41 +76,65 @@ impl BodyFiles {
                 sync_dir(&*self.files, data_dir)?;
             }
         }
-        if self.verify(id).is_err() {
-            let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-            let unfinished = folder.join(format!("new-{}-{serial}", std::process::id()));
-            let written = self
-                .files
-                .create(&unfinished, Access::Shared)
-                .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync()))
-                .and_then(|()| self.files.rename(&unfinished, &path));
-            if let Err(error) = written {
-                // The unfinished file is of no use to anybody; the first error is the one to tell.
-                let _ = self.files.remove(&unfinished);
-                return Err(failed()(error));
-            }
-        }
+        let seen = match self.verify(id) {
+            Ok(seen) => seen,
+            Err(_) => self.replace(&path, bytes).map_err(failed())?,
+        };
         // Also for a file that was there: whoever wrote it may not have got as far as this.
-        sync_dir(&*self.files, &folder)
+        sync_dir(&*self.files, &folder)?;
+        self.remember(id, Verified { seen, durable: true });
+        Ok(())
     }
 
-    /// Compares the hash of a file, at most once as long as it looks the same.
-    fn verify(&self, id: BodyId) -> Result<(), BodyError> {
-        let mut file = self.files.open(&self.path(id)).map_err(|error| not_found(error, id))?;
-        let seen = file.seen()?;
-        let known = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied();
-        if known == Some(seen) && seen.modified.is_some() {
-            return Ok(());
+    /// Writes beside, then takes the place of whatever had the name.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<Seen> {
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        let unfinished = path.with_file_name(format!("new-{}-{serial}", std::process::id()));
+        let written = self.files.create(&unfinished, Access::Shared).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync()?;
+            self.files.rename(&unfinished, path)?;
+            self.files.open(path)?.seen()
+        });
+        if written.is_err() {
+            // The unfinished file is of no use to anybody; the first error is the one to tell.
+            let _ = self.files.remove(&unfinished);
         }
-        if hash_of(&mut file)? != id {
-            return Err(BodyError::Damaged(id));
-        }
+        written
+    }
+
+    fn is_durable(&self, id: BodyId) -> bool {
+        let known = self.known(id).filter(|known| known.durable);
+        known.is_some_and(|known| {
+            let seen = self.files.open(&self.path(id)).and_then(|file| file.seen());
+            seen.is_ok_and(|seen| seen.modified.is_some() && seen == known.seen)
+        })
+    }
+
+    fn known(&self, id: BodyId) -> Option<Verified> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    }
+
+    fn remember(&self, id: BodyId, known: Verified) {
         let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
         if verified.len() >= VERIFIED_MAX {
             verified.clear();
         }
-        verified.insert(id, seen);
-        Ok(())
+        verified.insert(id, known);
+    }
+
+    /// Compares the hash of a file, at most once as long as it looks the same.
+    fn verify(&self, id: BodyId) -> Result<Seen, BodyError> {
+        let mut file = self.files.open(&self.path(id)).map_err(|error| not_found(error, id))?;
+        let seen = file.seen()?;
+        if seen.modified.is_some() && self.known(id).is_some_and(|known| known.seen == seen) {
+            return Ok(seen);
+        }
+        if hash_of(&mut file)? != id {
+            return Err(BodyError::Damaged(id));
+        }
+        self.remember(id, Verified { seen, durable: false });
+        Ok(seen)
     }
 
     fn open_range(&self, content: &ContentRef) -> Result<Box<dyn Read + Send>, BodyError> {
@@ -140,8 +176,7 @@ fn inline(connection: &Connection, id: BodyId) -> Result<Option<Option<Vec<u8>>>
 
 impl SqliteJournal {
     /// Makes a body ready to be named by a change.
-    pub(super) fn keep_body(&self, bytes: Bytes) -> Result<NewBody, Error> {
-        let id = BodyId::of(&bytes);
+    pub(super) fn keep_body(&self, id: BodyId, bytes: Bytes) -> Result<NewBody, Error> {
         let length = bytes.len() as u64;
         if length < self.limits.body_file_bytes {
             return Ok(NewBody { id, length, bytes: Some(bytes) });
@@ -156,7 +191,7 @@ impl SqliteJournal {
             None => Err(BodyError::Missing(id)),
             Some(Some(bytes)) if BodyId::of(&bytes) == id => Ok(()),
             Some(Some(_)) => Err(BodyError::Damaged(id)),
-            Some(None) => self.files.verify(id),
+            Some(None) => self.files.verify(id).map(|_| ()),
         }
     }
 }

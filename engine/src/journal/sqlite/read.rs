@@ -37,8 +37,8 @@ impl Journal for SqliteJournal {
         Ok(Committed { answers, load })
     }
 
-    fn keep(&self, bytes: Bytes) -> Result<NewBody, Error> {
-        self.keep_body(bytes)
+    fn keep_as(&self, id: BodyId, bytes: Bytes) -> Result<NewBody, Error> {
+        self.keep_body(id, bytes)
     }
 
     fn verify(&self, body: BodyId) -> Result<(), BodyError> {

@@ -38,7 +38,7 @@ pub(super) fn gather(
         let header = match one.header {
             Ok(header) => header,
             Err(finding) => {
-                forbid_all(report, finding);
+                forbid_all(report, finding.clone());
                 continue;
             }
         };

@@ -12,17 +12,16 @@ mod origin;
 mod participations;
 mod patient_faults;
 
-use jonction_hl7v2::{Message, Profile, volet};
+use jonction_hl7v2::{Profile, volet};
 use jonction_model::{
-    BodyId, ContentRef, DocumentSubmission, Encoding, Encounter, Finding, Obstacle, ObstacleScope, Place,
-    Shape,
+    BodyId, DocumentSubmission, Encoding, Encounter, Finding, Obstacle, ObstacleScope, Place, Shape,
 };
 use jonction_ports::{Bodies, Flow, Step};
 
 use crate::{
     native::{
         findings::{Remarks, join},
-        intake,
+        intake::Received,
     },
     settings::VoletSettings,
 };
@@ -38,11 +37,11 @@ pub struct Hl7ToDocument {
 
 /// What one message gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mapped {
+struct Mapped {
     /// What is asked, and what forbids it.
-    pub submission: DocumentSubmission,
+    submission: DocumentSubmission,
     /// What was irregular and was read all the same, without the obstacles.
-    pub findings: Vec<Finding>,
+    findings: Vec<Finding>,
 }
 
 impl Mapped {
@@ -80,10 +79,10 @@ impl Hl7ToDocument {
         Self { settings }
     }
 
-    /// Maps a parsed message whose bytes are `content` (not encoded).
-    /// Errors: the message asks nothing that this mapping knows; admission refuses all of these.
-    pub fn map(&self, message: &Message, content: &ContentRef) -> Result<Mapped, Finding> {
-        if content.encoding != Encoding::Raw {
+    /// Maps a message. Errors: it is encoded, or asks nothing that this mapping knows; admission refuses all of these.
+    fn map(&self, received: &Received) -> Result<Mapped, Finding> {
+        let message = &received.message;
+        if received.content.encoding != Encoding::Raw {
             return Err(Finding::error("mapping.encoded-message", "le message conservé est encodé"));
         }
         if Profile::of(message) != Profile::DocumentToPfi {
@@ -106,7 +105,7 @@ impl Hl7ToDocument {
         patient_faults::judge(message, &patient, &mut report, &self.settings);
         let patient = patient.identity;
         let flags = flags::Flags::read(message, &mut report);
-        let found = intake::documents(message, content, &self.settings);
+        let found = received.documents().collect();
         let documents = documents::gather(found, message, operation, &patient, &mut report, &self.settings);
         let mut people = participations::read(message, &mut report, &self.settings);
         people.recipients.iter_mut().for_each(|recipient| flags.apply_to(recipient));
@@ -144,8 +143,8 @@ impl Step for Hl7ToDocument {
     }
 
     fn run(&self, flow: &mut Flow, bodies: &dyn Bodies) -> Result<(), Finding> {
-        let message = intake::read_message(&flow.message, bodies, &self.settings)?;
-        let mapped = self.map(&message, &flow.message)?;
+        let received = Received::of(flow, bodies, &self.settings)?;
+        let mapped = self.map(&received)?;
         join(&mut flow.findings, mapped.told(self.settings.findings_max));
         flow.shapes.push(Shape::DocumentSubmission(Box::new(mapped.submission)));
         Ok(())
