@@ -155,7 +155,7 @@ pub(crate) struct FindArgs {
     /// Message-ID d'un courriel
     #[arg(long, value_name = "ID")]
     pub(crate) mail_id: Option<String>,
-    /// État : received, routed, filtered, refused, delivered, parked, retrying, waiting
+    /// État : received, routed, filtered, refused, parked, refused-by-hand, waiting, retrying, sending, delivered
     #[arg(long, value_name = "ÉTAT")]
     pub(crate) state: Option<String>,
     /// Route
@@ -176,6 +176,9 @@ pub(crate) struct FindArgs {
     /// Au plus tant de lignes (par défaut 50)
     #[arg(long, value_name = "NOMBRE", default_value_t = 50, hide_default_value = true, value_parser = lines)]
     pub(crate) limit: u32,
+    /// Avant ce message (pour lire la suite)
+    #[arg(long, value_name = "MESSAGE", value_parser = message)]
+    pub(crate) before: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -209,21 +212,48 @@ pub(crate) struct ParkedArgs {
 pub(crate) enum ParkedAction {
     /// Liste ce qui attend, avec la raison
     #[command(help_template = TEMPLATE)]
-    List,
-    /// Remet un envoi dans sa file, les mêmes octets
+    List(ParkedListArgs),
+    /// Dit pourquoi cela attend, ce qui attend derrière, et ce qui peut être décidé
+    #[command(help_template = TEMPLATE)]
+    Show(Target),
+    /// Remet un envoi dans sa file, les mêmes octets ; ou route à nouveau un message
     #[command(help_template = TEMPLATE)]
     Release(TargetArgs),
-    /// Refuse un envoi pour de bon
+    /// Refuse un envoi ou un message pour de bon
     #[command(help_template = TEMPLATE)]
     Refuse(TargetArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ParkedListArgs {
+    /// Route
+    #[arg(long, value_name = "ROUTE")]
+    pub(crate) route: Option<String>,
+    /// Partenaire : émetteur ou destinataire
+    #[arg(long, value_name = "PARTENAIRE")]
+    pub(crate) partner: Option<String>,
+    /// Code d'erreur
+    #[arg(long, value_name = "CODE")]
+    pub(crate) error: Option<String>,
+}
+
+/// A parked delivery, or a message parked in routing.
+#[derive(Clone, Copy, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Target {
+    /// Numéro de l'envoi
+    #[arg(value_name = "ENVOI", value_parser = delivery)]
+    pub(crate) delivery: Option<u64>,
+    /// Numéro d'un message mis de côté avant tout envoi
+    #[arg(long, value_name = "MESSAGE", value_parser = message)]
+    pub(crate) message: Option<u64>,
 }
 
 /// What is decided on, by whom and why.
 #[derive(Debug, Args)]
 pub(crate) struct TargetArgs {
-    /// Numéro de l'envoi
-    #[arg(value_name = "ENVOI", value_parser = delivery)]
-    pub(crate) delivery: u64,
+    #[command(flatten)]
+    pub(crate) target: Target,
     #[command(flatten)]
     pub(crate) order: OrderArgs,
 }
@@ -310,7 +340,7 @@ fn lines(text: &str) -> Result<u32, String> {
 }
 
 fn message(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "un numéro".to_owned())
+    text.trim_start_matches('#').parse().map_err(|_| "un numéro".to_owned())
 }
 
 fn audit_hash(text: &str) -> Result<AuditHash, String> {

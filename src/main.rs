@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 mod addresses;
+mod admin_client;
 mod bench;
 mod certificates;
 mod cli;

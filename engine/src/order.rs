@@ -104,6 +104,11 @@ pub enum Act {
         /// The message.
         message: MessageId,
     },
+    /// A message parked in routing is refused for good. Nobody is told: its sender has its acknowledgement already.
+    RefuseMessage {
+        /// The message.
+        message: MessageId,
+    },
 }
 
 impl Act {
@@ -113,6 +118,7 @@ impl Act {
             Self::Release { .. } => "release",
             Self::Refuse { .. } => "refuse",
             Self::RouteAgain { .. } => "route-again",
+            Self::RefuseMessage { .. } => "refuse-message",
         }
     }
 
@@ -120,7 +126,7 @@ impl Act {
     pub fn needs_reason(&self) -> bool {
         match self {
             Self::Release { .. } | Self::RouteAgain { .. } => false,
-            Self::Refuse { .. } => true,
+            Self::Refuse { .. } | Self::RefuseMessage { .. } => true,
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct Filter {
     pub error: Option<String>,
     /// When it was received.
     pub window: Window,
+    /// Numbers below this one: the next page.
+    pub before: Option<MessageId>,
     /// At most so many; 0 means 50.
     pub limit: u32,
 }
@@ -101,6 +103,8 @@ pub struct Query {
     pub error: Option<String>,
     /// See [`Filter`].
     pub window: Window,
+    /// See [`Filter`].
+    pub before: Option<MessageId>,
     /// At most so many.
     pub limit: u32,
 }
@@ -258,6 +262,10 @@ pub struct DeliveryJourney {
     pub next_at: Option<Timestamp>,
     /// The outcome of an attempt was unknown.
     pub after_unknown: bool,
+    /// A rule refused it before its first attempt: it may be refused, never released.
+    pub barred: bool,
+    /// Later deliveries of the same ordering key that wait behind it; counted while it is parked.
+    pub behind: u64,
     /// Why it is refused, parked or tried again.
     pub finding: Option<Finding>,
     /// Code given to the sender.
@@ -333,7 +341,7 @@ impl Queue {
     }
 }
 
-/// Messages of a route and day.
+/// Messages of a route, a structure and a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MessageBalance {
     /// Everything that came, repeats included.
@@ -348,6 +356,8 @@ pub struct MessageBalance {
     pub repeated: u64,
     /// Parked in routing.
     pub parked: u64,
+    /// Parked in routing, then refused for good by a human.
+    pub refused_by_hand: u64,
     /// Not routed yet.
     pub waiting: u64,
 }
@@ -355,7 +365,13 @@ pub struct MessageBalance {
 impl MessageBalance {
     /// Whether nothing vanished.
     pub fn closes(&self) -> bool {
-        let known = self.routed + self.filtered + self.refused + self.repeated + self.parked + self.waiting;
+        let known = self.routed
+            + self.filtered
+            + self.refused
+            + self.repeated
+            + self.parked
+            + self.refused_by_hand
+            + self.waiting;
         self.received == known
     }
 }
@@ -405,6 +421,7 @@ impl Lines {
         m.refused += o.refused;
         m.repeated += o.repeated;
         m.parked += o.parked;
+        m.refused_by_hand += o.refused_by_hand;
         m.waiting += o.waiting;
         let (d, o) = (&mut self.deliveries, &other.deliveries);
         d.owed += o.owed;
@@ -415,13 +432,15 @@ impl Lines {
     }
 }
 
-/// The balance of one route on one day (French legal time).
+/// The balance of one route and one structure on one day (French legal time).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BalanceLine {
     /// The day.
     pub day: Date,
     /// The route; `None` for what no route took (refused, filtered, not routed yet).
     pub route: Option<RouteName>,
+    /// The structure that sent: MSH-4, as written; empty when unreadable.
+    pub structure: String,
     /// The two lines.
     #[serde(flatten)]
     pub lines: Lines,
@@ -430,7 +449,7 @@ pub struct BalanceLine {
 /// The whole balance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Balance {
-    /// Per day, then per route.
+    /// Per day, then per route and structure.
     pub lines: Vec<BalanceLine>,
     /// Their sum.
     pub total: Lines,

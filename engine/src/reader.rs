@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use jonction_ports::{KeyKind, MessageId};
+use jonction_ports::{DeliveryId, KeyKind, MessageId};
 
 use crate::{
     error::Error,
@@ -61,6 +61,7 @@ impl Reader {
             partner: filter.partner.clone(),
             error: filter.error.clone(),
             window: filter.window,
+            before: filter.before,
             limit: if filter.limit == 0 { LINES_DEFAULT } else { filter.limit },
         })
     }
@@ -69,6 +70,19 @@ impl Reader {
     fn mail_keys(&self, id: &str) -> Vec<Key> {
         let bare = id.trim_start_matches('<').trim_end_matches('>');
         [bare.to_owned(), format!("<{bare}>")].iter().map(|id| self.key(KeyKind::MailId, id)).collect()
+    }
+
+    /// The journey of one message.
+    pub fn message(&self, message: MessageId) -> Result<Option<MessageJourney>, Error> {
+        self.questions.journey(message)
+    }
+
+    /// The journey of one delivery's message.
+    pub fn journey_of(&self, delivery: DeliveryId) -> Result<Option<MessageJourney>, Error> {
+        match self.questions.message_of(delivery)? {
+            Some(message) => self.questions.journey(message),
+            None => Ok(None),
+        }
     }
 
     /// Everything that happened to what is known under this identifier, oldest first: number of a message (`7` or

@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod demo;
 mod orders;
+mod parked;
 pub(crate) mod probe;
 mod questions;
 mod run;
@@ -27,7 +28,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Find(args) => questions::find(&args, &common),
         Command::Journey(args) => questions::journey(&args, &common),
         Command::Balance(args) => questions::balance(&args, &common),
-        Command::Parked(args) => questions::parked(&args, &common),
+        Command::Parked(args) => parked::run(&args, &common),
         Command::Audit(args) => audit::run(&args, &common),
         Command::Bench(args) => bench::run(&args, &common),
         Command::Probe(args) => runtime()?.block_on(probe::run(&args, &common)),

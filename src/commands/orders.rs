@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use jonction_engine::{Act, Author, Engine, EngineSettings, Order, Ordered, Reader};
+use jonction_engine::{Act, Author, Engine, EngineSettings, Error, Order, Ordered, Reader};
 use jonction_model::{Environment, OsEntropy, SystemClock};
 
 use super::{questions, runtime};
 use crate::{
+    admin_client,
     cli::{Common, OrderArgs},
     failure::{Failure, exit},
     out,
@@ -53,7 +54,10 @@ pub(super) fn carry_out(common: &Common, order: Order) -> Result<Ordered, Failur
     Reader::open(&data)?;
     runtime()?.block_on(async {
         let settings = EngineSettings::new(&data, Environment::Test);
-        let engine = Engine::open(settings, Arc::new(SystemClock), Arc::new(OsEntropy))?;
-        Ok(engine.order(order).await?)
+        match Engine::open(settings, Arc::new(SystemClock), Arc::new(OsEntropy)) {
+            Ok(engine) => Ok(engine.order(order).await?),
+            Err(locked @ Error::Locked { .. }) => admin_client::order(&data, &order, locked.into()).await,
+            Err(error) => Err(error.into()),
+        }
     })
 }

@@ -1,4 +1,4 @@
-//! The journal's questions: find, journey, balance, parked. Also while the gateway runs.
+//! The journal's questions: find, journey, balance. Also while the gateway runs.
 
 use std::{
     io::BufRead as _,
@@ -6,13 +6,12 @@ use std::{
 };
 
 use jiff::{Timestamp, civil};
-use jonction_engine::{Act, Filter, Reader, StateWord, Window};
+use jonction_engine::{Filter, Reader, StateWord, Window};
 use jonction_model::{clock::paris, nearest};
-use jonction_ports::DeliveryId;
+use jonction_ports::MessageId;
 
-use super::orders;
 use crate::{
-    cli::{BalanceArgs, Common, FindArgs, JourneyArgs, ParkedAction, ParkedArgs},
+    cli::{BalanceArgs, Common, FindArgs, JourneyArgs},
     failure::{Failure, exit},
     out, show,
 };
@@ -28,6 +27,7 @@ pub(super) fn find(args: &FindArgs, common: &Common) -> Result<u8, Failure> {
         partner: args.partner.clone(),
         error: args.error.clone(),
         window: window(args.since.as_deref(), args.until.as_deref())?,
+        before: args.before.map(MessageId),
         limit: args.limit,
     };
     let lines = reader(common)?.find(&filter)?;
@@ -35,6 +35,9 @@ pub(super) fn find(args: &FindArgs, common: &Common) -> Result<u8, Failure> {
         lines.iter().for_each(out::json);
     } else {
         out::write(&show::found::found(&lines));
+        if let Some(last) = lines.last().filter(|_| lines.len() >= args.limit as usize) {
+            out::say(format!("… suite éventuelle : ajouter --before {}", last.id));
+        }
     }
     Ok(if lines.is_empty() { exit::FINDINGS } else { exit::DONE })
 }
@@ -63,31 +66,6 @@ pub(super) fn balance(args: &BalanceArgs, common: &Common) -> Result<u8, Failure
     Ok(if balance.closes() { exit::DONE } else { exit::FINDINGS })
 }
 
-pub(super) fn parked(args: &ParkedArgs, common: &Common) -> Result<u8, Failure> {
-    match &args.action {
-        ParkedAction::List => {
-            let state = StateWord::parse("parked");
-            let lines = reader(common)?.find(&Filter { state, limit: 1000, ..Filter::default() })?;
-            if common.json {
-                lines.iter().for_each(out::json);
-            } else if lines.is_empty() {
-                out::say("rien n'est mis de côté");
-            } else {
-                out::write(&show::found::found(&lines));
-            }
-            Ok(exit::DONE)
-        }
-        ParkedAction::Release(target) => {
-            let act = Act::Release { delivery: DeliveryId(target.delivery) };
-            orders::give(common, orders::order(&target.order, act)?, "remis dans sa file")
-        }
-        ParkedAction::Refuse(target) => {
-            let act = Act::Refuse { delivery: DeliveryId(target.delivery) };
-            orders::give(common, orders::order(&target.order, act)?, "refusé pour de bon")
-        }
-    }
-}
-
 /// The data folder a question is about.
 pub(super) fn data(common: &Common) -> PathBuf {
     common.data.clone().unwrap_or_else(|| Path::new("data").to_owned())
@@ -106,7 +84,7 @@ pub(super) fn reader(common: &Common) -> Result<Reader, Failure> {
 }
 
 /// Typed on standard input: a command line is kept by shells and shown by `ps`.
-fn ask_patient() -> Result<String, Failure> {
+pub(super) fn ask_patient() -> Result<String, Failure> {
     out::warn("identifiant du patient (INS ou IPP), puis Entrée : ");
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);

@@ -40,6 +40,7 @@ fn act(word: &str) -> &str {
         ("release", "libéré"),
         ("refuse", "refusé"),
         ("route-again", "routé à nouveau"),
+        ("refuse-message", "message refusé"),
     ];
     ACTS.iter().find(|(known, _)| *known == word).map_or(word, |(_, french)| *french)
 }

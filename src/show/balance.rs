@@ -14,6 +14,7 @@ pub(crate) fn messages(line: &MessageBalance) -> String {
         ("refusés à l'entrée", line.refused),
         ("répétés", line.repeated),
         ("mis de côté", line.parked),
+        ("refusés à la main", line.refused_by_hand),
         ("à router", line.waiting),
     ];
     one("messages", "reçus", line.received, &parts, line.closes())
@@ -39,16 +40,20 @@ fn one(title: &str, sum: &str, total: u64, parts: &[(&str, u64)], closes: bool) 
     format!("{text}{:gap$}{verdict}", "")
 }
 
-/// Per day and route, then the total.
+/// Per day, route and structure, then the total.
 pub(crate) fn whole(balance: &Balance) -> String {
     let mut text = String::new();
     for line in &balance.lines {
         let route = line.route.as_ref().map_or("sans route", |route| route.as_str());
+        let structure = match line.structure.as_str() {
+            "" => String::new(),
+            structure => format!("  de {structure}"),
+        };
         let day = line.day.strftime("%d/%m/%Y");
         // Writing to a String never fails.
         let _ = write!(
             text,
-            "{day}  {route}\n{}\n{}\n",
+            "{day}  {route}{structure}\n{}\n{}\n",
             messages(&line.lines.messages),
             deliveries(&line.lines.deliveries)
         );

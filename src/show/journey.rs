@@ -90,8 +90,8 @@ fn routed(text: &mut String, journey: &MessageJourney, findings: bool) {
     let at = journey.routed_at.map(time_ms).unwrap_or_default();
     let all: Vec<_> = journey.findings.iter().chain(&journey.route_findings).collect();
     match (&journey.route, &journey.filtered_by) {
-        (Some(route), _) if journey.state == MessageState::Parked => {
-            line(text, &at, "mis de côté", &format!("route {route}"));
+        (Some(route), _) if is_put_aside(journey.state) => {
+            line(text, &at, journey.state.label(), &format!("route {route}"));
             for finding in &journey.route_findings {
                 line(text, "", "", &told(finding));
             }
@@ -105,15 +105,25 @@ fn routed(text: &mut String, journey: &MessageJourney, findings: bool) {
             };
             line(text, &at, "routé", &format!("route {route}{noted}"));
         }
+        (None, None) if is_put_aside(journey.state) => {
+            line(text, &at, journey.state.label(), "avant toute route");
+            for finding in &journey.route_findings {
+                line(text, "", "", &told(finding));
+            }
+        }
         (None, Some(by)) => line(text, &at, "filtré", &format!("aucune route ne le prend : {by}")),
         _ => {}
     }
-    if journey.state != MessageState::Parked {
+    if !is_put_aside(journey.state) {
         // What forbids something is always told; remarks on demand.
         for finding in all.into_iter().filter(|finding| findings || finding.severity == Severity::Error) {
             line(text, "", finding.severity.label(), &format!("{}  {}", finding.check, told(finding)));
         }
     }
+}
+
+fn is_put_aside(state: MessageState) -> bool {
+    matches!(state, MessageState::Parked | MessageState::RefusedByHand)
 }
 
 fn tell(text: &mut String, delivery: &DeliveryJourney) {

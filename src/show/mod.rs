@@ -6,6 +6,7 @@ pub(crate) mod balance;
 pub(crate) mod found;
 pub(crate) mod journey;
 pub(crate) mod live;
+pub(crate) mod parked;
 pub(crate) mod probe;
 
 use std::time::Duration;

@@ -8,6 +8,7 @@ mod desk;
 mod hostile;
 mod kills;
 mod letters;
+mod orders;
 mod probe;
 mod program;
 mod restarts;

@@ -130,8 +130,8 @@ fn second_gateway_is_refused(desk: &Desk) {
     let second =
         jonction(["run", project.to_str().unwrap(), "--ports", "auto", "--data", desk.data()]).exits(3);
     second.warns(["journal.locked", "est déjà utilisé par le processus", "remède"]);
-    // It must not have taken the first one's place in the address book.
-    desk.ask(["parked", "release", "1"]).exits(3).warns(["journal.locked"]);
+    // It must not have taken the first one's place: an order still reaches the gateway that runs.
+    desk.ask(["parked", "release", "1"]).exits(3).warns(["engine.not-parked", "n'attend personne", "remède"]);
 }
 
 fn what_is_parked_is_decided_by_a_human(desk: &Desk) {

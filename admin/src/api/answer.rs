@@ -70,7 +70,10 @@ impl ApiError {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let status = match error.code() {
-            "engine.not-parked" | "engine.not-releasable" => StatusCode::CONFLICT,
+            "engine.not-parked" | "engine.message-not-parked" | "engine.not-releasable" => {
+                StatusCode::CONFLICT
+            }
+            "engine.reason-missing" => StatusCode::BAD_REQUEST,
             "engine.stopping" | "journal.closed" => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

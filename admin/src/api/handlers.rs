@@ -12,6 +12,7 @@ use jonction_engine::{
     Ordered, StateWord, Window,
 };
 use jonction_model::{clock::moment, nearest};
+use jonction_ports::MessageId;
 use serde::Deserialize;
 
 use crate::{metrics, status::Status};
@@ -55,6 +56,7 @@ pub(super) struct FindQuestion {
     error: Option<String>,
     since: Option<String>,
     until: Option<String>,
+    before: Option<u64>,
     limit: u32,
 }
 
@@ -72,6 +74,7 @@ pub(super) async fn find(
         route: asked.route,
         partner: asked.partner,
         error: asked.error,
+        before: asked.before.map(MessageId),
         limit: asked.limit.min(FOUND_MAX),
     };
     api.ask(move |reader| reader.find(&filter)).await.map(Json)
@@ -164,8 +167,11 @@ pub(super) async fn verify_audit(
     api.ask(move |reader| reader.verify_audit(noted)).await.map(Json)
 }
 
+/// Body of `POST /v1/orders`: what a human decides. An order that was begun is carried out, whoever waits for its answer.
 pub(super) async fn order(State(api): State<Api>, Question(order): Question<Order>) -> Answer<Ordered> {
-    Ok(Json(api.0.engine.order(order).await?))
+    let engine = api.0.engine.clone();
+    let carried_out = tokio::spawn(async move { engine.order(order).await });
+    Ok(Json(carried_out.await.map_err(|_| ApiError::panicked())??))
 }
 
 fn state(word: &str) -> Result<StateWord, ApiError> {

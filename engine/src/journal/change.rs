@@ -279,6 +279,13 @@ pub enum Deed {
         /// The message.
         message: MessageId,
     },
+    /// A message parked in routing is refused.
+    RefuseMessage {
+        /// The message.
+        message: MessageId,
+        /// Why.
+        finding: Box<Finding>,
+    },
 }
 
 /// A decision with its row of the audit chain: written together, or neither.

@@ -132,6 +132,9 @@ pub trait Questions: Bodies {
     /// Numbers of the messages known under one of these identifiers, oldest first.
     fn known_as(&self, control_id: &str, keys: &[Key], limit: u32) -> Result<Vec<MessageId>, Error>;
 
+    /// The message of a delivery.
+    fn message_of(&self, delivery: DeliveryId) -> Result<Option<MessageId>, Error>;
+
     /// Everything that happened to a message.
     fn journey(&self, message: MessageId) -> Result<Option<MessageJourney>, Error>;
 

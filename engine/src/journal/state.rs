@@ -50,6 +50,8 @@ state! {
         Refused = 3 "refused" "refusé à l'entrée",
         /// A step could not deal with it: waits for a human.
         Parked = 4 "parked" "mis de côté",
+        /// Parked, then refused for good by a human.
+        RefusedByHand = 5 "refused-by-hand" "refusé à la main",
     }
 }
 
@@ -105,7 +107,7 @@ mod tests {
         for (number, state) in (0..).zip(DeliveryState::ALL) {
             assert_eq!(DeliveryState::of(number), Some(*state));
         }
-        assert_eq!((DeliveryState::of(6), MessageState::of(5), AttemptState::of(-1)), (None, None, None));
+        assert_eq!((DeliveryState::of(6), MessageState::of(6), AttemptState::of(-1)), (None, None, None));
         assert!(DeliveryState::Refused.is_final() && !DeliveryState::Parked.is_final());
     }
 }

@@ -37,6 +37,10 @@ async fn deed(shared: &Arc<Shared>, act: &Act, reason: Option<&Reason>) -> Resul
         Act::Release { delivery } => Deed::Release { delivery: *delivery },
         Act::Refuse { delivery } => Deed::Refuse(Box::new(refusal(shared, *delivery, reason).await?)),
         Act::RouteAgain { message } => Deed::RouteAgain { message: *message },
+        Act::RefuseMessage { message } => {
+            let finding = refused_by_hand(reason.map_or("", Reason::as_str));
+            Deed::RefuseMessage { message: *message, finding: Box::new(finding) }
+        }
     })
 }
 
@@ -45,7 +49,9 @@ fn impossible(act: &Act, answer: &Applied) -> Error {
     match (act, answer) {
         (Act::Release { delivery }, Applied::Barred) => Error::NotReleasable(delivery.0),
         (Act::Release { delivery } | Act::Refuse { delivery }, _) => Error::NotParked(delivery.0),
-        (Act::RouteAgain { message }, _) => Error::MessageNotParked(message.0),
+        (Act::RouteAgain { message } | Act::RefuseMessage { message }, _) => {
+            Error::MessageNotParked(message.0)
+        }
     }
 }
 
@@ -70,9 +76,13 @@ async fn refusal(
     let told = told.await.unwrap_or_else(|_| Ok(Told::default()))?;
     Ok(HandRefusal {
         delivery,
-        finding: Finding::error("engine.refused-by-hand", format!("refusé à la main : {reason}")),
+        finding: refused_by_hand(reason),
         code,
         shapes: told.shapes,
         replies: told.replies,
     })
+}
+
+fn refused_by_hand(reason: &str) -> Finding {
+    Finding::error("engine.refused-by-hand", format!("refusé à la main : {reason}"))
 }

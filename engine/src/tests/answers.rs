@@ -117,6 +117,31 @@ async fn a_step_that_fails_or_panics_parks_its_message_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_parked_in_routing_is_refused_for_good_and_counted() {
+    let world = World::new().await;
+    world.send("M1;park").await;
+    world.idle().await;
+
+    let message = world.journey("M1").id;
+    let refuse = order::Act::RefuseMessage { message };
+    assert_eq!(world.order(refuse.clone(), "").await.unwrap_err().code(), "engine.reason-missing");
+    world.order(refuse.clone(), "vu avec le service").await.unwrap();
+    world.idle().await;
+    let journey = world.journey("M1");
+    assert_eq!(
+        (journey.state, journey.error.as_deref()),
+        (MessageState::RefusedByHand, Some("engine.refused-by-hand"))
+    );
+    // What parked it is still told.
+    let codes: Vec<_> = journey.route_findings.iter().map(|finding| finding.check.as_str()).collect();
+    assert_eq!(codes.last_chunk(), Some(&["fake.step", "engine.refused-by-hand"]));
+    let balance = world.engine.reader().balance(Window::default()).unwrap();
+    assert_eq!((balance.total.messages.refused_by_hand, balance.total.messages.parked), (1, 0));
+    assert_eq!(world.order(refuse, "encore").await.unwrap_err().code(), "engine.message-not-parked");
+    assert!(world.order(order::Act::RouteAgain { message }, "").await.is_err(), "refused is final");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_message_is_journaled_with_its_findings_and_never_routed() {
     let world = World::new().await;
     let receipt = world.send("M1;refuse;dmp").await;

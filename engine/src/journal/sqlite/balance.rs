@@ -1,4 +1,4 @@
-//! `jonction balance`: two lines that close, per route and day.
+//! `jonction balance`: two lines that close, per route, structure and day.
 //! In: a window. Out: counts. What is received and owed is counted apart from what became of it, so that a hole shows.
 //! Source: architecture §4.2.
 
@@ -29,9 +29,9 @@ impl SqliteJournal {
             loop {
                 let (start, end) = (midnight(day)?, midnight(day.saturating_add(1.day()))?);
                 let lines = lines_between(&snapshot, start.max(first), end.min(last + 1))?;
-                for (route, lines) in lines {
+                for ((route, structure), lines) in lines {
                     balance.total.add(&lines);
-                    balance.lines.push(BalanceLine { day, route, lines });
+                    balance.lines.push(BalanceLine { day, route, structure, lines });
                 }
                 if end > last {
                     return Ok(balance);
@@ -73,29 +73,32 @@ fn span(connection: &Connection, window: Window) -> Result<Option<(Millis, Milli
     Ok(first.zip(last))
 }
 
-type ByRoute = BTreeMap<Option<RouteName>, Lines>;
+/// Route, and structure that sent (MSH-4).
+type Flow = (Option<RouteName>, String);
+type ByFlow = BTreeMap<Flow, Lines>;
 
-fn lines_between(connection: &Connection, start: Millis, end: Millis) -> Result<ByRoute, Error> {
-    let mut lines = ByRoute::new();
+fn lines_between(connection: &Connection, start: Millis, end: Millis) -> Result<ByFlow, Error> {
+    let mut lines = ByFlow::new();
     let mut each = |sql: &str, add: &dyn Fn(&mut Lines, Option<i64>, u64)| -> Result<(), Error> {
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query(params![start, end])?;
         while let Some(row) = rows.next()? {
             let count = number(row, "count")?;
             if count > 0 {
-                add(lines.entry(route(row, "route")?).or_default(), get(row, "state")?, count);
+                let flow = (route(row, "route")?, get(row, "facility")?);
+                add(lines.entry(flow).or_default(), get(row, "state")?, count);
             }
         }
         Ok(())
     };
     each(
-        "SELECT route, NULL AS state, count(*) AS count FROM message
-         WHERE received_at >= ?1 AND received_at < ?2 GROUP BY route",
+        "SELECT route, facility, NULL AS state, count(*) AS count FROM message
+         WHERE received_at >= ?1 AND received_at < ?2 GROUP BY route, facility",
         &|lines, _, count| lines.messages.received += count,
     )?;
     each(
-        "SELECT route, state, count(*) AS count FROM message
-         WHERE received_at >= ?1 AND received_at < ?2 GROUP BY route, state",
+        "SELECT route, facility, state, count(*) AS count FROM message
+         WHERE received_at >= ?1 AND received_at < ?2 GROUP BY route, facility, state",
         &|lines, state, count| {
             let messages = &mut lines.messages;
             match state.and_then(MessageState::of) {
@@ -104,29 +107,30 @@ fn lines_between(connection: &Connection, start: Millis, end: Millis) -> Result<
                 Some(MessageState::Filtered) => messages.filtered += count,
                 Some(MessageState::Refused) => messages.refused += count,
                 Some(MessageState::Parked) => messages.parked += count,
+                Some(MessageState::RefusedByHand) => messages.refused_by_hand += count,
                 // Counted as received and nowhere else: the line does not close, and that is what it is for.
                 None => {}
             }
         },
     )?;
     each(
-        "SELECT message.route, NULL AS state, count(*) AS count FROM repetition
+        "SELECT message.route, coalesce(facility, '') AS facility, NULL AS state, count(*) AS count FROM repetition
          LEFT JOIN message ON message.id = repetition.message
-         WHERE repetition.received_at >= ?1 AND repetition.received_at < ?2 GROUP BY message.route",
+         WHERE repetition.received_at >= ?1 AND repetition.received_at < ?2 GROUP BY message.route, facility",
         &|lines, _, count| {
             lines.messages.received += count;
             lines.messages.repeated += count;
         },
     )?;
     each(
-        "SELECT route, NULL AS state, sum(owed) AS count FROM message
-         WHERE received_at >= ?1 AND received_at < ?2 GROUP BY route",
+        "SELECT route, facility, NULL AS state, sum(owed) AS count FROM message
+         WHERE received_at >= ?1 AND received_at < ?2 GROUP BY route, facility",
         &|lines, _, count| lines.deliveries.owed += count,
     )?;
     each(
-        "SELECT message.route, delivery.state, count(*) AS count FROM message
+        "SELECT message.route, facility, delivery.state, count(*) AS count FROM message
          JOIN delivery ON delivery.message = message.id
-         WHERE received_at >= ?1 AND received_at < ?2 GROUP BY message.route, delivery.state",
+         WHERE received_at >= ?1 AND received_at < ?2 GROUP BY message.route, facility, delivery.state",
         &|lines, state, count| {
             let deliveries = &mut lines.deliveries;
             match state.and_then(DeliveryState::of) {

@@ -72,6 +72,14 @@ impl Questions for SqliteJournal {
         })
     }
 
+    fn message_of(&self, delivery: DeliveryId) -> Result<Option<MessageId>, Error> {
+        self.reading(|connection| {
+            let mut statement = connection.prepare_cached("SELECT message FROM delivery WHERE id = ?1")?;
+            let mut rows = statement.query(params![i64::try_from(delivery.0).unwrap_or(i64::MAX)])?;
+            rows.next()?.map(|row| Ok(MessageId(number(row, "message")?))).transpose()
+        })
+    }
+
     fn journey(&self, message: MessageId) -> Result<Option<MessageJourney>, Error> {
         self.message_journey(message)
     }
@@ -149,6 +157,10 @@ fn to_sql(query: &Query) -> (String, Vec<Box<dyn ToSql>>) {
     if let Some(since) = query.window.since {
         let value = condition.value(since.as_millisecond());
         condition.terms.push(format!("m.received_at >= {value}"));
+    }
+    if let Some(before) = query.before {
+        let value = condition.value(i64::try_from(before.0).unwrap_or(i64::MAX));
+        condition.terms.push(format!("m.id < {value}"));
     }
     if let Some(until) = query.window.until {
         let value = condition.value(until.as_millisecond());

@@ -106,10 +106,13 @@ impl SqliteJournal {
             let id = DeliveryId(number(row, "id")?);
             let artefact: Option<jonction_ports::Artefact> = json(row, "artefact")?;
             let cause: Option<i64> = get(row, "cause")?;
+            let state = state(row, "state", DeliveryState::of)?;
             deliveries.push(DeliveryJourney {
                 id,
                 sink: partner(row, "sink")?,
-                state: state(row, "state", DeliveryState::of)?,
+                state,
+                barred: get(row, "barred")?,
+                behind: if state == DeliveryState::Parked { behind(connection, id)? } else { 0 },
                 report_of: cause.and_then(|id| u64::try_from(id).ok()).map(DeliveryId),
                 created_at: time(row, "created_at")?,
                 ended_at: optional_time(row, "ended_at")?,
@@ -129,6 +132,18 @@ impl SqliteJournal {
 
 fn row_number(id: u64) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
+}
+
+/// How many wait behind a delivery.
+fn behind(connection: &Connection, id: DeliveryId) -> Result<u64, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) AS count FROM delivery head JOIN delivery later
+             ON later.sink = head.sink AND later.ordering = head.ordering AND later.id > head.id AND later.state < 4
+             AND later.ordering IS NOT NULL
+         WHERE head.id = ?1",
+    )?;
+    let count: i64 = statement.query_row(params![row_number(id.0)], |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 fn repetitions(connection: &Connection, message: MessageId) -> Result<Vec<Repetition>, Error> {

@@ -1,10 +1,11 @@
 //! What a human decided, as rows, with its row of the audit chain.
 //! In: a [`NewOrder`]. Out: the new head of the chain; nothing at all when the state does not allow it.
 
+use jonction_model::Finding;
 use jonction_ports::{DeliveryId, MessageId};
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
-use super::{Standing, Writer, audit::Told, number, to_json};
+use super::{Standing, Writer, audit::Told, findings_json, number, to_json};
 use crate::{
     error::Error,
     journal::{Applied, Deed, DeliveryState, HandRefusal, Millis, NewOrder},
@@ -20,6 +21,7 @@ impl Writer<'_> {
             Deed::Release { delivery } => self.release(*delivery, at)?,
             Deed::Refuse(refusal) => self.refuse(refusal, at)?,
             Deed::RouteAgain { message } => self.route_again(*message)?,
+            Deed::RefuseMessage { message, finding } => self.refuse_message(*message, finding, at)?,
         };
         match done {
             Ok(told) => {
@@ -67,6 +69,22 @@ impl Writer<'_> {
         }
         self.load.messages += 1;
         Ok(Ok(Told { message: Some(id), ..Told::new("route-again") }))
+    }
+
+    fn refuse_message(&mut self, message: MessageId, finding: &Finding, at: Millis) -> Result<Done, Error> {
+        let id = number(message.0);
+        let parked = "SELECT route_findings FROM message WHERE id = ?1 AND state = 4";
+        let noted = self.connection.query_row(parked, params![id], |row| row.get::<_, Option<String>>(0));
+        let Some(noted) = noted.optional()? else { return Ok(Err(Applied::Skipped)) };
+        // What parked it stays; the human's word comes last.
+        let mut findings: Vec<Finding> =
+            noted.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        findings.push(finding.clone());
+        self.connection.execute(
+            "UPDATE message SET state = 5, error = ?2, route_findings = ?3, routed_at = ?4 WHERE id = ?1",
+            params![id, finding.check, findings_json(&findings)?, at],
+        )?;
+        Ok(Ok(Told { message: Some(id), ..Told::new("refuse-message") }))
     }
 
     /// The delivery, if it waits for a human.

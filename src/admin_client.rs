@@ -1,0 +1,74 @@
+//! The running gateway, asked over its administration: how a command reaches a journal that another process holds.
+//! In: an order. Out: the gateway's own answer, its errors with their code and remedy. Source: decision 0020.
+
+use std::{io, path::Path, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{Request, Response, body::Incoming, header};
+use hyper_util::rt::TokioIo;
+use jonction_admin::LocalAccess;
+use jonction_engine::{Order, Ordered};
+use serde::Deserialize;
+use tokio::net::TcpStream;
+
+use crate::failure::Failure;
+
+/// Longest wait for an answer: a purge of a large store takes its time.
+const ANSWER_MAX: Duration = Duration::from_secs(600);
+/// Largest answer.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Gives an order to the gateway that runs on a data folder. `locked`: what is said when nobody can be asked.
+pub(crate) async fn order(data: &Path, order: &Order, locked: Failure) -> Result<Ordered, Failure> {
+    let access = match LocalAccess::read(data) {
+        Ok(Some(access)) => access,
+        Ok(None) => return Err(locked),
+        Err(error) => return Err(crate::failure::io("admin.json ne se lit pas", data, &error)),
+    };
+    let body = serde_json::to_vec(order).map_err(|error| unreachable_gateway(&error))?;
+    let asked = tokio::time::timeout(ANSWER_MAX, post(&access, "/v1/orders", body)).await;
+    let (answered, bytes) = asked
+        .map_err(|_| unreachable_gateway("elle n'a pas répondu à temps"))?
+        .map_err(|error| unreachable_gateway(&error))?;
+    if answered {
+        return serde_json::from_slice(&bytes).map_err(|error| unreachable_gateway(&error));
+    }
+    Err(match serde_json::from_slice::<Refusal>(&bytes) {
+        Ok(refusal) => Failure::new(refusal.code, refusal.sentence).remedy(refusal.remedy),
+        Err(error) => unreachable_gateway(&error),
+    })
+}
+
+/// What the administration says when it cannot.
+#[derive(Deserialize)]
+struct Refusal {
+    code: String,
+    sentence: String,
+    #[serde(default)]
+    remedy: String,
+}
+
+fn unreachable_gateway(cause: &(impl std::fmt::Display + ?Sized)) -> Failure {
+    Failure::new("admin.unreachable", format!("la passerelle tourne mais ne répond pas : {cause}"))
+        .remedy("voir ce qu'elle dit (journal du service) ; l'arrêter, puis recommencer cette commande")
+}
+
+/// Out: whether it was a success, and the body.
+async fn post(access: &LocalAccess, path: &str, body: Vec<u8>) -> io::Result<(bool, Bytes)> {
+    let stream = TcpStream::connect(access.address).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    tokio::spawn(connection);
+    let request = Request::post(path)
+        .header(header::HOST, access.address.to_string())
+        .header(header::AUTHORIZATION, format!("Bearer {}", access.token))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(body)))
+        .map_err(io::Error::other)?;
+    let response: Response<Incoming> = sender.send_request(request).await.map_err(io::Error::other)?;
+    let success = response.status().is_success();
+    let body =
+        Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(io::Error::other)?;
+    Ok((success, body.to_bytes()))
+}
