@@ -114,3 +114,44 @@ fn in_french(error: &std::io::Error) -> (String, &'static str) {
     };
     (why.to_owned(), remedy)
 }
+
+impl From<jonction_directory::Error> for Failure {
+    fn from(error: jonction_directory::Error) -> Self {
+        let (sentence, remedy) = directory_words(error.code());
+        Self::new(error.code(), format!("{sentence} ({error})")).remedy(remedy)
+    }
+}
+
+impl From<jonction_ports::DirectoryError> for Failure {
+    fn from(error: jonction_ports::DirectoryError) -> Self {
+        let (sentence, remedy) = directory_words(error.code);
+        Self::new(error.code, format!("{sentence} ({})", error.detail)).remedy(remedy)
+    }
+}
+
+impl From<jonction_ports::PullError> for Failure {
+    fn from(error: jonction_ports::PullError) -> Self {
+        Self::new(error.code, error.sentence).remedy(error.remedy)
+    }
+}
+
+/// Faults of the local directories, for the operator.
+fn directory_words(code: &str) -> (&'static str, &'static str) {
+    match code {
+        "directory.disk-full" => {
+            ("le disque est plein : l'annuaire en service reste", "faire de la place, puis relancer")
+        }
+        "directory.busy" => ("une mise à jour de cette source est déjà en cours", "attendre qu'elle finisse"),
+        "directory.never-pulled" => {
+            ("cette source n'a jamais été chargée entière", "jonction directory pull SOURCE --whole")
+        }
+        "directory.damaged" => (
+            "l'annuaire local est abîmé, ou d'une autre version",
+            "supprimer le dossier de cette source dans annuaires/, puis jonction directory pull SOURCE",
+        ),
+        _ => (
+            "l'annuaire local ne se lit ou ne s'écrit pas",
+            "vérifier le dossier de données, ses droits et la place",
+        ),
+    }
+}

@@ -1,6 +1,7 @@
 //! `jonction bench`: what this machine does, each figure told in a reference measured in the same run.
 //! A measure is a row of [`ROWS`]; one row may give several figures. Source: docs/performance.md.
 
+mod directory;
 mod formats;
 mod intake;
 mod job;
@@ -33,6 +34,11 @@ const ROWS: &[Row] = &[
         name: "main-job",
         what: "un compte rendu de 330 Ko au DMP et à deux boîtes : processeur, débit, mémoire",
         run: job::main_job,
+    },
+    Row {
+        name: "directory",
+        what: "annuaire national : lecture, différence, écriture, mémoire, disque, recherches, 10 000 changements",
+        run: directory::directory,
     },
     Row { name: "start", what: "du lancement à l'écoute ; mémoire au repos", run: program::start },
     Row { name: "demo", what: "durée de la démonstration", run: program::demo },

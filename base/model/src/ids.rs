@@ -254,7 +254,7 @@ text_serde!(MessageControlId);
 /// National identifier of a person in exercise (PS_IdNat), type digit included: `8` + RPPS, `0` + ADELI,
 /// `3` + FINESS + `/` + internal id… A technical number without prefix is kept as it came.
 /// Not the same digits as [`StructureId`]. Source: dmp-xds.md §7.3.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PersonId(String);
 

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod content;
+pub mod directory;
 pub mod document;
 pub mod entropy;
 pub mod environment;

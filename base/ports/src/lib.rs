@@ -6,8 +6,10 @@ use std::{future::Future, pin::Pin};
 
 pub mod body;
 pub mod delivery;
+pub mod directory;
 pub mod intake;
 pub mod probe;
+pub mod pull;
 pub mod step;
 pub mod stop;
 
@@ -16,11 +18,13 @@ pub use delivery::{
     Artefact, AttemptReport, Delivery, DeliveryId, Due, Ending, IndexKey, KeyKind, Outcome, Part, Piece,
     Prepared, Sink, Tools,
 };
+pub use directory::{Directory, DirectoryError, Records};
 pub use intake::{
     Admission, Admitted, Arrival, Intake, IntakeError, LinkError, MessageFacts, MessageId, Peer, Receipt,
     Repeat, Source,
 };
 pub use probe::{Probe, ProbeStep, StepKind, Steps};
+pub use pull::{PullError, Puller};
 pub use step::{Flow, Reading, Step};
 pub use stop::{Stop, StopHandle};
 

@@ -1,0 +1,11 @@
+//! Annuaire Santé: flat extractions of RPPS+ and of MSSanté mailboxes, FHIR API, and their simulator.
+//! In: files and pages of the national directory. Out: records for the local store. Source: annuaires.md §1, §2.
+//! Deliberately absent: the store, and when a pull happens.
+
+pub mod config;
+pub mod flat;
+mod puller;
+pub mod simulator;
+
+pub use config::{FlatSettings, Origin};
+pub use puller::FlatPuller;

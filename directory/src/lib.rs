@@ -1,0 +1,25 @@
+//! The common store of the pullers: snapshots of the national directories, kept on disk, swapped at once, searched.
+//! In: records from a puller, with where they came from. Out: look-ups of [`jonction_ports::Directory`], reports of
+//! what changed. Source: annuaires.md §12. Deliberately absent: the network, and every format of a source.
+
+mod delta;
+mod draft;
+mod error;
+pub mod fold;
+mod generation;
+mod lookups;
+mod pack;
+mod prints;
+mod search;
+mod sort;
+mod store;
+mod tables;
+mod terms;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub use draft::{Draft, Memory};
+pub use error::Error;
+pub use prints::{Change, Difference};
+pub use store::{Compared, Judge, Outcome, Pull, Report, Snapshot, Store, Suspect, Suspicion};

@@ -1,0 +1,535 @@
+//! How records are written in the store: one description per record, walked to write, to read, and to fingerprint.
+//! In: a record, or bytes. Out: bytes, or a record, or a hash. Repeated texts are numbered; sites are stored apart.
+//! A description that only adds fields at the end of a record still needs a new store format: see `generation.rs`.
+
+use jiff::civil::Date;
+use jonction_model::{
+    PersonId, StructureId,
+    directory::{
+        Coded, Contact, Diploma, Holder, Mailbox, MailboxKind, Offer, Position, PostalAddress, Practice,
+        Professional, Structure,
+    },
+};
+
+/// A walk over the fields of a record.
+pub(crate) trait Pack: Sized {
+    /// A text of its own.
+    fn text(&mut self, text: &mut String);
+    /// A text that many records share.
+    fn word(&mut self, text: &mut String);
+    /// A number, small ones shorter.
+    fn number(&mut self, number: &mut u64);
+    /// A code with its label.
+    fn coded(&mut self, coded: &mut Coded);
+    /// A structure told inside another record.
+    fn site(&mut self, site: &mut Option<Box<Structure>>);
+
+    /// A list. `one` walks an item.
+    fn list<T: Default>(&mut self, items: &mut Vec<T>, mut one: impl FnMut(&mut Self, &mut T)) {
+        let mut count = items.len() as u64;
+        self.number(&mut count);
+        // Grows item by item: a damaged count cannot allocate more than the bytes there are.
+        let mut at = 0;
+        while at < count && !self.failed() {
+            let index = usize::try_from(at).unwrap_or(usize::MAX);
+            if index >= items.len() {
+                items.push(T::default());
+            }
+            one(self, &mut items[index]);
+            at += 1;
+        }
+    }
+
+    /// Whether reading met damaged bytes.
+    fn failed(&self) -> bool {
+        false
+    }
+
+    /// A day: 0 when absent.
+    fn date(&mut self, date: &mut Option<Date>) {
+        let mut number = date.map_or(0, |day| {
+            u64::try_from(i64::from(day.year()) * 512 + i64::from(day.month()) * 32 + i64::from(day.day()))
+                .unwrap_or(0)
+        });
+        self.number(&mut number);
+        let part = |value: u64| i8::try_from(value).unwrap_or(0);
+        *date = i16::try_from(number / 512)
+            .ok()
+            .filter(|_| number != 0)
+            .and_then(|year| Date::new(year, part(number / 32 % 16), part(number % 32)).ok());
+    }
+
+    /// A flag.
+    fn flag(&mut self, flag: &mut bool) {
+        let mut number = u64::from(*flag);
+        self.number(&mut number);
+        *flag = number != 0;
+    }
+
+    /// A number that may be absent.
+    fn maybe(&mut self, value: &mut Option<u32>) {
+        let mut number = value.map_or(0, |value| u64::from(value) + 1);
+        self.number(&mut number);
+        *value = number.checked_sub(1).and_then(|value| u32::try_from(value).ok());
+    }
+
+    /// A flag that may be absent.
+    fn maybe_flag(&mut self, flag: &mut Option<bool>) {
+        let mut value = flag.map(u32::from);
+        self.maybe(&mut value);
+        *flag = value.map(|value| value != 0);
+    }
+
+    /// A person's identifier.
+    fn person(&mut self, id: &mut Option<PersonId>) {
+        let mut text = id.as_ref().map_or_else(String::new, |id| id.as_str().to_owned());
+        self.text(&mut text);
+        *id = (!text.is_empty()).then(|| PersonId::prefixed(&text));
+    }
+
+    /// A structure's identifier.
+    fn structure_id(&mut self, id: &mut Option<StructureId>) {
+        let mut text = id.as_ref().map_or_else(String::new, |id| id.as_str().to_owned());
+        self.text(&mut text);
+        *id = (!text.is_empty()).then(|| StructureId::prefixed(&text));
+    }
+
+    /// A point, to a tenth of a metre or so.
+    fn position(&mut self, position: &mut Option<Position>) {
+        const MICRO: f64 = 1e6;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and 360 million"
+        )]
+        let scaled = |degrees: f64| ((degrees.clamp(-180.0, 180.0) + 180.0) * MICRO).round() as u64;
+        #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+        let degrees = |number: u64| number as f64 / MICRO - 180.0;
+        let mut kind = position.map_or(0, |point| if point.commune_only { 2 } else { 1 });
+        self.number(&mut kind);
+        if kind == 0 {
+            *position = None;
+            return;
+        }
+        let (mut north, mut east) =
+            position.map_or((0, 0), |point| (scaled(point.latitude), scaled(point.longitude)));
+        self.number(&mut north);
+        self.number(&mut east);
+        *position =
+            Some(Position { latitude: degrees(north), longitude: degrees(east), commune_only: kind == 2 });
+    }
+}
+
+/// A professional, whole or in part.
+pub(crate) fn professional(p: &mut impl Pack, record: &mut Professional) {
+    let mut id = Some(std::mem::take(&mut record.id));
+    p.person(&mut id);
+    record.id = id.unwrap_or_default();
+    p.coded(&mut record.civility);
+    p.coded(&mut record.title);
+    p.text(&mut record.family);
+    p.text(&mut record.given);
+    p.list(&mut record.practices, practice);
+    p.list(&mut record.diplomas, diploma);
+    p.date(&mut record.ended);
+}
+
+fn practice(p: &mut impl Pack, record: &mut Practice) {
+    p.coded(&mut record.profession);
+    p.coded(&mut record.category);
+    p.coded(&mut record.skill_type);
+    p.coded(&mut record.skill);
+    p.coded(&mut record.mode);
+    p.coded(&mut record.sector);
+    p.coded(&mut record.section);
+    p.coded(&mut record.role);
+    p.coded(&mut record.genre);
+    p.word(&mut record.authority);
+    p.text(&mut record.situation);
+    p.site(&mut record.site);
+}
+
+fn diploma(p: &mut impl Pack, record: &mut Diploma) {
+    p.coded(&mut record.kind);
+    p.coded(&mut record.diploma);
+    p.coded(&mut record.authorisation);
+    p.coded(&mut record.discipline);
+}
+
+/// A structure.
+pub(crate) fn structure(p: &mut impl Pack, record: &mut Structure) {
+    p.text(&mut record.finess);
+    p.text(&mut record.finess_legal);
+    p.text(&mut record.siret);
+    p.text(&mut record.siren);
+    p.text(&mut record.technical_id);
+    p.flag(&mut record.legal);
+    p.text(&mut record.name);
+    p.text(&mut record.brand);
+    p.coded(&mut record.category);
+    address(p, &mut record.address);
+    p.list(&mut record.phones, |p, phone| p.text(phone));
+    p.text(&mut record.fax);
+    p.text(&mut record.email);
+    p.list(&mut record.activities, |p, activity| p.word(activity));
+    p.date(&mut record.opened);
+    p.date(&mut record.closed);
+    p.flag(&mut record.inactive);
+    p.position(&mut record.position);
+}
+
+fn address(p: &mut impl Pack, record: &mut PostalAddress) {
+    p.text(&mut record.recipient);
+    p.text(&mut record.point);
+    p.text(&mut record.number);
+    p.word(&mut record.street_type);
+    p.text(&mut record.street);
+    p.text(&mut record.place);
+    p.word(&mut record.routing);
+    p.word(&mut record.postcode);
+    p.word(&mut record.commune);
+    p.word(&mut record.commune_name);
+    p.word(&mut record.country);
+}
+
+/// A mailbox, whole or in part.
+pub(crate) fn mailbox(p: &mut impl Pack, record: &mut Mailbox) {
+    p.text(&mut record.address);
+    let mut kind = record.kind as u64;
+    p.number(&mut kind);
+    record.kind =
+        usize::try_from(kind).ok().and_then(|at| MailboxKind::ALL.get(at)).map_or(MailboxKind::Per, |k| k.0);
+    p.list(&mut record.holders, holder);
+    p.maybe_flag(&mut record.paperless);
+    p.date(&mut record.ended);
+}
+
+fn holder(p: &mut impl Pack, record: &mut Holder) {
+    p.person(&mut record.person);
+    p.structure_id(&mut record.structure);
+    p.text(&mut record.service);
+    p.text(&mut record.family);
+    p.text(&mut record.given);
+    p.coded(&mut record.profession);
+    p.coded(&mut record.skill);
+    p.site(&mut record.site);
+}
+
+/// An offer.
+pub(crate) fn offer(p: &mut impl Pack, record: &mut Offer) {
+    p.text(&mut record.id);
+    p.text(&mut record.name);
+    p.coded(&mut record.category);
+    p.coded(&mut record.field);
+    p.list(&mut record.activities, Pack::coded);
+    p.coded(&mut record.care_mode);
+    p.maybe(&mut record.age_min);
+    p.maybe(&mut record.age_max);
+    p.structure_id(&mut record.structure);
+    p.structure_id(&mut record.legal);
+    address(p, &mut record.address);
+    p.position(&mut record.position);
+    p.list(&mut record.zone, |p, commune| p.word(commune));
+    p.list(&mut record.contacts, |p, contact: &mut Contact| {
+        p.coded(&mut contact.function);
+        p.coded(&mut contact.channel);
+        p.text(&mut contact.value);
+        p.coded(&mut contact.confidentiality);
+    });
+    p.flag(&mut record.sensitive);
+    p.coded(&mut record.structure_category);
+    p.word(&mut record.region);
+    p.date(&mut record.closed);
+    p.text(&mut record.updated);
+}
+
+/// Numbers for texts that repeat.
+pub(crate) trait Words {
+    /// The number of a text, a new one when it is new.
+    fn number_of(&mut self, text: &str) -> u64;
+}
+
+/// Separates code and label inside a word.
+const UNIT: char = '\u{1f}';
+
+/// Writes.
+pub(crate) struct Writer<'w, W> {
+    /// What was written.
+    pub(crate) out: Vec<u8>,
+    /// Structures met on the way, to be stored apart.
+    pub(crate) sites: Vec<(i64, Structure)>,
+    words: &'w mut W,
+    joined: String,
+}
+
+impl<'w, W: Words> Writer<'w, W> {
+    /// Starts an empty record.
+    pub(crate) fn new(words: &'w mut W) -> Self {
+        Self { out: Vec::with_capacity(256), sites: Vec::new(), words, joined: String::new() }
+    }
+}
+
+fn varint(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        #[expect(clippy::cast_possible_truncation, reason = "the lowest seven bits")]
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "below 128")]
+    out.push(number as u8);
+}
+
+impl<W: Words> Pack for Writer<'_, W> {
+    fn text(&mut self, text: &mut String) {
+        varint(&mut self.out, text.len() as u64);
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    fn word(&mut self, text: &mut String) {
+        let number = if text.is_empty() { 0 } else { self.words.number_of(text) };
+        varint(&mut self.out, number);
+    }
+
+    fn number(&mut self, number: &mut u64) {
+        varint(&mut self.out, *number);
+    }
+
+    fn coded(&mut self, coded: &mut Coded) {
+        if coded.is_empty() {
+            self.out.push(0);
+            return;
+        }
+        self.joined.clear();
+        self.joined.push_str(&coded.code);
+        self.joined.push(UNIT);
+        self.joined.push_str(&coded.label);
+        let number = self.words.number_of(&self.joined);
+        varint(&mut self.out, number);
+    }
+
+    fn site(&mut self, site: &mut Option<Box<Structure>>) {
+        let key = site.as_ref().map_or(0, |site| crate::terms::structure_key(site));
+        self.out.extend_from_slice(&key.to_be_bytes());
+        if let Some(site) = site {
+            self.word(&mut site.address.commune);
+            if crate::terms::referenced(site).is_none() {
+                self.sites.push((key, site.as_ref().clone()));
+            }
+        }
+    }
+}
+
+/// Reads what [`Writer`] wrote. Sites come as references: their key and their commune.
+pub(crate) struct Reader<'r> {
+    rest: &'r [u8],
+    words: &'r [Box<str>],
+    damaged: bool,
+}
+
+impl<'r> Reader<'r> {
+    /// Starts reading.
+    pub(crate) fn new(bytes: &'r [u8], words: &'r [Box<str>]) -> Self {
+        Self { rest: bytes, words, damaged: false }
+    }
+
+    /// Whether everything was read and made sense.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.damaged && self.rest.is_empty()
+    }
+
+    fn take(&mut self, length: usize) -> &'r [u8] {
+        let Some((taken, rest)) = self.rest.split_at_checked(length) else {
+            self.damaged = true;
+            self.rest = &[];
+            return &[];
+        };
+        self.rest = rest;
+        taken
+    }
+
+    fn varint(&mut self) -> u64 {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let Some(byte) = self.take(1).first() else { return 0 };
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return number;
+            }
+        }
+        self.damaged = true;
+        0
+    }
+
+    fn numbered(&mut self) -> &'r str {
+        let number = self.varint();
+        if number == 0 {
+            return "";
+        }
+        let word = usize::try_from(number - 1).ok().and_then(|at| self.words.get(at));
+        self.damaged |= word.is_none();
+        word.map_or("", |word| word)
+    }
+}
+
+impl Pack for Reader<'_> {
+    fn text(&mut self, text: &mut String) {
+        let length = usize::try_from(self.varint()).unwrap_or(usize::MAX);
+        match std::str::from_utf8(self.take(length)) {
+            Ok(read) => read.clone_into(text),
+            Err(_) => self.damaged = true,
+        }
+    }
+
+    fn word(&mut self, text: &mut String) {
+        self.numbered().clone_into(text);
+    }
+
+    fn number(&mut self, number: &mut u64) {
+        *number = self.varint();
+    }
+
+    fn coded(&mut self, coded: &mut Coded) {
+        let (code, label) = self.numbered().split_once(UNIT).unwrap_or_default();
+        *coded = Coded::new(code, label);
+    }
+
+    fn site(&mut self, site: &mut Option<Box<Structure>>) {
+        let key = self.take(8).try_into().map_or(0, i64::from_be_bytes);
+        *site = (key != 0).then(|| {
+            let mut commune = String::new();
+            self.word(&mut commune);
+            Box::new(crate::terms::reference(key, commune))
+        });
+    }
+
+    fn failed(&self) -> bool {
+        self.damaged
+    }
+}
+
+/// Writes everything in clear, sites too, to be hashed: two parts have the same print when they say the same.
+#[derive(Default)]
+pub(crate) struct Printer {
+    /// What was written.
+    pub(crate) out: Vec<u8>,
+}
+
+impl Pack for Printer {
+    fn text(&mut self, text: &mut String) {
+        self.out.extend_from_slice(text.as_bytes());
+        self.out.push(0);
+    }
+
+    fn word(&mut self, text: &mut String) {
+        self.text(text);
+    }
+
+    fn number(&mut self, number: &mut u64) {
+        varint(&mut self.out, *number);
+    }
+
+    fn coded(&mut self, coded: &mut Coded) {
+        self.out.extend_from_slice(coded.code.as_bytes());
+        self.out.push(1);
+        self.out.extend_from_slice(coded.label.as_bytes());
+        self.out.push(0);
+    }
+
+    fn site(&mut self, site: &mut Option<Box<Structure>>) {
+        self.out.push(u8::from(site.is_some()));
+        if let Some(site) = site {
+            structure(self, site);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Default)]
+    pub(crate) struct Table {
+        numbers: HashMap<String, u64>,
+        texts: Vec<Box<str>>,
+    }
+
+    impl Words for Table {
+        fn number_of(&mut self, text: &str) -> u64 {
+            *self.numbers.entry(text.to_owned()).or_insert_with(|| {
+                self.texts.push(text.into());
+                self.texts.len() as u64
+            })
+        }
+    }
+
+    fn sample() -> Mailbox {
+        Mailbox {
+            address: "a@b.fr".into(),
+            kind: MailboxKind::Org,
+            holders: vec![Holder {
+                structure: Some(StructureId::prefixed("1990001000")),
+                service: "Secrétariat".into(),
+                profession: Coded::new("10", "Médecin"),
+                ..Holder::default()
+            }],
+            paperless: Some(false),
+            ended: Date::new(2026, 2, 28).ok(),
+        }
+    }
+
+    fn written(record: &mut Mailbox, table: &mut Table) -> Vec<u8> {
+        let mut writer = Writer::new(table);
+        mailbox(&mut writer, record);
+        writer.out
+    }
+
+    #[test]
+    fn what_is_read_is_what_was_written() {
+        let mut table = Table::default();
+        let bytes = written(&mut sample(), &mut table);
+        let mut reader = Reader::new(&bytes, &table.texts);
+        let mut read = Mailbox::default();
+        mailbox(&mut reader, &mut read);
+        assert!(reader.is_whole());
+        assert_eq!(read, sample());
+    }
+
+    #[test]
+    fn a_record_cut_anywhere_is_damaged_and_never_panics() {
+        let mut table = Table::default();
+        let bytes = written(&mut sample(), &mut table);
+        for cut in 0..bytes.len() {
+            let mut reader = Reader::new(&bytes[..cut], &table.texts);
+            mailbox(&mut reader, &mut Mailbox::default());
+            assert!(!reader.is_whole(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_position_keeps_its_metre() {
+        let mut table = Table::default();
+        let point = Position { latitude: -12.345_678, longitude: 55.5, commune_only: true };
+        let mut writer = Writer::new(&mut table);
+        writer.position(&mut Some(point));
+        let bytes = writer.out;
+        let mut read = None;
+        Reader::new(&bytes, &[]).position(&mut read);
+        assert!(read.unwrap().distance_km(point) < 0.001);
+        assert!(read.unwrap().commune_only);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let words: Vec<Box<str>> = vec!["x\u{1f}y".into()];
+            professional(&mut Reader::new(&bytes, &words), &mut Professional::default());
+            mailbox(&mut Reader::new(&bytes, &words), &mut Mailbox::default());
+            offer(&mut Reader::new(&bytes, &words), &mut Offer::default());
+            structure(&mut Reader::new(&bytes, &words), &mut Structure::default());
+        }
+    }
+}
