@@ -151,20 +151,23 @@ pub fn bare_loop(directory: &Path, load: Load, batch_messages: usize) -> Result<
     )?;
     connection.execute_batch(include_str!("journal/sqlite/schema.sql"))?;
     let began = Instant::now();
+    let mut owner = 0_i64;
     for batch in rows.chunks(batch_messages.max(1)) {
         let transaction = connection.transaction()?;
         {
-            let mut body = transaction
-                .prepare_cached("INSERT OR IGNORE INTO body (hash, length, bytes) VALUES (?1, ?2, ?3)")?;
+            let mut body = transaction.prepare_cached(
+                "INSERT OR IGNORE INTO body (hash, length, bytes, owner) VALUES (?1, ?2, ?3, ?4)",
+            )?;
             let mut message = transaction.prepare_cached(
                 "INSERT INTO message (received_at, partner, peer, state, kind, profile, control_id, application,
                      facility, raw, reply, repeat_key, digest, findings, error)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             )?;
             for (control_id, raw, raw_hash, reply, reply_hash, key) in batch {
-                body.execute(params![raw_hash, raw.len() as i64, &raw[..]])?;
+                owner += 1;
+                body.execute(params![raw_hash, raw.len() as i64, &raw[..], owner])?;
                 let raw_id = transaction.last_insert_rowid();
-                body.execute(params![reply_hash, reply.len() as i64, &reply[..]])?;
+                body.execute(params![reply_hash, reply.len() as i64, &reply[..], owner])?;
                 let reply_id = transaction.last_insert_rowid();
                 message.execute(params![
                     0_i64,

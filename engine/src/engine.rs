@@ -69,7 +69,6 @@ impl EngineSettings {
 /// Dropped: commits what was queued, then lets go of the store.
 pub struct Engine {
     shared: Arc<Shared>,
-    questions: Arc<dyn Questions>,
     _lock: Option<StoreGuard>,
 }
 
@@ -108,8 +107,8 @@ impl Engine {
             settings.commit,
             Arc::new(move |done, took| committed.committed(done, took)),
         )?;
-        let shared = Arc::new(Shared::new(journal, committer, hasher, tools, settings, board));
-        Ok(Self { shared, questions, _lock: lock })
+        let shared = Arc::new(Shared::new((journal, questions), committer, hasher, tools, settings, board));
+        Ok(Self { shared, _lock: lock })
     }
 
     /// The way in, for sources.
@@ -124,7 +123,7 @@ impl Engine {
 
     /// The journal's questions.
     pub fn reader(&self) -> Reader {
-        Reader::new(self.questions.clone(), self.shared.hasher.clone())
+        Reader::new(self.shared.questions.clone(), self.shared.hasher.clone())
     }
 
     /// Shows everything that happens from now on to an observer. The first one stays.

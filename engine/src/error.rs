@@ -65,6 +65,12 @@ pub enum Error {
     /// The message is not parked in routing.
     #[error("message {0} is not parked")]
     MessageNotParked(u64),
+    /// There is no legal hold of this number.
+    #[error("no legal hold {0}")]
+    NoLegalHold(u64),
+    /// There is no message of this number.
+    #[error("no message {0}")]
+    NoMessage(u64),
     /// An order that loses or changes something says why.
     #[error("order {0} needs a reason")]
     ReasonMissing(&'static str),
@@ -104,6 +110,8 @@ impl Error {
             Self::Closed => "journal.closed",
             Self::NotParked(_) => "engine.not-parked",
             Self::MessageNotParked(_) => "engine.message-not-parked",
+            Self::NoLegalHold(_) => "engine.no-legal-hold",
+            Self::NoMessage(_) => "engine.no-message",
             Self::ReasonMissing(_) => "engine.reason-missing",
             Self::NotReleasable(_) => "engine.not-releasable",
             Self::UnknownSink { .. } => "engine.unknown-sink",
@@ -133,6 +141,8 @@ impl Error {
             Self::Closed => "le journal est fermé".to_owned(),
             Self::NotParked(delivery) => format!("l'envoi {delivery} n'attend personne"),
             Self::MessageNotParked(message) => format!("le message {message} n'est pas mis de côté"),
+            Self::NoLegalHold(hold) => format!("aucun gel légal ne porte le numéro {hold}"),
+            Self::NoMessage(message) => format!("aucun message ne porte le numéro {message}"),
             Self::ReasonMissing(act) => format!("l'ordre « {act} » demande une raison"),
             Self::NotReleasable(delivery) => {
                 format!(
@@ -165,6 +175,8 @@ impl Error {
             }
             Self::Inconsistent(_) => "restaurer la dernière sauvegarde et transmettre ce message",
             Self::Closed | Self::Stopping => "relancer la passerelle",
+            Self::NoLegalHold(_) => "voir les gels : jonction legal list",
+            Self::NoMessage(_) => "chercher le message : jonction find",
             Self::ReasonMissing(_) => "dire pourquoi avec --reason, sans nommer de patient",
             Self::NotParked(_) | Self::MessageNotParked(_) => "voir ce qui est mis de côté : jonction parked list",
             Self::NotReleasable(_) => {

@@ -82,6 +82,11 @@ pub(crate) fn kind_name(kind: KeyKind) -> &'static str {
     KINDS[kind_number(kind)].1
 }
 
+/// Name of the kind with this stored integer.
+pub(crate) fn kind_of(number: u64) -> Option<&'static str> {
+    KINDS.get(usize::try_from(number).ok()?).map(|(_, name)| *name)
+}
+
 pub(crate) fn kind_number(kind: KeyKind) -> usize {
     KINDS.iter().position(|(known, _)| *known == kind).unwrap_or_default()
 }

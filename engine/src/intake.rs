@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use jonction_model::Severity;
-use jonction_ports::{Arrival, BoxFuture, Intake, IntakeError, Receipt};
+use jonction_ports::{Arrival, BodyError, BoxFuture, Intake, IntakeError, Receipt};
 
 use crate::{
     error::Error,
@@ -65,17 +65,23 @@ async fn submit(shared: &Arc<Shared>, arrival: Arrival) -> Result<Receipt, Error
             }
             (message, Verdict::Refused, Receipt { message, reply, repeated: false })
         }
-        Applied::Repeated { message, reply } => {
+        Applied::Repeated { message, reply: first } => {
             let journal = shared.journal.clone();
-            let stored = blocking(move || journal.read(&reply, REPLY_BYTES_MAX)).await;
+            let stored = blocking(move || journal.read(&first, REPLY_BYTES_MAX)).await;
             let reply = match stored {
                 Ok(Ok(reply)) => reply,
+                // Damaged: the sender must not ask for ever. The same bytes were judged again, by the same rules.
+                Ok(Err(BodyError::Missing(_) | BodyError::Damaged(_))) => reply,
                 Ok(Err(error)) => return Err(Error::Inconsistent(format!("stored reply: {error}"))),
                 Err(_) => return Err(Error::Inconsistent("stored reply".to_owned())),
             };
             (message, Verdict::Repeated, Receipt { message, reply, repeated: true })
         }
-        Applied::Done(_) | Applied::Ordered(_) | Applied::Skipped | Applied::Barred => {
+        Applied::Done(_)
+        | Applied::Ordered(_)
+        | Applied::Destroyed(..)
+        | Applied::Skipped
+        | Applied::Barred => {
             return Err(Error::Inconsistent("answer to an arrival".to_owned()));
         }
     };

@@ -38,6 +38,7 @@ pub use observe::Observer;
 pub use order::{
     Act, AuditHash, AuditHead, Author, Order, Ordered, Reason,
     audit::{AuditLine, AuditRow, AuditVerdict, Broken},
+    retention::{Aging, Certificate, Destroyed, LegalHold, LegalSubject, PurgeCursor, PurgeStep, Purged},
 };
 pub use questions::{
     AttemptLine, AuditQuery, Balance, BalanceLine, DeliveryJourney, DeliveryLine, Filter, MessageJourney,

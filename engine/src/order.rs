@@ -8,8 +8,11 @@ use std::fmt;
 use jonction_ports::{DeliveryId, MessageId};
 use serde::{Deserialize, Serialize};
 
+use retention::{LegalSubject, PurgeStep, Purged};
+
 pub mod audit;
 pub(crate) mod carry_out;
+pub mod retention;
 
 /// A text of an order that cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,6 +107,18 @@ pub enum Act {
         /// The message.
         message: MessageId,
     },
+    /// Old messages are destroyed: one step of a purge.
+    Purge(PurgeStep),
+    /// Messages are kept from any purge.
+    LegalHold {
+        /// Which.
+        subject: LegalSubject,
+    },
+    /// They are not any more.
+    LegalLift {
+        /// Number of the hold.
+        hold: u64,
+    },
     /// A message parked in routing is refused for good. Nobody is told: its sender has its acknowledgement already.
     RefuseMessage {
         /// The message.
@@ -118,6 +133,9 @@ impl Act {
             Self::Release { .. } => "release",
             Self::Refuse { .. } => "refuse",
             Self::RouteAgain { .. } => "route-again",
+            Self::Purge(_) => "purge",
+            Self::LegalHold { .. } => "legal-hold",
+            Self::LegalLift { .. } => "legal-lift",
             Self::RefuseMessage { .. } => "refuse-message",
         }
     }
@@ -126,7 +144,11 @@ impl Act {
     pub fn needs_reason(&self) -> bool {
         match self {
             Self::Release { .. } | Self::RouteAgain { .. } => false,
-            Self::Refuse { .. } | Self::RefuseMessage { .. } => true,
+            Self::Refuse { .. }
+            | Self::RefuseMessage { .. }
+            | Self::Purge(_)
+            | Self::LegalHold { .. }
+            | Self::LegalLift { .. } => true,
         }
     }
 }
@@ -134,8 +156,11 @@ impl Act {
 /// An order, carried out and durable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ordered {
-    /// Head of the audit chain: the order's own row.
+    /// Head of the audit chain: the order's own row. For a step of a purge that destroyed nothing: the head as it was.
     pub audit: AuditHead,
+    /// What a step of a purge did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purged: Option<Purged>,
 }
 
 /// SHA-256 of a row of the audit chain; covers every row before it.

@@ -4,7 +4,7 @@
 use jiff::{Timestamp, civil::Date};
 use jonction_model::{Finding, PartnerName, RouteName};
 use jonction_ports::{DeliveryId, MessageId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::journal::{AttemptState, DeliveryState, Key, MessageState};
 
@@ -143,6 +143,10 @@ pub struct MessageLine {
     pub error: Option<String>,
     /// Its size, in bytes.
     pub bytes: u64,
+    /// When its bodies were destroyed.
+    pub purged_at: Option<Timestamp>,
+    /// A legal hold keeps it.
+    pub legal_hold: bool,
     /// Its deliveries.
     pub deliveries: Vec<DeliveryLine>,
 }
@@ -199,6 +203,10 @@ pub struct MessageJourney {
     pub filtered_by: Option<String>,
     /// Code of what refused or parked it.
     pub error: Option<String>,
+    /// When its bodies were destroyed.
+    pub purged_at: Option<Timestamp>,
+    /// A legal hold keeps it.
+    pub legal_hold: bool,
     /// What admission noted.
     pub findings: Vec<Finding>,
     /// What the steps noted, and why the message is parked.
@@ -342,7 +350,8 @@ impl Queue {
 }
 
 /// Messages of a route, a structure and a day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct MessageBalance {
     /// Everything that came, repeats included.
     pub received: u64,
@@ -363,6 +372,20 @@ pub struct MessageBalance {
 }
 
 impl MessageBalance {
+    /// Counts messages of a state. One that has none is counted as received and nowhere else: the line does not close,
+    /// and that is what it is for.
+    pub(crate) fn add_state(&mut self, state: Option<MessageState>, count: u64) {
+        match state {
+            Some(MessageState::Received) => self.waiting += count,
+            Some(MessageState::Routed) => self.routed += count,
+            Some(MessageState::Filtered) => self.filtered += count,
+            Some(MessageState::Refused) => self.refused += count,
+            Some(MessageState::Parked) => self.parked += count,
+            Some(MessageState::RefusedByHand) => self.refused_by_hand += count,
+            None => {}
+        }
+    }
+
     /// Whether nothing vanished.
     pub fn closes(&self) -> bool {
         let known = self.routed
@@ -377,7 +400,8 @@ impl MessageBalance {
 }
 
 /// Deliveries of a route and day (of their message).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DeliveryBalance {
     /// Counted on the message when they were decided.
     pub owed: u64,
@@ -392,6 +416,17 @@ pub struct DeliveryBalance {
 }
 
 impl DeliveryBalance {
+    /// Counts deliveries of a state; see [`MessageBalance::add_state`].
+    pub(crate) fn add_state(&mut self, state: Option<DeliveryState>, count: u64) {
+        match state {
+            Some(DeliveryState::Delivered) => self.delivered += count,
+            Some(DeliveryState::Refused) => self.refused += count,
+            Some(DeliveryState::Parked) => self.parked += count,
+            Some(_) => self.in_flight += count,
+            None => {}
+        }
+    }
+
     /// Whether nothing vanished.
     pub fn closes(&self) -> bool {
         self.owed == self.delivered + self.refused + self.parked + self.in_flight
@@ -399,7 +434,8 @@ impl DeliveryBalance {
 }
 
 /// One line of the balance.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Lines {
     /// Messages.
     pub messages: MessageBalance,

@@ -3,6 +3,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use jiff::Timestamp;
 use jonction_ports::{DeliveryId, KeyKind, MessageId};
 
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     order::{
         AuditHash,
         audit::{AuditLine, AuditVerdict},
+        retention::{Aging, LegalHold, Purged},
     },
     questions::{AuditQuery, Balance, Filter, MessageJourney, MessageLine, Query, Queues, Window},
 };
@@ -113,6 +115,16 @@ impl Reader {
     /// The two lines, per route and day.
     pub fn balance(&self, window: Window) -> Result<Balance, Error> {
         self.questions.balance(window)
+    }
+
+    /// What a whole purge of messages received before this moment would destroy, exactly.
+    pub fn purge_preview(&self, what: Aging, before: Timestamp) -> Result<Purged, Error> {
+        self.questions.purge_preview(what, before.as_millisecond())
+    }
+
+    /// Every legal hold.
+    pub fn legal_holds(&self) -> Result<Vec<LegalHold>, Error> {
+        self.questions.legal_holds()
     }
 
     /// Rows of the audit chain, latest first.

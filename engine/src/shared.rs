@@ -24,7 +24,7 @@ use crate::{
     event::Event,
     index_key::IndexHasher,
     journal::{
-        Applied, Change, Committed, LoadChange, Millis, SharedJournal,
+        Applied, Change, Committed, LoadChange, Millis, Questions, SharedJournal,
         committer::{Committer, Done, Pending},
     },
     lane::standing::{LaneStanding, LaneState},
@@ -136,6 +136,7 @@ impl Drop for Working {
 
 pub(crate) struct Shared {
     pub(crate) journal: SharedJournal,
+    pub(crate) questions: Arc<dyn Questions>,
     pub(crate) committer: Committer,
     pub(crate) hasher: IndexHasher,
     pub(crate) clock: Arc<dyn Clock>,
@@ -155,7 +156,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(
-        journal: SharedJournal,
+        (journal, questions): (SharedJournal, Arc<dyn Questions>),
         committer: Committer,
         hasher: IndexHasher,
         tools: (Arc<dyn Clock>, Arc<dyn Entropy>),
@@ -165,6 +166,7 @@ impl Shared {
         let (clock, entropy) = tools;
         Self {
             journal,
+            questions,
             committer,
             hasher,
             clock,

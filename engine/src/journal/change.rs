@@ -9,7 +9,10 @@ use jonction_ports::{Artefact, DeliveryId, KeyKind, MessageFacts, MessageId};
 use crate::{
     index_key::KeyHash,
     journal::state::AttemptState,
-    order::{AuditHead, Author, Reason},
+    order::{
+        AuditHead, Author, Reason,
+        retention::{Aging, Destroyed},
+    },
 };
 
 /// Milliseconds since 1970, UTC.
@@ -279,6 +282,15 @@ pub enum Deed {
         /// The message.
         message: MessageId,
     },
+    /// Old messages are destroyed.
+    Purge(Box<NewPurge>),
+    /// Messages are kept from any purge.
+    LegalHold(LegalKey),
+    /// They are not any more.
+    LegalLift {
+        /// Number of the hold.
+        hold: u64,
+    },
     /// A message parked in routing is refused.
     RefuseMessage {
         /// The message.
@@ -286,6 +298,26 @@ pub enum Deed {
         /// Why.
         finding: Box<Finding>,
     },
+}
+
+/// A step of a purge.
+#[derive(Clone, Debug)]
+pub struct NewPurge {
+    /// What.
+    pub what: Aging,
+    /// Received before.
+    pub before: Millis,
+    /// Which, judged again when they are destroyed.
+    pub messages: Vec<MessageId>,
+}
+
+/// What a legal hold keeps.
+#[derive(Clone, Debug)]
+pub enum LegalKey {
+    /// Every message known under a key.
+    Key(Key),
+    /// One message.
+    Message(MessageId),
 }
 
 /// A decision with its row of the audit chain: written together, or neither.
@@ -341,6 +373,13 @@ pub enum Change {
     Order(Box<NewOrder>),
 }
 
+impl Change {
+    /// Whether it destroys what was stored.
+    pub fn destroys(&self) -> bool {
+        matches!(self, Self::Order(order) if matches!(order.deed, Deed::Purge(_)))
+    }
+}
+
 /// What the journal answers to a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
@@ -367,6 +406,8 @@ pub enum Applied {
     },
     /// The order is carried out; its audit row is the head now.
     Ordered(AuditHead),
+    /// The same, for a step of a purge: what is gone.
+    Destroyed(AuditHead, Box<Destroyed>),
     /// Done. For an attempt that begins: its number.
     Done(u32),
     /// The row was no longer in a state that allows this change (a human was faster).

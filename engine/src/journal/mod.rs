@@ -11,8 +11,9 @@ use jonction_ports::{Artefact, Bodies, BodyError, DeliveryId, MessageFacts, Mess
 use crate::{
     error::Error,
     order::{
-        AuditHash,
+        AuditHash, AuditHead,
         audit::{AuditLine, AuditVerdict},
+        retention::{Aging, LegalHold, PurgeCursor, PurgeWindow, Purged},
     },
     questions::{AuditQuery, Balance, MessageJourney, MessageLine, Query, Queues, Window},
 };
@@ -25,9 +26,9 @@ pub mod state;
 mod suite;
 
 pub use change::{
-    Applied, Arrive, Birth, Change, Committed, Deed, Finish, HandRefusal, Key, LoadChange, Millis,
-    NewArtefact, NewBody, NewDelivery, NewOrder, NewShape, Next, NotRouted, NotRoutedWhy, RepeatKey, Routed,
-    Start, Version,
+    Applied, Arrive, Birth, Change, Committed, Deed, Finish, HandRefusal, Key, LegalKey, LoadChange, Millis,
+    NewArtefact, NewBody, NewDelivery, NewOrder, NewPurge, NewShape, Next, NotRouted, NotRoutedWhy,
+    RepeatKey, Routed, Start, Version,
 };
 pub use sqlite::SqliteJournal;
 pub use state::{AttemptState, DeliveryState, MessageState};
@@ -144,8 +145,25 @@ pub trait Questions: Bodies {
     /// The two lines, per route and day.
     fn balance(&self, window: Window) -> Result<Balance, Error>;
 
+    /// The next old messages, and which of them may be destroyed.
+    fn purge_window(
+        &self,
+        what: Aging,
+        before: Millis,
+        after: Option<PurgeCursor>,
+    ) -> Result<PurgeWindow, Error>;
+
+    /// What a whole purge would destroy, exactly.
+    fn purge_preview(&self, what: Aging, before: Millis) -> Result<Purged, Error>;
+
+    /// Every legal hold.
+    fn legal_holds(&self) -> Result<Vec<LegalHold>, Error>;
+
     /// Rows of the audit chain, latest first.
     fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditLine>, Error>;
+
+    /// The end of the audit chain.
+    fn audit_head(&self) -> Result<AuditHead, Error>;
 
     /// Checks the whole audit chain; `noted`: a head that somebody kept elsewhere.
     fn verify_audit(&self, noted: Option<AuditHash>) -> Result<AuditVerdict, Error>;

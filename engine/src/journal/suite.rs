@@ -11,7 +11,10 @@ use proptest::{prelude::*, test_runner::TestRunner};
 use super::*;
 use crate::{
     index_key::KeyHash,
-    order::{Author, Reason},
+    order::{
+        Author, Reason,
+        retention::{Aging, Destroyed},
+    },
     questions::AuditQuery,
 };
 
@@ -131,6 +134,7 @@ pub(crate) fn run<J: Journal + Questions, G>(open: impl Fn() -> (J, G)) {
     bodies_are_kept_once_and_read_in_pieces(&open().0);
     a_note_replaces_the_one_of_its_name(&open().0);
     an_order_and_its_audit_row_are_one(&open().0);
+    a_purge_destroys_what_nobody_needs_and_the_lines_still_close(&open().0);
     heads_and_load_agree_with_their_definition(&open);
 }
 
@@ -234,6 +238,81 @@ fn an_order_and_its_audit_row_are_one(journal: &(impl Journal + Questions)) {
     let verdict = journal.verify_audit(Some(heads[0].hash)).unwrap();
     assert_eq!((verdict.head, verdict.broken, verdict.noted), (heads[1], None, Some(1)));
     assert_eq!(journal.verify_audit(Some(AuditHash::START)).unwrap().noted, None);
+}
+
+fn purge(journal: &(impl Journal + Questions), what: Aging, before: Millis) -> Option<Destroyed> {
+    let window = journal.purge_window(what, before, None).unwrap();
+    assert_eq!(window.next, None, "few enough for one step");
+    let purge = NewPurge { what, before, messages: window.messages };
+    match one(journal, order(20, Deed::Purge(Box::new(purge)))).0 {
+        Applied::Destroyed(_, destroyed) => Some(*destroyed),
+        Applied::Skipped => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What was delivered of three messages of which the third goes on, and what the three share.
+fn a_purge_destroys_what_nobody_needs_and_the_lines_still_close(journal: &(impl Journal + Questions)) {
+    for (number, content) in [(1, "first message"), (2, "second message"), (3, "third message")] {
+        one(journal, arrive(journal, content, number));
+        route(journal, number.into(), &[None], 5);
+    }
+    for delivery in [1, 2] {
+        start(journal, delivery);
+        finish(journal, delivery, Next::Delivered);
+    }
+    start(journal, 3);
+    one(journal, order(9, Deed::LegalHold(LegalKey::Message(MessageId(2)))));
+    let holds = journal.legal_holds().unwrap();
+    assert_eq!((holds.len(), holds[0].number, holds[0].name.as_str()), (1, 1, "2"));
+    let whole = journal.balance(crate::Window::default()).unwrap();
+    let body = |content: &str| journal.verify(BodyId::of(content.as_bytes()));
+    let (shared, ack) = ("bytes to send", "ack first message");
+
+    // The first goes alone: the second is held, the third has not ended; what they share with it stays.
+    let seen = journal.purge_window(Aging::Bodies, 10_000, None).unwrap();
+    assert_eq!((seen.messages, seen.held, seen.open), (vec![MessageId(1)], 1, 1));
+    assert!(journal.purge_window(Aging::Bodies, 1_000, None).unwrap().messages.is_empty(), "not old enough");
+    let preview = journal.purge_preview(Aging::Bodies, 10_000).unwrap().destroyed;
+    let gone = purge(journal, Aging::Bodies, 10_000).unwrap();
+    assert_eq!((gone.messages, gone.bodies, gone.bytes), (1, 1, "first message".len() as u64));
+    assert_eq!((preview.messages, preview.bodies, preview.bytes), (gone.messages, gone.bodies, gone.bytes));
+    assert!(matches!(body("first message"), Err(BodyError::Missing(_))));
+    assert!(body(shared).is_ok() && body("second message").is_ok() && body(ack).is_ok());
+    assert_eq!(purge(journal, Aging::Bodies, 10_000), None, "gone is gone");
+
+    // Named a moment ago, held since: not destroyed.
+    let named = NewPurge { what: Aging::Bodies, before: 10_000, messages: vec![MessageId(2), MessageId(3)] };
+    assert_eq!(one(journal, order(9, Deed::Purge(Box::new(named)))).0, Applied::Skipped);
+
+    finish(journal, 3, Next::Delivered);
+    one(journal, order(9, Deed::LegalLift { hold: 1 }));
+    let lift = order(9, Deed::LegalLift { hold: 1 });
+    assert_eq!(one(journal, lift).0, Applied::Skipped, "lifted once");
+    let gone = purge(journal, Aging::Bodies, 10_000).unwrap();
+    assert_eq!((gone.messages, gone.first, gone.last), (2, Some(MessageId(2)), Some(MessageId(3))));
+    assert!(matches!(body(shared), Err(BodyError::Missing(_))));
+    let journey = journal.journey(MessageId(1)).unwrap().unwrap();
+    assert!(journey.purged_at.is_some() && journey.deliveries[0].attempts.len() == 1, "the story stays");
+
+    // The same bytes, once more: they are stored anew.
+    assert!(matches!(one(journal, arrive(journal, "first message", 9)).0, Applied::Accepted { .. }));
+    assert!(body("first message").is_ok());
+
+    // Rows go, totals stay; the highest numbers are never given again.
+    let preview = journal.purge_preview(Aging::Metadata, 10_000).unwrap().destroyed;
+    let gone = purge(journal, Aging::Metadata, 10_000).unwrap();
+    assert_eq!((gone.messages, gone.last), (2, Some(MessageId(2))), "the third has the highest delivery");
+    assert_eq!((preview.messages, preview.bodies), (gone.messages, gone.bodies));
+    assert!(journal.journey(MessageId(1)).unwrap().is_none());
+    assert!(body(ack).is_ok() && body("ack second message").is_err());
+    assert!(body("first message").is_ok(), "the message that came later needs it");
+    let after = journal.balance(crate::Window::default()).unwrap();
+    assert!(after.closes(), "{after:?}");
+    let waiting = after.total.messages.waiting;
+    assert_eq!((after.total.messages.received, waiting), (whole.total.messages.received + 1, 1));
+    assert_eq!((after.total.deliveries.owed, after.total.deliveries.delivered), (3, 3));
+    assert_eq!(journal.verify_audit(None).unwrap().broken, None);
 }
 
 /// One step of a random life.

@@ -4,13 +4,16 @@
 use std::sync::Arc;
 
 use jonction_model::{Finding, ReportCode};
-use jonction_ports::DeliveryId;
+use jonction_ports::{DeliveryId, KeyKind};
 
-use super::{Act, Order, Ordered, Reason};
+use super::{
+    Act, Author, Order, Ordered, Reason,
+    retention::{LegalSubject, PurgeStep, Purged},
+};
 use crate::{
     error::Error,
     event::Event,
-    journal::{Applied, Change, Deed, HandRefusal, NewOrder},
+    journal::{Applied, Change, Deed, HandRefusal, Key, LegalKey, NewOrder, NewPurge},
     lane::{Ended, Told, load_any, tell},
     shared::{Shared, blocking},
 };
@@ -21,6 +24,9 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, order: Order) -> Result<Orde
     if act.needs_reason() && reason.is_none() {
         return Err(Error::ReasonMissing(act.word()));
     }
+    if let Act::Purge(step) = act {
+        return purge(shared, author, reason, step).await;
+    }
     let deed = deed(shared, &act, reason.as_ref()).await?;
     let change = NewOrder { at: shared.now(), author, reason, deed };
     let (answer, _) = shared.commit_one(Change::Order(Box::new(change))).await?;
@@ -28,7 +34,7 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, order: Order) -> Result<Orde
     tracing::info!(act = act.word(), audit = audit.count, "order carried out");
     shared.look_again();
     shared.say(Event::Ordered { audit: audit.count, act: act.word() });
-    Ok(Ordered { audit })
+    Ok(Ordered { audit, purged: None })
 }
 
 /// The act with everything its change needs.
@@ -37,11 +43,65 @@ async fn deed(shared: &Arc<Shared>, act: &Act, reason: Option<&Reason>) -> Resul
         Act::Release { delivery } => Deed::Release { delivery: *delivery },
         Act::Refuse { delivery } => Deed::Refuse(Box::new(refusal(shared, *delivery, reason).await?)),
         Act::RouteAgain { message } => Deed::RouteAgain { message: *message },
+        Act::LegalHold { subject } => Deed::LegalHold(match subject {
+            LegalSubject::Patient(id) => LegalKey::Key(key(shared, KeyKind::Patient, id.expose())),
+            LegalSubject::Document(id) => LegalKey::Key(key(shared, KeyKind::Document, id)),
+            LegalSubject::Message(id) => LegalKey::Message(*id),
+        }),
+        Act::LegalLift { hold } => Deed::LegalLift { hold: *hold },
+        // Carried out by `purge`, step by step.
+        Act::Purge(step) => Deed::Purge(Box::new(NewPurge {
+            what: step.what,
+            before: step.before.as_millisecond(),
+            messages: Vec::new(),
+        })),
         Act::RefuseMessage { message } => {
             let finding = refused_by_hand(reason.map_or("", Reason::as_str));
             Deed::RefuseMessage { message: *message, finding: Box::new(finding) }
         }
     })
+}
+
+fn key(shared: &Shared, kind: KeyKind, id: &str) -> Key {
+    (kind, shared.hasher.key(kind, id.trim()))
+}
+
+/// One step of a purge: the next old messages, those of them that may go. A step that destroys nothing is not told.
+async fn purge(
+    shared: &Arc<Shared>,
+    author: Author,
+    reason: Option<Reason>,
+    step: PurgeStep,
+) -> Result<Ordered, Error> {
+    let before = step.before.as_millisecond();
+    let (owned, what, after) = (shared.clone(), step.what, step.after);
+    let window = blocking(move || owned.questions.purge_window(what, before, after))
+        .await
+        .map_err(|_| Error::Inconsistent("purge".to_owned()))??;
+    let (messages, next) = (window.messages, window.next);
+    let mut purged = Purged { held: window.held, open: window.open, next, ..Purged::default() };
+    if !messages.is_empty() {
+        let deed = Deed::Purge(Box::new(NewPurge { what, before, messages }));
+        let change = NewOrder { at: shared.now(), author, reason, deed };
+        if let (Applied::Destroyed(audit, destroyed), _) =
+            shared.commit_one(Change::Order(Box::new(change))).await?
+        {
+            tracing::info!(
+                act = "purge",
+                audit = audit.count,
+                messages = destroyed.messages,
+                "order carried out"
+            );
+            shared.say(Event::Ordered { audit: audit.count, act: "purge" });
+            purged.destroyed = *destroyed;
+            return Ok(Ordered { audit, purged: Some(purged) });
+        }
+    }
+    let owned = shared.clone();
+    let head = blocking(move || owned.questions.audit_head())
+        .await
+        .map_err(|_| Error::Inconsistent("audit".to_owned()))??;
+    Ok(Ordered { audit: head, purged: Some(purged) })
 }
 
 /// Why the journal did nothing.
@@ -52,6 +112,9 @@ fn impossible(act: &Act, answer: &Applied) -> Error {
         (Act::RouteAgain { message } | Act::RefuseMessage { message }, _) => {
             Error::MessageNotParked(message.0)
         }
+        (Act::LegalLift { hold }, _) => Error::NoLegalHold(*hold),
+        (Act::LegalHold { subject: LegalSubject::Message(id) }, _) => Error::NoMessage(id.0),
+        (Act::LegalHold { .. } | Act::Purge(_), _) => Error::Inconsistent("answer to an order".to_owned()),
     }
 }
 

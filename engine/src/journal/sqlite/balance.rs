@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     SqliteJournal,
-    rows::{get, number, route, timestamp},
+    rows::{get, inconsistent, json, number, route, timestamp},
 };
 use crate::{
     error::Error,
@@ -42,19 +42,21 @@ impl SqliteJournal {
     }
 }
 
-fn midnight(day: Date) -> Result<Millis, Error> {
+pub(super) fn midnight(day: Date) -> Result<Millis, Error> {
     let inconsistent = |_| Error::Inconsistent("day".to_owned());
     Ok(day.to_zoned_datetime(paris()).map_err(inconsistent)?.timestamp().as_millisecond())
 }
 
-/// Numbers given to messages that have no row.
+/// Numbers given to messages that have no row, and were not purged.
 fn missing(connection: &Connection) -> Result<u64, Error> {
-    let missing: i64 = connection.query_row(
-        "SELECT coalesce(max(id) - min(id) + 1 - count(*), 0) FROM message",
+    let missing: i64 =
+        connection.query_row("SELECT coalesce(max(id), 0) - count(*) FROM message", [], |row| row.get(0))?;
+    let purged: i64 = connection.query_row(
+        "SELECT coalesce(sum((lines ->> '$.messages.received') - (lines ->> '$.messages.repeated')), 0) FROM kept_total",
         [],
         |row| row.get(0),
     )?;
-    Ok(u64::try_from(missing).unwrap_or(0))
+    Ok(missing.abs_diff(purged))
 }
 
 /// First and last reception inside the window.
@@ -66,7 +68,9 @@ fn span(connection: &Connection, window: Window) -> Result<Option<(Millis, Milli
              SELECT min(received_at) AS first, max(received_at) AS last FROM message
                  WHERE received_at >= ?1 AND received_at < ?2
              UNION ALL
-             SELECT min(received_at), max(received_at) FROM repetition WHERE received_at >= ?1 AND received_at < ?2)",
+             SELECT min(received_at), max(received_at) FROM repetition WHERE received_at >= ?1 AND received_at < ?2
+             UNION ALL
+             SELECT min(day), max(day) FROM kept_total WHERE day >= ?1 AND day < ?2)",
         params![since, until],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
@@ -100,17 +104,7 @@ fn lines_between(connection: &Connection, start: Millis, end: Millis) -> Result<
         "SELECT route, facility, state, count(*) AS count FROM message
          WHERE received_at >= ?1 AND received_at < ?2 GROUP BY route, facility, state",
         &|lines, state, count| {
-            let messages = &mut lines.messages;
-            match state.and_then(MessageState::of) {
-                Some(MessageState::Received) => messages.waiting += count,
-                Some(MessageState::Routed) => messages.routed += count,
-                Some(MessageState::Filtered) => messages.filtered += count,
-                Some(MessageState::Refused) => messages.refused += count,
-                Some(MessageState::Parked) => messages.parked += count,
-                Some(MessageState::RefusedByHand) => messages.refused_by_hand += count,
-                // Counted as received and nowhere else: the line does not close, and that is what it is for.
-                None => {}
-            }
+            lines.messages.add_state(state.and_then(MessageState::of), count);
         },
     )?;
     each(
@@ -132,15 +126,18 @@ fn lines_between(connection: &Connection, start: Millis, end: Millis) -> Result<
          JOIN delivery ON delivery.message = message.id
          WHERE received_at >= ?1 AND received_at < ?2 GROUP BY message.route, facility, delivery.state",
         &|lines, state, count| {
-            let deliveries = &mut lines.deliveries;
-            match state.and_then(DeliveryState::of) {
-                Some(DeliveryState::Delivered) => deliveries.delivered += count,
-                Some(DeliveryState::Refused) => deliveries.refused += count,
-                Some(DeliveryState::Parked) => deliveries.parked += count,
-                Some(_) => deliveries.in_flight += count,
-                None => {}
-            }
+            lines.deliveries.add_state(state.and_then(DeliveryState::of), count);
         },
     )?;
+    let mut kept = connection.prepare_cached(
+        "SELECT route, structure AS facility, lines FROM kept_total WHERE day >= ?1 AND day < ?2",
+    )?;
+    let mut rows = kept.query(params![start, end])?;
+    while let Some(row) = rows.next()? {
+        let route = Some(get::<String>(row, "route")?).filter(|name| !name.is_empty());
+        let route = route.map(|name| RouteName::parse(&name).map_err(|_| inconsistent("kept_total.route")));
+        let kept: Lines = json(row, "lines")?.ok_or_else(|| inconsistent("kept_total.lines"))?;
+        lines.entry((route.transpose()?, get(row, "facility")?)).or_default().add(&kept);
+    }
     Ok(lines)
 }

@@ -60,6 +60,44 @@ impl BodyFiles {
         self.folder.join(&name[..2]).join(&name[2..])
     }
 
+    /// Whether the file of a body is there.
+    pub(super) fn exists(&self, id: BodyId) -> bool {
+        self.files.exists(&self.path(id))
+    }
+
+    /// Takes the file of a destroyed body away. One that is gone already is no error.
+    fn remove(&self, id: BodyId) -> Result<(), Error> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        match self.files.remove(&self.path(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io(format!("remove {}", self.path(id).display()))(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes away the files of bodies whose destruction is durable. The caller holds the writing connection: nothing
+    /// names one of them meanwhile.
+    pub(super) fn sweep(&self, connection: &Connection) -> Result<(), Error> {
+        let mut statement = connection.prepare(
+            "SELECT doomed.hash, body.id IS NOT NULL AND body.purged_at IS NULL AND body.bytes IS NULL FROM doomed
+             LEFT JOIN body ON body.hash = doomed.hash",
+        )?;
+        let doomed = statement
+            .query_map([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)))?
+            .collect::<Result<Vec<(Vec<u8>, bool)>, _>>()?;
+        if doomed.is_empty() {
+            return Ok(());
+        }
+        for (hash, named_again) in &doomed {
+            if !named_again {
+                self.remove(super::rows::body_id(hash)?)?;
+            }
+        }
+        connection.execute("DELETE FROM doomed", [])?;
+        Ok(())
+    }
+
     /// Writes a body; durable (file, directory, and the directory's own entry) on return.
     /// A damaged file of the same name is replaced: its hash says what it must hold.
     fn write(&self, id: BodyId, bytes: &[u8]) -> Result<(), Error> {
@@ -165,10 +203,10 @@ fn hash_of(reader: &mut impl Read) -> Result<BodyId, io::Error> {
     Ok(BodyId::from_bytes(hash))
 }
 
-/// Row of a body: its bytes, or `None` when they are a file.
+/// Row of a body: its bytes, or `None` when they are a file. One that was destroyed is as if it had never been.
 fn inline(connection: &Connection, id: BodyId) -> Result<Option<Option<Vec<u8>>>, Error> {
     Ok(connection
-        .prepare_cached("SELECT bytes FROM body WHERE hash = ?1")?
+        .prepare_cached("SELECT bytes FROM body WHERE hash = ?1 AND purged_at IS NULL")?
         // Whatever type the column has: its hash judges it.
         .query_row(params![id.as_bytes()], |row| Ok(row.get_ref(0)?.as_bytes_or_null()?.map(<[u8]>::to_vec)))
         .optional()?)

@@ -7,15 +7,17 @@ use rusqlite::{Connection, ToSql, params, params_from_iter};
 
 use super::{
     SqliteJournal,
+    purge::HELD,
     rows::{get, json, number, optional_time, partner, route, small, state, time, whole},
 };
 use crate::{
     error::Error,
     index_key::kind_number,
-    journal::{DeliveryState, Key, MessageState, Questions},
+    journal::{DeliveryState, Key, MessageState, Millis, Questions},
     order::{
-        AuditHash,
+        AuditHash, AuditHead,
         audit::{AuditLine, AuditVerdict},
+        retention::{Aging, LegalHold, PurgeCursor, PurgeWindow, Purged},
     },
     questions::{AuditQuery, Balance, DeliveryLine, MessageJourney, MessageLine, Query, Queues, Window},
 };
@@ -42,6 +44,8 @@ impl Questions for SqliteJournal {
                     state: state(row, "state", MessageState::of)?,
                     error: get(row, "error")?,
                     bytes: number(row, "length")?,
+                    purged_at: optional_time(row, "purged_at")?,
+                    legal_hold: get(row, "held")?,
                     deliveries: self.delivery_lines(connection, id)?,
                 });
             }
@@ -88,8 +92,30 @@ impl Questions for SqliteJournal {
         self.window_balance(window)
     }
 
+    fn purge_window(
+        &self,
+        what: Aging,
+        before: Millis,
+        after: Option<PurgeCursor>,
+    ) -> Result<PurgeWindow, Error> {
+        SqliteJournal::purge_window(self, what, before, after)
+    }
+
+    fn purge_preview(&self, what: Aging, before: Millis) -> Result<Purged, Error> {
+        let (destroyed, held, open) = self.preview(what, before)?;
+        Ok(Purged { destroyed, held, open, next: None })
+    }
+
+    fn legal_holds(&self) -> Result<Vec<LegalHold>, Error> {
+        self.holds()
+    }
+
     fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditLine>, Error> {
         self.audit_lines(query)
+    }
+
+    fn audit_head(&self) -> Result<AuditHead, Error> {
+        self.reading(super::audit::head)
     }
 
     fn verify_audit(&self, noted: Option<AuditHash>) -> Result<AuditVerdict, Error> {
@@ -169,7 +195,8 @@ fn to_sql(query: &Query) -> (String, Vec<Box<dyn ToSql>>) {
     let condition_sql =
         if condition.terms.is_empty() { "1".to_owned() } else { condition.terms.join(" AND ") };
     let sql = format!(
-        "SELECT m.id, m.received_at, m.partner, m.route, m.kind, m.control_id, m.state, m.error, body.length
+        "SELECT m.id, m.received_at, m.partner, m.route, m.kind, m.control_id, m.state, m.error, m.purged_at,
+             {HELD} AS held, body.length
          FROM message m JOIN body ON body.id = m.raw WHERE {condition_sql} ORDER BY m.id DESC LIMIT {}",
         query.limit
     );
@@ -208,7 +235,7 @@ impl SqliteJournal {
         let part = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         part.unwrap_or_else(|| Part {
             key: "?".to_owned(),
-            label: "(corps illisible)".to_owned(),
+            label: "(corps illisible ou détruit)".to_owned(),
             ordering: None,
             due: jonction_ports::Due::Owed,
         })

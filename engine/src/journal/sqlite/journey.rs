@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     SqliteJournal,
+    purge::HELD,
     rows::{
         findings, get, inconsistent, json, number, optional_time, partner, route, small, state, time, whole,
     },
@@ -30,10 +31,10 @@ impl SqliteJournal {
     }
 
     fn read_journey(&self, connection: &Connection, id: MessageId) -> Result<Option<MessageJourney>, Error> {
-        let mut statement = connection.prepare_cached(
-            "SELECT m.*, body.length, version.text AS version_text FROM message m
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT m.*, {HELD} AS held, body.length, version.text AS version_text FROM message m
              JOIN body ON body.id = m.raw LEFT JOIN version ON version.id = m.version WHERE m.id = ?1",
-        )?;
+        ))?;
         let mut rows = statement.query(params![row_number(id.0)])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let patient: Option<Vec<u8>> = get(row, "patient")?;
@@ -56,6 +57,8 @@ impl SqliteJournal {
             routed_at: optional_time(row, "routed_at")?,
             filtered_by: get(row, "filtered_by")?,
             error: get(row, "error")?,
+            purged_at: optional_time(row, "purged_at")?,
+            legal_hold: get(row, "held")?,
             findings: findings(row, "findings")?,
             route_findings: findings(row, "route_findings")?,
             version: json(row, "version_text")?,

@@ -23,6 +23,7 @@ mod bodies;
 mod checkpoint;
 mod find;
 mod journey;
+mod purge;
 mod queues;
 mod read;
 mod rows;
@@ -101,9 +102,12 @@ impl SqliteJournal {
         connection.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")?;
         configure(&connection)?;
         let hasher = prepare_store(&**files, &mut connection, data_dir, entropy)?;
+        let body_files = BodyFiles::open(files.clone(), data_dir);
+        // A crash may have come between a purge and the removal of its files.
+        body_files.sweep(&connection)?;
         let checkpointer = Checkpointer::start(storage, &path, &mut connection, limits)?;
         let journal = Self {
-            files: BodyFiles::open(files.clone(), data_dir),
+            files: body_files,
             path,
             storage: storage.clone(),
             writer: Some(Mutex::new(connection)),

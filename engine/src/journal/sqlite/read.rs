@@ -23,14 +23,22 @@ impl Journal for SqliteJournal {
     fn commit(&self, batch: &[Vec<Change>]) -> Result<Committed, Error> {
         let writer = self.writer.as_ref().ok_or(Error::Closed)?;
         let mut connection = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let destroys = batch.iter().flatten().any(Change::destroys);
+        if destroys {
+            // What is destroyed is overwritten with zeros, in the pages it leaves too.
+            connection.execute_batch("PRAGMA secure_delete = ON;")?;
+        }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut writer = Writer { connection: &transaction, load: LoadChange::default() };
+        let mut writer = Writer { connection: &transaction, files: &self.files, load: LoadChange::default() };
         let mut answers = Vec::with_capacity(batch.len());
         for request in batch {
             answers.push(request.iter().map(|change| writer.apply(change)).collect::<Result<Vec<_>, _>>()?);
         }
         let load = writer.load;
         transaction.commit()?;
+        if destroys {
+            self.after_destruction(&connection);
+        }
         if let Some(checkpointer) = &self.checkpointer {
             checkpointer.after_commit(&connection);
         }

@@ -5,13 +5,43 @@ CREATE TABLE store (
     value ANY NOT NULL
 ) WITHOUT ROWID;
 
--- Bytes, once, by SHA-256. `bytes` is NULL when they stand in bodies/ab/cdef….
+-- Bytes, once, by SHA-256. `bytes` is NULL when they stand in bodies/ab/cdef…, and once they are destroyed (purged_at).
+-- `owner`: the message that brought them; other messages that refer to them are in body_user.
 CREATE TABLE body (
-    id     INTEGER PRIMARY KEY,
-    hash   BLOB NOT NULL UNIQUE,
-    length INTEGER NOT NULL,
-    bytes  BLOB
+    id        INTEGER PRIMARY KEY,
+    hash      BLOB NOT NULL UNIQUE,
+    length    INTEGER NOT NULL,
+    owner     INTEGER NOT NULL,
+    purged_at INTEGER,
+    bytes     BLOB
 );
+CREATE TABLE body_user (
+    body    INTEGER NOT NULL REFERENCES body (id),
+    message INTEGER NOT NULL,
+    PRIMARY KEY (body, message)
+) WITHOUT ROWID;
+
+-- Files of destroyed bodies: taken away once their destruction is durable.
+CREATE TABLE doomed (
+    hash BLOB PRIMARY KEY
+) WITHOUT ROWID;
+
+-- What no purge may destroy. `number`: that of the row of the audit chain, which says by whom and why.
+CREATE TABLE legal_hold (
+    number  INTEGER PRIMARY KEY,
+    kind    INTEGER,
+    hash    BLOB,
+    message INTEGER
+);
+
+-- What the balance says of messages whose rows are gone: JSON of both lines, by day (its midnight in French legal time).
+CREATE TABLE kept_total (
+    day       INTEGER NOT NULL,
+    route     TEXT NOT NULL,
+    structure TEXT NOT NULL,
+    lines     TEXT NOT NULL,
+    PRIMARY KEY (day, route, structure)
+) WITHOUT ROWID;
 
 -- Route file, steps and versions that served messages.
 CREATE TABLE version (
@@ -45,7 +75,8 @@ CREATE TABLE message (
     filtered_by    TEXT,
     route_findings TEXT,
     patient        BLOB,
-    owed           INTEGER NOT NULL DEFAULT 0
+    owed           INTEGER NOT NULL DEFAULT 0,
+    purged_at      INTEGER
 );
 CREATE INDEX message_received ON message (received_at);
 CREATE INDEX message_control ON message (control_id) WHERE control_id IS NOT NULL;

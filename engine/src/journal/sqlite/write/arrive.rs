@@ -4,7 +4,7 @@
 use jonction_model::{ContentRef, Severity};
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{CONTROL_ID_REUSED, Writer, body_id, control_id_reused, findings_json, message_id};
+use super::{CONTROL_ID_REUSED, Writer, body_id, control_id_reused, findings_json, message_id, number};
 use crate::{
     error::Error,
     journal::{Applied, Arrive, MessageState},
@@ -42,8 +42,9 @@ impl Writer<'_> {
         }
         let conflict = if reused { arrive.conflict_reply.as_ref() } else { None };
         let accepted = arrive.accepted && conflict.is_none();
-        let raw = self.body(&arrive.raw)?;
-        let reply = self.body(conflict.unwrap_or(&arrive.reply))?;
+        let message = self.next_message()?;
+        let raw = self.body(&arrive.raw, message)?;
+        let reply = self.body(conflict.unwrap_or(&arrive.reply), message)?;
         let findings = if reused {
             let mut findings = arrive.findings.clone();
             findings.push(control_id_reused(accepted));
@@ -65,11 +66,12 @@ impl Writer<'_> {
         let repeat = arrive.repeat.filter(|_| accepted);
         self.connection
             .prepare_cached(
-                "INSERT INTO message (received_at, partner, peer, state, kind, profile, control_id, application,
+                "INSERT INTO message (id, received_at, partner, peer, state, kind, profile, control_id, application,
                      facility, raw, reply, repeat_key, digest, findings, error)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?
             .execute(params![
+                number(message.0),
                 arrive.received_at,
                 arrive.partner.as_str(),
                 arrive.peer,
@@ -86,7 +88,6 @@ impl Writer<'_> {
                 findings,
                 error,
             ])?;
-        let message = message_id(self.connection.last_insert_rowid())?;
         if accepted {
             self.load.messages += 1;
             Ok(Applied::Accepted { message, reused })

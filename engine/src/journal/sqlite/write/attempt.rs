@@ -23,7 +23,7 @@ impl Writer<'_> {
         let Some((attempt, message)) = begun else { return Ok(Applied::Skipped) };
         if let Some(prepared) = &start.prepared {
             for body in &prepared.bodies {
-                self.body(body)?;
+                self.body(body, message_id(message)?)?;
             }
             self.connection
                 .prepare_cached("UPDATE delivery SET artefact = ?2 WHERE id = ?1")?

@@ -10,7 +10,7 @@ use crate::{
         Millis,
         sqlite::{audit::head, rows::timestamp},
     },
-    order::{AuditHead, audit::AuditRow},
+    order::{AuditHead, audit::AuditRow, retention::Destroyed},
 };
 
 /// What an act did, as the chain tells it.
@@ -19,11 +19,12 @@ pub(super) struct Told {
     pub(super) message: Option<i64>,
     pub(super) delivery: Option<i64>,
     pub(super) detail: Option<serde_json::Value>,
+    pub(super) destroyed: Option<Destroyed>,
 }
 
 impl Told {
     pub(super) fn new(act: &'static str) -> Self {
-        Self { act, message: None, delivery: None, detail: None }
+        Self { act, message: None, delivery: None, detail: None, destroyed: None }
     }
 }
 

@@ -6,6 +6,7 @@ use jonction_model::{Finding, Severity};
 use jonction_ports::{DeliveryId, MessageId};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::bodies::BodyFiles;
 use super::rows::{body_id, findings_json, get, to_json};
 use crate::{
     error::Error,
@@ -17,6 +18,7 @@ mod arrive;
 mod attempt;
 mod audit;
 mod order;
+mod purge;
 mod recover;
 mod route;
 
@@ -30,6 +32,7 @@ pub(crate) const INTERRUPTED: &str = "engine.interrupted";
 /// One transaction being filled.
 pub(super) struct Writer<'c> {
     pub(super) connection: &'c Connection,
+    pub(super) files: &'c BodyFiles,
     pub(super) load: LoadChange,
 }
 
@@ -94,19 +97,39 @@ impl Writer<'_> {
         }))
     }
 
-    /// Row of a body, made if it is not there.
-    fn body(&self, body: &NewBody) -> Result<i64, Error> {
+    /// Row of a body, made if it is not there. Whoever refers to it is known: the message that brought it, then others.
+    fn body(&self, body: &NewBody, message: MessageId) -> Result<i64, Error> {
+        if body.bytes.is_none() && !self.files.exists(body.id) {
+            // A purge took it away since it was written: the caller asks for the whole again.
+            return Err(Error::Inconsistent(format!("the file of body {} is gone", body.id)));
+        }
         let inserted = self
             .connection
-            .prepare_cached("INSERT OR IGNORE INTO body (hash, length, bytes) VALUES (?1, ?2, ?3)")?
-            .execute(params![body.id.as_bytes(), number(body.length), body.bytes.as_deref()])?;
+            .prepare_cached(
+                "INSERT OR IGNORE INTO body (hash, length, bytes, owner) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![
+                body.id.as_bytes(),
+                number(body.length),
+                body.bytes.as_deref(),
+                number(message.0)
+            ])?;
         if inserted == 1 {
             return Ok(self.connection.last_insert_rowid());
         }
-        Ok(self
+        let (id, owner, purged): (i64, i64, bool) = self
             .connection
-            .prepare_cached("SELECT id FROM body WHERE hash = ?1")?
-            .query_row(params![body.id.as_bytes()], |row| row.get(0))?)
+            .prepare_cached("SELECT id, owner, purged_at IS NOT NULL FROM body WHERE hash = ?1")?
+            .query_row(params![body.id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        if purged {
+            self.connection
+                .prepare_cached("UPDATE body SET bytes = ?2, purged_at = NULL WHERE id = ?1")?
+                .execute(params![id, body.bytes.as_deref()])?;
+        }
+        if owner != number(message.0) {
+            self.use_body(id, message)?;
+        }
+        Ok(id)
     }
 
     fn version(&self, version: &Version) -> Result<i64, Error> {
@@ -143,7 +166,7 @@ impl Writer<'_> {
 
     fn shapes(&self, message: MessageId, first: i64, shapes: &[NewShape]) -> Result<(), Error> {
         for (position, shape) in (first..).zip(shapes) {
-            let body = self.body(&shape.body)?;
+            let body = self.body(&shape.body, message)?;
             // A message routed again after it was parked has no shapes yet: it was parked before it had any.
             self.connection
                 .prepare_cached("INSERT INTO shape (message, position, name, body) VALUES (?1, ?2, ?3, ?4)")?

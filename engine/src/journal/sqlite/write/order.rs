@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What was done, or why nothing was.
-type Done = Result<Told, Applied>;
+pub(super) type Done = Result<Told, Applied>;
 
 impl Writer<'_> {
     pub(super) fn order(&mut self, order: &NewOrder) -> Result<Applied, Error> {
@@ -21,12 +21,19 @@ impl Writer<'_> {
             Deed::Release { delivery } => self.release(*delivery, at)?,
             Deed::Refuse(refusal) => self.refuse(refusal, at)?,
             Deed::RouteAgain { message } => self.route_again(*message)?,
+            Deed::Purge(purge) => self.purge(purge, at)?,
+            Deed::LegalHold(subject) => self.legal_hold(subject)?,
+            Deed::LegalLift { hold } => self.legal_lift(*hold)?,
             Deed::RefuseMessage { message, finding } => self.refuse_message(*message, finding, at)?,
         };
         match done {
             Ok(told) => {
                 let who = (order.author.as_str(), order.reason.as_ref().map(|reason| reason.as_str()));
-                Ok(Applied::Ordered(self.audit(at, who, &told)?))
+                let head = self.audit(at, who, &told)?;
+                Ok(match told.destroyed {
+                    Some(destroyed) => Applied::Destroyed(head, Box::new(destroyed)),
+                    None => Applied::Ordered(head),
+                })
             }
             Err(nothing) => Ok(nothing),
         }

@@ -120,7 +120,7 @@ impl Writer<'_> {
         cause: Option<i64>,
         at: Millis,
     ) -> Result<i64, Error> {
-        let part = self.body(&delivery.part)?;
+        let part = self.body(&delivery.part, message)?;
         let (state, finding, code, barred) = match &delivery.birth {
             Birth::Owed => (DeliveryState::Waiting, None, None, false),
             Birth::Refused { finding, code } => {
