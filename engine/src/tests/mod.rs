@@ -5,6 +5,7 @@ mod answers;
 mod crash;
 mod lanes;
 mod partners;
+mod purge;
 mod refusals;
 mod repeats;
 mod store;
