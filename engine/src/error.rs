@@ -2,7 +2,12 @@
 //! In: a failure. Out: a stable code, an English line for logs, a French sentence and its remedy for people.
 //! Source: style part 2 « Errors ».
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::store_fault::StoreFault;
 
 /// Why the engine or its journal could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +46,22 @@ pub enum Error {
     IndexKeyChanged {
         /// The file.
         path: PathBuf,
+    },
+    /// There was a store here: its key, or its bodies, are there, and the journal is gone.
+    #[error("the journal {} is gone", path.display())]
+    StoreLost {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The store is there and cannot be used as it is.
+    #[error("store cannot be used ({fault:?}): {cause}")]
+    Unusable {
+        /// Why.
+        fault: StoreFault,
+        /// Which file, when known.
+        path: Option<PathBuf>,
+        /// What the database said.
+        cause: String,
     },
     /// A file or a directory failed.
     #[error("{what}")]
@@ -104,7 +125,9 @@ impl Error {
             Self::NewerFormat { .. } => "journal.newer-format",
             Self::IndexKeyLost { .. } => "journal.index-key-lost",
             Self::IndexKeyChanged { .. } => "journal.index-key-changed",
-            Self::Io { .. } => "journal.io",
+            Self::StoreLost { .. } => "journal.lost",
+            Self::Unusable { fault, .. } => fault.code(),
+            Self::Io { source, .. } => StoreFault::of_system(source).map_or("journal.io", StoreFault::code),
             Self::Database(_) => "journal.database",
             Self::Inconsistent(_) => "journal.inconsistent",
             Self::Closed => "journal.closed",
@@ -135,7 +158,18 @@ impl Error {
             Self::IndexKeyChanged { path } => {
                 format!("{} n'est pas la clé d'index de ce journal", path.display())
             }
-            Self::Io { what, source } => format!("le disque refuse ({what}) : {source}"),
+            Self::StoreLost { path } => {
+                format!(
+                    "{} manque, alors que ce dossier a déjà servi : le journal a été effacé ou déplacé",
+                    path.display()
+                )
+            }
+            Self::Unusable { fault, path, .. } => fault.sentence(path.as_deref()),
+            Self::Io { what, source } => match StoreFault::of_system(source) {
+                // « write /data/keys/index.key »: the place is what follows.
+                Some(fault) => fault.sentence(what.split_once(' ').map(|(_, path)| Path::new(path))),
+                None => format!("le disque refuse ({what}) : {source}"),
+            },
             Self::Database(cause) => format!("la base du journal refuse : {cause}"),
             Self::Inconsistent(cause) => format!("le journal contient une donnée incohérente : {cause}"),
             Self::Closed => "le journal est fermé".to_owned(),
@@ -170,6 +204,14 @@ impl Error {
                  ni détection de répétition ; il n'est jamais recréé en silence"
             }
             Self::IndexKeyChanged { .. } => "remettre le fichier d'origine depuis la sauvegarde",
+            Self::StoreLost { .. } => {
+                "remettre journal.db, ou restaurer la dernière sauvegarde ; \
+                 pour repartir de rien, mettre d'abord tout le dossier de côté : il n'est jamais recréé en silence"
+            }
+            Self::Unusable { fault, .. } => fault.remedy(),
+            Self::Io { source, .. } if StoreFault::of_system(source).is_some() => {
+                StoreFault::of_system(source).map_or("", StoreFault::remedy)
+            }
             Self::Io { .. } | Self::Database(_) => {
                 "vérifier l'espace libre, les droits et l'état du disque ; l'émetteur garde ce qui n'est pas acquitté"
             }
@@ -190,6 +232,22 @@ impl Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error.to_string())
+        let cause = error.to_string();
+        match StoreFault::of_database(&error) {
+            Some(fault) => Self::Unusable { fault, path: None, cause },
+            None => Self::Database(cause),
+        }
+    }
+}
+
+impl Error {
+    /// Says which file an unusable store is.
+    pub(crate) fn in_file(self, file: &Path) -> Self {
+        match self {
+            Self::Unusable { fault, path: None, cause } => {
+                Self::Unusable { fault, path: Some(file.to_owned()), cause }
+            }
+            other => other,
+        }
     }
 }

@@ -105,6 +105,27 @@ pub fn key_path(data_dir: &Path) -> PathBuf {
     data_dir.join("keys").join("index.key")
 }
 
+/// A file beside the key that says: the journal of this folder exists. Made after the journal was.
+fn mark_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("keys").join("journal.made")
+}
+
+/// Whether a journal was made in this folder, as far as anything but the journal itself tells.
+pub(crate) fn store_was_made(files: &dyn Files, data_dir: &Path) -> bool {
+    files.exists(&mark_path(data_dir)) || files.exists(&data_dir.join("bodies"))
+}
+
+/// Says that the journal exists: without it, a journal that disappears would be made again, empty, in silence.
+pub(crate) fn mark_store(files: &dyn Files, data_dir: &Path) -> Result<(), Error> {
+    let path = mark_path(data_dir);
+    if files.exists(&path) {
+        return Ok(());
+    }
+    let failed = || Error::io(format!("write {}", path.display()));
+    files.create(&path, Access::Shared).and_then(|mut file| file.sync()).map_err(failed())?;
+    files.sync_dir(&data_dir.join("keys")).map_err(failed())
+}
+
 /// Reads the key. `None` when there is no file.
 pub(crate) fn read_key(files: &dyn Files, data_dir: &Path) -> Result<Option<IndexHasher>, Error> {
     let path = key_path(data_dir);

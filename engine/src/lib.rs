@@ -22,6 +22,7 @@ pub mod route;
 mod router;
 mod routing;
 mod shared;
+pub mod store_fault;
 
 pub use engine::{CommitLimits, CommitMode, Engine, EngineSettings, Running};
 pub use error::Error;
@@ -46,6 +47,7 @@ pub use questions::{
 };
 pub use reader::Reader;
 pub use route::{Condition, OrderBy, Policy, Registry, ReplyBinding, Route, SinkBinding, read_routes};
+pub use store_fault::StoreFault;
 
 /// Stands for a part's label in stored details: the label itself stays in its body.
 pub(crate) const LABEL_PLACE: &str = "{label}";

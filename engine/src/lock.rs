@@ -2,7 +2,7 @@
 //! In: a data directory. Out: a guard that holds an advisory lock of the system until dropped; a dead process holds none.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{Read, Seek, Write},
     path::Path,
 };
@@ -31,7 +31,7 @@ impl StoreLock {
                 let mut holder = String::new();
                 let read = Read::by_ref(&mut file).take(20).read_to_string(&mut holder);
                 let known = read.is_ok() && !holder.trim().is_empty();
-                let holder = if known { holder.trim().to_owned() } else { "?".to_owned() };
+                let holder = if known { named(holder.trim()) } else { "?".to_owned() };
                 return Err(Error::Locked { path: data_dir.to_owned(), holder });
             }
             Err(TryLockError::Error(error)) => return Err(failed()(error)),
@@ -43,6 +43,13 @@ impl StoreLock {
             .map_err(failed())?;
         Ok(Self(file))
     }
+}
+
+/// `1234 (jonction)`, where the system tells names.
+fn named(number: &str) -> String {
+    let name =
+        number.parse::<u32>().ok().and_then(|number| fs::read_to_string(format!("/proc/{number}/comm")).ok());
+    name.map_or_else(|| number.to_owned(), |name| format!("{number} ({})", name.trim()))
 }
 
 impl Drop for StoreLock {
@@ -61,7 +68,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let lock = StoreLock::take(folder.path()).unwrap();
         let error = StoreLock::take(folder.path()).unwrap_err();
-        assert!(matches!(&error, Error::Locked { holder, .. } if *holder == std::process::id().to_string()));
+        assert!(
+            matches!(&error, Error::Locked { holder, .. } if holder.starts_with(&std::process::id().to_string()))
+        );
         assert!(error.remedy().contains("--data"));
         drop(lock);
         assert!(StoreLock::take(folder.path()).is_ok());

@@ -14,6 +14,7 @@ mod program;
 mod restarts;
 mod routes_check;
 mod samples;
+mod stores;
 mod terminals;
 mod words;
 mod world;

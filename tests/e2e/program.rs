@@ -16,6 +16,9 @@ use std::{
 
 use serde_json::Value;
 
+/// The program.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_jonction");
+
 /// Longest wait for anything: a debug build on a slow machine, other tests beside it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -143,8 +146,15 @@ impl Program {
         arguments: impl IntoIterator<Item = A>,
         level: &str,
     ) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_jonction"));
-        command.args(arguments).current_dir(project()).env("JONCTION_LOG", level);
+        let mut command = Command::new(BINARY);
+        command.args(arguments);
+        Self::spawn(command, level)
+    }
+
+    /// Starts a command that becomes the program: another account, another file system.
+    #[track_caller]
+    pub(crate) fn spawn(mut command: Command, level: &str) -> Self {
+        command.current_dir(project()).env("JONCTION_LOG", level);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (heard, lines) = channel();
@@ -224,6 +234,11 @@ impl Program {
         let lines: Vec<String> =
             self.said[from..].iter().map(|line| line.chars().take(400).collect()).collect();
         format!("--- stdout\n{}\n--- stderr\n{}", lines.join("\n"), self.warned.lock().unwrap())
+    }
+
+    /// Its number.
+    pub(crate) fn number(&self) -> u32 {
+        self.child.id()
     }
 
     /// Asks it to end (SIGTERM), as a service manager does.

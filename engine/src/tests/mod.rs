@@ -3,6 +3,7 @@
 
 mod answers;
 mod crash;
+mod hostile;
 mod lanes;
 mod partners;
 mod purge;

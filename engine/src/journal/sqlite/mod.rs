@@ -98,17 +98,32 @@ impl SqliteJournal {
         let files = &storage.files;
         create_dirs(&**files, data_dir).map_err(Error::io(format!("create {}", data_dir.display())))?;
         let path = database_path(data_dir);
-        let mut connection = connect(storage, &path, OpenFlags::default())?;
+        if index_key::store_was_made(&**files, data_dir) && is_empty(&**files, &path)? {
+            return Err(Error::StoreLost { path });
+        }
+        Self::open_file(storage, data_dir, &path, limits, entropy).map_err(|error| error.in_file(&path))
+    }
+
+    fn open_file(
+        storage: &Storage,
+        data_dir: &Path,
+        path: &Path,
+        limits: Limits,
+        entropy: &dyn Entropy,
+    ) -> Result<(Self, IndexHasher), Error> {
+        let files = &storage.files;
+        let mut connection = connect(storage, path, OpenFlags::default())?;
         connection.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")?;
         configure(&connection)?;
         let hasher = prepare_store(&**files, &mut connection, data_dir, entropy)?;
+        index_key::mark_store(&**files, data_dir)?;
         let body_files = BodyFiles::open(files.clone(), data_dir);
         // A crash may have come between a purge and the removal of its files.
         body_files.sweep(&connection)?;
-        let checkpointer = Checkpointer::start(storage, &path, &mut connection, limits)?;
+        let checkpointer = Checkpointer::start(storage, path, &mut connection, limits)?;
         let journal = Self {
             files: body_files,
-            path,
+            path: path.to_owned(),
             storage: storage.clone(),
             writer: Some(Mutex::new(connection)),
             readers: Mutex::default(),
@@ -141,7 +156,8 @@ impl SqliteJournal {
                 Some(found) => Err(Error::NewerFormat { found, known: FORMAT }),
                 None => Err(Error::NoStore { path: data_dir.to_owned() }),
             }
-        })?;
+        });
+        let hasher = hasher.map_err(|error| error.in_file(&journal.path))?;
         Ok((journal, hasher))
     }
 
@@ -166,6 +182,15 @@ impl SqliteJournal {
         }
         result
     }
+}
+
+/// Whether the file of the database is absent or holds nothing: SQLite would make a new one.
+fn is_empty(files: &dyn Files, path: &Path) -> Result<bool, Error> {
+    if !files.exists(path) {
+        return Ok(true);
+    }
+    let seen = files.open(path).and_then(|file| file.seen());
+    Ok(seen.map_err(Error::io(format!("open {}", path.display())))?.length == 0)
 }
 
 /// Opens the database through the file layer of the storage.
