@@ -326,6 +326,9 @@ pub(crate) struct BenchArgs {
     /// Cette mesure seulement (jonction bench --list les nomme)
     #[arg(long, value_name = "MESURE")]
     pub(crate) only: Option<String>,
+    /// Fait aussi les mesures longues : des minutes, et jusqu'à 12 Go dans le dossier temporaire
+    #[arg(long)]
+    pub(crate) long: bool,
     /// Nomme les mesures sans les faire
     #[arg(long)]
     pub(crate) list: bool,

@@ -2,6 +2,10 @@
 //! In: a directory, how many connections, how many messages. Out: messages per second, each durable before the next.
 //! The bare loop writes the same rows into the same tables and indexes, in one thread, prepared beforehand.
 
+mod fill;
+mod scale;
+mod traffic;
+
 use std::{
     path::Path,
     sync::Arc,
@@ -15,6 +19,9 @@ use jonction_ports::{Admitted, Arrival, Intake, IntakeError, MessageFacts, Repea
 use rusqlite::{Connection, params};
 
 use crate::{Engine, EngineSettings, Error};
+
+pub use fill::{Copies, copy_message};
+pub use scale::{Passage, bare_drain, drain, opened, passage, search};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]

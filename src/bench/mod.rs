@@ -7,6 +7,7 @@ mod intake;
 mod job;
 pub(crate) mod measure;
 mod program;
+mod scale;
 
 use crate::failure::Failure;
 use measure::Measure;
@@ -15,6 +16,8 @@ use measure::Measure;
 struct Row {
     name: &'static str,
     what: &'static str,
+    /// Takes minutes and gigabytes: only when named, or asked for.
+    long: bool,
     run: fn() -> Result<Vec<Measure>, Failure>,
 }
 
@@ -22,26 +25,63 @@ const ROWS: &[Row] = &[
     Row {
         name: "hl7-index",
         what: "index HL7 contre une passe memchr nue, 2,7 Ko et 1 Mo",
+        long: false,
         run: formats::hl7_index,
     },
-    Row { name: "hl7-charset", what: "lecture du jeu de caractères, à part", run: formats::hl7_charset },
+    Row {
+        name: "hl7-charset",
+        what: "lecture du jeu de caractères, à part",
+        long: false,
+        run: formats::hl7_charset,
+    },
     Row {
         name: "intake",
         what: "réception durable contre une boucle SQLite nue, 1 et 64 connexions",
+        long: false,
         run: intake::intake,
     },
     Row {
         name: "main-job",
         what: "un compte rendu de 330 Ko au DMP et à deux boîtes : processeur, débit, mémoire",
+        long: false,
         run: job::main_job,
     },
     Row {
         name: "directory",
         what: "annuaire national : lecture, différence, écriture, mémoire, disque, recherches, 10 000 changements",
+        long: false,
         run: directory::directory,
     },
-    Row { name: "start", what: "du lancement à l'écoute ; mémoire au repos", run: program::start },
-    Row { name: "demo", what: "durée de la démonstration", run: program::demo },
+        name: "intake-sinks",
+        what: "réception pendant que tout est routé et remis à 1, 4 et 16 partenaires",
+        long: false,
+        run: scale::intake_sinks,
+    },
+    Row {
+        name: "drain",
+        what: "envois en attente remis par 1 et 64 files à des partenaires instantanés",
+        long: false,
+        run: scale::drains,
+    },
+    Row {
+        name: "restart",
+        what: "redémarrage avec un million d'envois en attente : écoute, mémoire (1 Go de disque)",
+        long: true,
+        run: scale::restart,
+    },
+    Row {
+        name: "stored",
+        what: "dix millions de messages gardés : recherche par patient, coût d'un de plus (12 Go de disque)",
+        long: true,
+        run: scale::stored,
+    },
+    Row {
+        name: "start",
+        what: "du lancement à l'écoute ; mémoire au repos",
+        long: false,
+        run: program::start,
+    },
+    Row { name: "demo", what: "durée de la démonstration", long: false, run: program::demo },
 ];
 
 /// Names of the measures, and what they say.
@@ -49,9 +89,14 @@ pub(crate) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
     ROWS.iter().map(|row| (row.name, row.what))
 }
 
-/// Runs the measures; `only`: the one of that name. Tells each figure as it comes.
-pub(crate) fn run(only: Option<&str>, mut told: impl FnMut(&Measure)) -> Result<Vec<Measure>, Failure> {
-    let chosen: Vec<&Row> = ROWS.iter().filter(|row| only.is_none_or(|only| row.name == only)).collect();
+/// Runs the measures; `only`: the one of that name; `long`: also those that take minutes. Tells each figure as it comes.
+pub(crate) fn run(
+    only: Option<&str>,
+    long: bool,
+    mut told: impl FnMut(&Measure),
+) -> Result<Vec<Measure>, Failure> {
+    let is_chosen = |row: &&Row| only.map_or(long || !row.long, |only| row.name == only);
+    let chosen: Vec<&Row> = ROWS.iter().filter(is_chosen).collect();
     if chosen.is_empty() {
         let known: Vec<_> = names().map(|(name, _)| name).collect();
         return Err(Failure::usage("bench.unknown", "aucune mesure ne porte ce nom")

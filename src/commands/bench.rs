@@ -12,7 +12,7 @@ pub(super) fn run(args: &BenchArgs, common: &Common) -> Result<u8, Failure> {
         bench::names().for_each(|(name, what)| out::say(format!("{name:<14} {what}")));
         return Ok(exit::DONE);
     }
-    let measures = bench::run(args.only.as_deref(), |measure| {
+    let measures = bench::run(args.only.as_deref(), args.long, |measure| {
         if !common.json {
             out::say(bench::line(measure));
         }
