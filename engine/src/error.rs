@@ -98,6 +98,22 @@ pub enum Error {
     /// The delivery may be refused, never released: a rule refused it before its first attempt.
     #[error("delivery {0} was refused by a rule and cannot be released")]
     NotReleasable(u64),
+    /// No route, or no partner, has this name.
+    #[error("no {kind} is called {name}")]
+    UnknownTarget {
+        /// `route` or `partner`.
+        kind: &'static str,
+        /// As typed.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// It is held already.
+    #[error("this {0} is held already")]
+    HeldAlready(&'static str),
+    /// It is not held.
+    #[error("this {0} is not held")]
+    NotHeld(&'static str),
     /// A route names a sink that was not given.
     #[error("route {route} names sink {sink}, which does not exist")]
     UnknownSink {
@@ -137,6 +153,9 @@ impl Error {
             Self::NoMessage(_) => "engine.no-message",
             Self::ReasonMissing(_) => "engine.reason-missing",
             Self::NotReleasable(_) => "engine.not-releasable",
+            Self::UnknownTarget { .. } => "engine.unknown-target",
+            Self::HeldAlready(_) => "engine.held-already",
+            Self::NotHeld(_) => "engine.not-held",
             Self::UnknownSink { .. } => "engine.unknown-sink",
             Self::Stopping => "engine.stopping",
         }
@@ -183,6 +202,12 @@ impl Error {
                     "l'envoi {delivery} a été refusé par une règle avant tout essai : il ne peut pas partir"
                 )
             }
+            Self::UnknownTarget { kind, name, .. } => {
+                let kind = if *kind == "route" { "aucune route" } else { "aucun partenaire" };
+                format!("{kind} ne s'appelle « {name} »")
+            }
+            Self::HeldAlready(_) => "c'est déjà retenu".to_owned(),
+            Self::NotHeld(_) => "ce n'est pas retenu".to_owned(),
             Self::UnknownSink { route, sink } => {
                 format!("la route {route} envoie vers {sink}, qui n'existe pas")
             }
@@ -224,6 +249,8 @@ impl Error {
             Self::NotReleasable(_) => {
                 "le refuser (jonction parked refuse), corriger la cause chez l'émetteur, et faire renvoyer le message"
             }
+            Self::UnknownTarget { known, .. } => return format!("noms connus : {known}"),
+            Self::HeldAlready(_) | Self::NotHeld(_) => "voir ce qui est retenu : jonction hold list",
             Self::UnknownSink { .. } => "déclarer ce partenaire dans jonction.yaml",
         }
         .to_owned()

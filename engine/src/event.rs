@@ -51,6 +51,13 @@ pub enum Event {
         /// The routes that were tried.
         by: String,
     },
+    /// The route of the message is held by a human.
+    MessageHeld {
+        /// Our number.
+        message: MessageId,
+        /// The route.
+        route: RouteName,
+    },
     /// A step could not deal with the message.
     MessageParked {
         /// Our number.

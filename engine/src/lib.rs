@@ -36,6 +36,7 @@ pub use lane::{
     standing::{LaneStanding, LaneState},
 };
 pub use observe::Observer;
+pub use order::hold::{Held, HoldLine};
 pub use order::{
     Act, AuditHash, AuditHead, Author, Order, Ordered, Reason,
     audit::{AuditLine, AuditRow, AuditVerdict, Broken},

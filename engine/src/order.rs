@@ -8,10 +8,12 @@ use std::fmt;
 use jonction_ports::{DeliveryId, MessageId};
 use serde::{Deserialize, Serialize};
 
+use hold::Held;
 use retention::{LegalSubject, PurgeStep, Purged};
 
 pub mod audit;
 pub(crate) mod carry_out;
+pub mod hold;
 pub mod retention;
 
 /// A text of an order that cannot be taken.
@@ -124,6 +126,16 @@ pub enum Act {
         /// The message.
         message: MessageId,
     },
+    /// Something is held back, at once, until it is lifted.
+    Hold {
+        /// What.
+        what: Held,
+    },
+    /// What was held goes on.
+    Lift {
+        /// What.
+        what: Held,
+    },
 }
 
 impl Act {
@@ -137,18 +149,21 @@ impl Act {
             Self::LegalHold { .. } => "legal-hold",
             Self::LegalLift { .. } => "legal-lift",
             Self::RefuseMessage { .. } => "refuse-message",
+            Self::Hold { .. } => "hold",
+            Self::Lift { .. } => "lift",
         }
     }
 
     /// Whether a reason must be given: whatever loses or changes something.
     pub fn needs_reason(&self) -> bool {
         match self {
-            Self::Release { .. } | Self::RouteAgain { .. } => false,
+            Self::Release { .. } | Self::RouteAgain { .. } | Self::Lift { .. } => false,
             Self::Refuse { .. }
             | Self::RefuseMessage { .. }
             | Self::Purge(_)
             | Self::LegalHold { .. }
-            | Self::LegalLift { .. } => true,
+            | Self::LegalLift { .. }
+            | Self::Hold { .. } => true,
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     index_key::IndexHasher,
     journal::{Birth, Change, Journal, Millis, NewBody, NewDelivery, NewShape},
     lane::settings::{LaneSettings, OnUnknown},
+    order::hold::mailbox_key,
     route::{Policy, Route},
 };
 
@@ -52,6 +53,7 @@ impl Reported {
                 sink: sink.clone(),
                 ordering: part.ordering.as_deref().map(|key| hasher.ordering(key)),
                 part: keep_json(journal, part)?,
+                recipient: part.mailbox.as_deref().map(|address| mailbox_key(hasher, address)),
                 birth: match &part.due {
                     Due::Owed => Birth::Owed,
                     // A report that may not leave is told to nobody: a human looks.

@@ -367,7 +367,7 @@ pub struct MessageBalance {
     pub parked: u64,
     /// Parked in routing, then refused for good by a human.
     pub refused_by_hand: u64,
-    /// Not routed yet.
+    /// Not routed yet; held ones too.
     pub waiting: u64,
 }
 
@@ -376,7 +376,7 @@ impl MessageBalance {
     /// and that is what it is for.
     pub(crate) fn add_state(&mut self, state: Option<MessageState>, count: u64) {
         match state {
-            Some(MessageState::Received) => self.waiting += count,
+            Some(MessageState::Received | MessageState::Held) => self.waiting += count,
             Some(MessageState::Routed) => self.routed += count,
             Some(MessageState::Filtered) => self.filtered += count,
             Some(MessageState::Refused) => self.refused += count,

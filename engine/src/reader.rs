@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jonction_ports::{DeliveryId, KeyKind, MessageId};
 
 use crate::{
+    HoldLine,
     error::Error,
     index_key::IndexHasher,
     journal::{Key, SqliteJournal},
@@ -85,6 +86,11 @@ impl Reader {
             Some(message) => self.questions.journey(message),
             None => Ok(None),
         }
+    }
+
+    /// What humans hold back, oldest first.
+    pub fn holds(&self) -> Result<Vec<HoldLine>, Error> {
+        self.questions.holds()
     }
 
     /// Everything that happened to what is known under this identifier, oldest first: number of a message (`7` or

@@ -4,7 +4,7 @@
 
 use std::{collections::VecDeque, sync::Arc, sync::atomic::Ordering, time::Duration};
 
-use jonction_model::Finding;
+use jonction_model::{Finding, RouteName};
 use jonction_ports::{MessageId, Stop};
 use tokio::task::JoinHandle;
 
@@ -59,9 +59,12 @@ async fn route_window(
     stop: &Stop,
 ) -> Result<Option<MessageId>, Error> {
     let journal = shared.journal.clone();
-    let window = blocking(move || journal.unrouted(after, WINDOW))
-        .await
-        .map_err(|_| Error::Inconsistent("window of the router".to_owned()))??;
+    // What is held is read first: a message that came after it was lifted is never decided as held.
+    let (held, window) =
+        blocking(move || Ok::<_, Error>((journal.held_routes()?, journal.unrouted(after, WINDOW)?)))
+            .await
+            .map_err(|_| Error::Inconsistent("window of the router".to_owned()))??;
+    let held: Arc<[RouteName]> = held.into();
     let Some(last) = window.last().map(|message| message.id) else { return Ok(None) };
     let _working = shared.working();
     let mut deciding: VecDeque<Deciding> = VecDeque::with_capacity(WIDTH);
@@ -76,7 +79,7 @@ async fn route_window(
         {
             committing.push(first.commit(shared).await?);
         }
-        deciding.push_back(Deciding::start(shared, plan, message));
+        deciding.push_back(Deciding::start(shared, plan, &held, message));
     }
     for decided in deciding {
         committing.push(decided.commit(shared).await?);
@@ -95,10 +98,11 @@ struct Deciding {
 }
 
 impl Deciding {
-    fn start(shared: &Arc<Shared>, plan: &Arc<Plan>, message: Unrouted) -> Self {
+    fn start(shared: &Arc<Shared>, plan: &Arc<Plan>, held: &Arc<[RouteName]>, message: Unrouted) -> Self {
         let commit_us = shared.take_latency(message.id);
-        let (owned, plan, subject) = (shared.clone(), plan.clone(), message.clone());
-        let task = tokio::spawn(blocking(move || decide(&context(&owned, commit_us), &plan, &subject)));
+        let (owned, plan, held, subject) = (shared.clone(), plan.clone(), held.clone(), message.clone());
+        let task =
+            tokio::spawn(blocking(move || decide(&context(&owned, &held, commit_us), &plan, &subject)));
         Self { message, task, commit_us }
     }
 
@@ -107,7 +111,7 @@ impl Deciding {
             Ok(Ok(decision)) => decision?,
             // The first: the code panicked. The second: the runtime is going away, and nothing will be committed.
             Ok(Err(_)) | Err(_) => parked(
-                &context(shared, self.commit_us),
+                &context(shared, &[], self.commit_us),
                 &self.message,
                 None,
                 Vec::new(),
@@ -138,12 +142,13 @@ impl Committing {
     }
 }
 
-fn context(shared: &Shared, commit_us: Option<u32>) -> Context<'_> {
+fn context<'a>(shared: &'a Shared, held_routes: &'a [RouteName], commit_us: Option<u32>) -> Context<'a> {
     Context {
         journal: &*shared.journal,
         hasher: &shared.hasher,
         environment: shared.settings.environment,
         at: shared.clock.now(),
+        held_routes,
         commit_us,
     }
 }

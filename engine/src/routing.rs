@@ -2,7 +2,7 @@
 //! In: a stored message, the plan. Out: one change. Same message, same versions: same change. Source: architecture §3, §4.7.
 
 use jiff::Timestamp;
-use jonction_model::{BodyId, Environment, Finding, PartnerName, Shape};
+use jonction_model::{BodyId, Environment, Finding, PartnerName, RouteName, Shape};
 use jonction_ports::{BodyError, Due, Ending, Flow, IndexKey, KeyKind, MessageId, Part, Reading};
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
         Birth, Change, DeliveryState, Journal, NewDelivery, NewShape, NotRouted, NotRoutedWhy, Routed,
         Unrouted, Version,
     },
+    order::hold::mailbox_key,
     plan::{Plan, keep_json, new_shape},
     route::{
         OrderBy, Route,
@@ -26,6 +27,8 @@ pub(crate) struct Context<'a> {
     pub(crate) hasher: &'a IndexHasher,
     pub(crate) environment: Environment,
     pub(crate) at: Timestamp,
+    /// Routes that a human holds.
+    pub(crate) held_routes: &'a [RouteName],
     pub(crate) commit_us: Option<u32>,
 }
 
@@ -38,15 +41,18 @@ pub(crate) struct Decision {
 
 /// Decides. Errors: the journal or the disk failed; the message stays as it is and is decided again later.
 pub(crate) fn decide(context: &Context<'_>, plan: &Plan, message: &Unrouted) -> Result<Decision, Error> {
-    if let Some(finding) = damage(context.journal, message.raw.body)? {
-        return Ok(parked(context, message, None, Vec::new(), finding));
-    }
     let candidates: Vec<&Route> = plan.routes.iter().filter(|route| route.from == message.partner).collect();
     let subject = Subject { facts: &message.facts, shape: None, environment: context.environment };
     let Some(route) = candidates.iter().find(|route| route.accept.holds(&subject)) else {
         let names: Vec<_> = candidates.iter().map(|route| route.name.as_str()).collect();
         return Ok(filtered(context, message, names.join(", ")));
     };
+    if context.held_routes.contains(&route.name) {
+        return Ok(held(context, message, route));
+    }
+    if let Some(finding) = damage(context.journal, message.raw.body)? {
+        return Ok(parked(context, message, None, Vec::new(), finding));
+    }
     let mut flow = Flow {
         message: message.raw.clone(),
         facts: message.facts.clone(),
@@ -105,6 +111,20 @@ fn filtered(context: &Context<'_>, message: &Unrouted, by: String) -> Decision {
         why: NotRoutedWhy::Filtered { by },
         findings: Vec::new(),
     };
+    Decision { change: Change::NotRoute(Box::new(change)), events, wake: Vec::new() }
+}
+
+fn held(context: &Context<'_>, message: &Unrouted, route: &Route) -> Decision {
+    let change = NotRouted {
+        message: message.id,
+        at: context.at.as_millisecond(),
+        commit_us: context.commit_us,
+        route: Some(route.name.clone()),
+        version: None,
+        why: NotRoutedWhy::Held,
+        findings: Vec::new(),
+    };
+    let events = vec![Event::MessageHeld { message: message.id, route: route.name.clone() }];
     Decision { change: Change::NotRoute(Box::new(change)), events, wake: Vec::new() }
 }
 
@@ -250,6 +270,7 @@ impl Owed<'_> {
             sink: sink.clone(),
             ordering,
             part: keep_json(self.context.journal, part)?,
+            recipient: part.mailbox.as_deref().map(|address| mailbox_key(self.context.hasher, address)),
             birth,
             cause: None,
         });

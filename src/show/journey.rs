@@ -111,6 +111,11 @@ fn routed(text: &mut String, journey: &MessageJourney, findings: bool) {
                 line(text, "", "", &told(finding));
             }
         }
+        (Some(route), _) if journey.state == MessageState::Held => {
+            let why =
+                format!("la route {route} est retenue à la main ; la lever : jonction lift route {route}");
+            line(text, &at, "retenu", &why);
+        }
         (None, Some(by)) => line(text, &at, "filtré", &format!("aucune route ne le prend : {by}")),
         _ => {}
     }

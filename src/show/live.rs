@@ -124,6 +124,9 @@ impl Live {
                 }
                 self.under(*message, now, line)
             }
+            Event::MessageHeld { message, route } => {
+                self.under(*message, now, format!("retenu : la route {route} est retenue à la main"))
+            }
             Event::ClockJumped { by_ms } => {
                 let way = if *by_ms < 0 { "reculée" } else { "avancée" };
                 let by = std::time::Duration::from_millis(by_ms.unsigned_abs());
@@ -150,6 +153,7 @@ pub(crate) fn state_word(state: DeliveryState) -> &'static str {
         DeliveryState::Delivered => "fait",
         DeliveryState::Refused => "refusé",
         DeliveryState::Parked => "mis de côté",
+        DeliveryState::Held => "retenu",
         _ => "en attente",
     }
 }

@@ -33,6 +33,9 @@ pub struct Part {
     /// Deliveries of a lane that share this key keep their order; the engine stores only its keyed hash.
     /// `None`: order is free.
     pub ordering: Option<String>,
+    /// The mailbox it goes to, in clear; the engine stores only its keyed hash. `None`: no mailbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailbox: Option<String>,
     /// Owed, or refused at birth.
     pub due: Due,
 }
@@ -140,6 +143,8 @@ pub enum KeyKind {
     MailId,
     /// A lot in the DMP: uniqueId of its SubmissionSet.
     SubmissionSet,
+    /// A mailbox: its address, in lower case.
+    Recipient,
 }
 
 /// What one attempt did.

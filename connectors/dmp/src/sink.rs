@@ -145,6 +145,7 @@ impl Sink for DmpSink {
             key: LOT.to_owned(),
             label: label(submission),
             ordering: ins.map(|ins| ins.ins.expose().to_owned()),
+            mailbox: None,
             due,
         }]
     }

@@ -74,7 +74,7 @@ impl MllpSink {
 fn part(event: ZamEvent, report: &DeliveryReport) -> Part {
     let key = format!("ZAM^{}", event.as_str());
     let verdict = if report.verdict == Verdict::Positive { "O" } else { "N" };
-    Part { label: format!("{key} = {verdict}"), key, ordering: None, due: Due::Owed }
+    Part { label: format!("{key} = {verdict}"), key, ordering: None, mailbox: None, due: Due::Owed }
 }
 
 impl Sink for MllpSink {

@@ -72,6 +72,7 @@ impl Sink for InstantSink {
             key: "lot".to_owned(),
             label: "envoi".to_owned(),
             ordering: Some(report.origin.control_id.to_string()),
+            mailbox: None,
             due: Due::Owed,
         }]
     }

@@ -11,6 +11,7 @@ use crate::{
     journal::state::AttemptState,
     order::{
         AuditHead, Author, Reason,
+        hold::HeldKey,
         retention::{Aging, Destroyed},
     },
 };
@@ -111,6 +112,8 @@ pub struct NewDelivery {
     pub part: NewBody,
     /// How it begins.
     pub birth: Birth,
+    /// The mailbox it goes to, hashed; `None`: it goes to no mailbox.
+    pub recipient: Option<KeyHash>,
     /// For a report: index, among those of the same change, of the delivery it tells about.
     pub cause: Option<usize>,
 }
@@ -179,6 +182,8 @@ pub enum NotRoutedWhy {
         /// Why.
         finding: Box<Finding>,
     },
+    /// Its route is held: routed when that is lifted.
+    Held,
 }
 
 /// An attempt begins: durable before a byte may leave. The first one brings the artefact.
@@ -298,6 +303,10 @@ pub enum Deed {
         /// Why.
         finding: Box<Finding>,
     },
+    /// Something is held back.
+    Hold(HeldKey),
+    /// What was held goes on.
+    Lift(HeldKey),
 }
 
 /// A step of a purge.

@@ -13,6 +13,7 @@ use crate::{
     order::{
         AuditHash, AuditHead,
         audit::{AuditLine, AuditVerdict},
+        hold::HoldLine,
         retention::{Aging, LegalHold, PurgeCursor, PurgeWindow, Purged},
     },
     questions::{AuditQuery, Balance, MessageJourney, MessageLine, Query, Queues, Window},
@@ -118,6 +119,9 @@ pub trait Journal: Bodies {
     /// One delivery.
     fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, Error>;
 
+    /// Routes that a human holds.
+    fn held_routes(&self) -> Result<Vec<RouteName>, Error>;
+
     /// What the program kept under this name.
     fn noted(&self, name: &str) -> Result<Option<String>, Error>;
 
@@ -129,6 +133,9 @@ pub trait Journal: Bodies {
 pub trait Questions: Bodies {
     /// Messages that match, latest first.
     fn find(&self, query: &Query) -> Result<Vec<MessageLine>, Error>;
+
+    /// What humans hold back, oldest first.
+    fn holds(&self) -> Result<Vec<HoldLine>, Error>;
 
     /// Numbers of the messages known under one of these identifiers, oldest first.
     fn known_as(&self, control_id: &str, keys: &[Key], limit: u32) -> Result<Vec<MessageId>, Error>;

@@ -52,12 +52,16 @@ state! {
         Parked = 4 "parked" "mis de côté",
         /// Parked, then refused for good by a human.
         RefusedByHand = 5 "refused-by-hand" "refusé à la main",
+        /// Its route is held by a human: not routed.
+        Held = 6 "held" "retenu",
     }
 }
 
 state! {
-    /// Where a delivery stands. Below 2 it may be claimed, below 4 it holds its ordering key.
+    /// Where a delivery stands. 0 and 1 may be claimed, what is below 4 holds its ordering key.
     DeliveryState {
+        /// Held by a human: it has no time, and goes back to 0 or 1 when it is lifted.
+        Held = -1 "held" "retenu",
         /// Never attempted.
         Waiting = 0 "waiting" "en attente",
         /// Attempted, will be again.
@@ -104,10 +108,10 @@ mod tests {
 
     #[test]
     fn integers_are_those_of_the_first_format() {
-        for (number, state) in (0..).zip(DeliveryState::ALL) {
+        for (number, state) in (-1..).zip(DeliveryState::ALL) {
             assert_eq!(DeliveryState::of(number), Some(*state));
         }
-        assert_eq!((DeliveryState::of(6), MessageState::of(6), AttemptState::of(-1)), (None, None, None));
+        assert_eq!((DeliveryState::of(6), MessageState::of(7), AttemptState::of(-1)), (None, None, None));
         assert!(DeliveryState::Refused.is_final() && !DeliveryState::Parked.is_final());
     }
 }

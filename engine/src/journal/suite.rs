@@ -57,6 +57,7 @@ fn route(journal: &dyn Journal, message: u64, keys: &[Option<u8>], at: Millis) -
         ordering: key.map(|key| KeyHash([key; 16])),
         part: part.clone(),
         birth: Birth::Owed,
+        recipient: None,
         cause: None,
     });
     let routed = Routed {

@@ -131,7 +131,13 @@ fn read_json<T: serde::de::DeserializeOwned>(
 }
 
 fn unreadable_part() -> Part {
-    Part { key: "?".to_owned(), label: "(corps illisible)".to_owned(), ordering: None, due: Due::Owed }
+    Part {
+        key: "?".to_owned(),
+        label: "(corps illisible)".to_owned(),
+        ordering: None,
+        mailbox: None,
+        due: Due::Owed,
+    }
 }
 
 /// What is sent, and whether it must be stored first.

@@ -8,6 +8,7 @@ use jonction_ports::{DeliveryId, KeyKind};
 
 use super::{
     Act, Author, Order, Ordered, Reason,
+    hold::Held,
     retention::{LegalSubject, PurgeStep, Purged},
 };
 use crate::{
@@ -59,6 +60,11 @@ async fn deed(shared: &Arc<Shared>, act: &Act, reason: Option<&Reason>) -> Resul
             let finding = refused_by_hand(reason.map_or("", Reason::as_str));
             Deed::RefuseMessage { message: *message, finding: Box::new(finding) }
         }
+        Act::Hold { what } => {
+            known(shared, what)?;
+            Deed::Hold(what.key(&shared.hasher))
+        }
+        Act::Lift { what } => Deed::Lift(what.key(&shared.hasher)),
     })
 }
 
@@ -104,6 +110,22 @@ async fn purge(
     Ok(Ordered { audit: head, purged: Some(purged) })
 }
 
+/// A name that nothing has would hold nothing, and nobody would notice. Where nothing runs, nobody can tell.
+fn known(shared: &Shared, what: &Held) -> Result<(), Error> {
+    let Some(plan) = shared.plan() else { return Ok(()) };
+    let (name, names): (&str, Vec<&str>) = match what {
+        Held::Route(name) => (name.as_str(), plan.routes.iter().map(|route| route.name.as_str()).collect()),
+        Held::Partner(name) => (name.as_str(), plan.sinks.keys().map(|sink| sink.as_str()).collect()),
+        Held::Recipient(_) | Held::Patient(_) => return Ok(()),
+    };
+    match names.contains(&name) {
+        true => Ok(()),
+        false => {
+            Err(Error::UnknownTarget { kind: what.word(), name: name.to_owned(), known: names.join(", ") })
+        }
+    }
+}
+
 /// Why the journal did nothing.
 fn impossible(act: &Act, answer: &Applied) -> Error {
     match (act, answer) {
@@ -115,6 +137,8 @@ fn impossible(act: &Act, answer: &Applied) -> Error {
         (Act::LegalLift { hold }, _) => Error::NoLegalHold(*hold),
         (Act::LegalHold { subject: LegalSubject::Message(id) }, _) => Error::NoMessage(id.0),
         (Act::LegalHold { .. } | Act::Purge(_), _) => Error::Inconsistent("answer to an order".to_owned()),
+        (Act::Hold { what }, _) => Error::HeldAlready(what.word()),
+        (Act::Lift { what }, _) => Error::NotHeld(what.word()),
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use jonction_model::{BodyId, ContentRef, PartnerName};
+use jonction_model::{BodyId, ContentRef, PartnerName, RouteName};
 use jonction_ports::{Bodies, BodyError, DeliveryId, MessageId};
 use proptest::prelude::*;
 use tokio::sync::Notify;
@@ -72,6 +72,10 @@ impl Journal for Dying {
 
     fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, Error> {
         self.inner.delivery(id)
+    }
+
+    fn held_routes(&self) -> Result<Vec<RouteName>, Error> {
+        self.inner.held_routes()
     }
 
     fn noted(&self, name: &str) -> Result<Option<String>, Error> {

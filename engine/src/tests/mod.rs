@@ -4,6 +4,7 @@
 mod answers;
 mod crash;
 mod hostile;
+mod holds;
 mod lanes;
 mod partners;
 mod purge;

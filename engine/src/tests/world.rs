@@ -131,12 +131,14 @@ impl Sink for FakeSink {
                 key: "zam".into(),
                 label: format!("ZAM {}", report.verdict == Verdict::Positive),
                 ordering: Some(report.origin.control_id.to_string()),
+                mailbox: None,
                 due: Due::Owed,
             }],
             ("dmp", Shape::DocumentSubmission(submission)) => vec![Part {
                 key: "lot".into(),
                 label: "lot d'un document".into(),
                 ordering: Some(submission.patient.local_ids[0].id.expose().clone()),
+                mailbox: None,
                 due: Due::Owed,
             }],
             ("mail", Shape::DocumentSubmission(submission)) => submission
@@ -147,6 +149,7 @@ impl Sink for FakeSink {
                     key: format!("recipient {at}"),
                     label: recipient.label(),
                     ordering: Some(recipient.given_address.expose().clone()),
+                    mailbox: Some(recipient.given_address.expose().clone()),
                     due: Due::Owed,
                 })
                 .collect(),

@@ -262,9 +262,11 @@ fn ordering(submission: &DocumentSubmission, recipient: &Recipient) -> Option<St
         (None, Some(local)) => format!("{} {}", local.authority, local.id.expose()),
         (None, None) => return None,
     };
-    let mailbox =
-        recipient.address.as_ref().map_or(recipient.given_address.expose().as_str(), MssAddress::expose);
-    Some(format!("{patient}|{}", mailbox.to_ascii_lowercase()))
+    Some(format!("{patient}|{}", mailbox(recipient).to_ascii_lowercase()))
+}
+
+fn mailbox(recipient: &Recipient) -> &str {
+    recipient.address.as_ref().map_or(recipient.given_address.expose().as_str(), MssAddress::expose)
 }
 
 impl Sink for MssanteSink {
@@ -281,6 +283,7 @@ impl Sink for MssanteSink {
                 key: format!("recipient {}", index + 1),
                 label: recipient.label(),
                 ordering: ordering(submission, recipient),
+                mailbox: Some(mailbox(recipient).to_owned()),
                 due: match self.judge(submission, index) {
                     Ok(_) => Due::Owed,
                     Err(due) => due,

@@ -1,9 +1,9 @@
 //! `jonction find`: which messages match.
 //! In: a [`Query`], identifiers already hashed. Out: messages, latest first, with their deliveries in short.
 
-use jonction_model::ContentRef;
+use jonction_model::{ContentRef, Finding};
 use jonction_ports::{Bodies, DeliveryId, MessageId, Part};
-use rusqlite::{Connection, ToSql, params, params_from_iter};
+use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 
 use super::{
     SqliteJournal,
@@ -11,6 +11,7 @@ use super::{
     rows::{get, json, number, optional_time, partner, route, small, state, time, whole},
 };
 use crate::{
+    HoldLine,
     error::Error,
     index_key::kind_number,
     journal::{DeliveryState, Key, MessageState, Millis, Questions},
@@ -55,6 +56,10 @@ impl Questions for SqliteJournal {
 
     fn queues(&self) -> Result<Queues, Error> {
         super::queues::queues(self)
+    }
+
+    fn holds(&self) -> Result<Vec<HoldLine>, Error> {
+        self.reading(super::holds::lines)
     }
 
     fn known_as(&self, control_id: &str, keys: &[Key], limit: u32) -> Result<Vec<MessageId>, Error> {
@@ -159,7 +164,7 @@ fn to_sql(query: &Query) -> (String, Vec<Box<dyn ToSql>>) {
         let message = word.message.map(|state| format!("m.state = {}", state.number()));
         let delivery = word
             .delivery
-            .map(|state| format!("m.id IN (SELECT message FROM delivery WHERE state = {})", state.number()));
+            .map(|state| format!("m.id IN (SELECT message FROM delivery WHERE {})", standing_sql(state)));
         let terms: Vec<_> = message.into_iter().chain(delivery).collect();
         condition.terms.push(format!("({})", terms.join(" OR ")));
     }
@@ -203,6 +208,30 @@ fn to_sql(query: &Query) -> (String, Vec<Box<dyn ToSql>>) {
     (sql, condition.values)
 }
 
+/// Where a delivery stands, and why: what waits in a held lane is held too.
+pub(super) fn standing(row: &Row<'_>) -> Result<(DeliveryState, Option<Finding>), Error> {
+    match json(row, "held")? {
+        Some(hold) => Ok((DeliveryState::Held, Some(hold))),
+        None => Ok((state(row, "state", DeliveryState::of)?, json(row, "finding")?)),
+    }
+}
+
+/// The same as a condition. What is open is found through its index.
+fn standing_sql(state: DeliveryState) -> String {
+    const IN_HELD_LANE: &str = "sink IN (SELECT target FROM hold WHERE kind = 1)";
+    let number = state.number();
+    match state {
+        DeliveryState::Held => {
+            format!("state < 4 AND (state = {number} OR (state IN (0, 1) AND {IN_HELD_LANE}))")
+        }
+        DeliveryState::Waiting | DeliveryState::Retrying => {
+            format!("state = {number} AND state < 4 AND NOT {IN_HELD_LANE}")
+        }
+        DeliveryState::Sending | DeliveryState::Parked => format!("state = {number} AND state < 4"),
+        DeliveryState::Delivered | DeliveryState::Refused => format!("state = {number}"),
+    }
+}
+
 impl SqliteJournal {
     fn delivery_lines(
         &self,
@@ -210,20 +239,22 @@ impl SqliteJournal {
         message: MessageId,
     ) -> Result<Vec<DeliveryLine>, Error> {
         let mut statement = connection.prepare_cached(
-            "SELECT delivery.id, sink, state, attempts, next_at, finding, body.hash, body.length
+            "SELECT delivery.id, sink, state, attempts, next_at, finding, body.hash, body.length,
+                 iif(state IN (0, 1), (SELECT finding FROM hold WHERE kind = 1 AND target = sink), NULL) AS held
              FROM delivery JOIN body ON body.id = delivery.part WHERE message = ?1 ORDER BY delivery.id",
         )?;
         let mut rows = statement.query(params![i64::try_from(message.0).unwrap_or(i64::MAX)])?;
         let mut lines = Vec::new();
         while let Some(row) = rows.next()? {
+            let (state, finding) = standing(row)?;
             lines.push(DeliveryLine {
                 id: DeliveryId(number(row, "id")?),
                 sink: partner(row, "sink")?,
                 label: self.part(&whole(row, "hash", "length")?).label,
-                state: state(row, "state", DeliveryState::of)?,
                 attempts: small(row, "attempts")?,
                 next_at: optional_time(row, "next_at")?,
-                finding: json(row, "finding")?,
+                state,
+                finding,
             });
         }
         Ok(lines)
@@ -237,6 +268,7 @@ impl SqliteJournal {
             key: "?".to_owned(),
             label: "(corps illisible ou détruit)".to_owned(),
             ordering: None,
+            mailbox: None,
             due: jonction_ports::Due::Owed,
         })
     }

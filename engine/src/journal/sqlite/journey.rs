@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     SqliteJournal,
+    find::standing,
     purge::HELD,
     rows::{
         findings, get, inconsistent, json, number, optional_time, partner, route, small, state, time, whole,
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     error::Error,
     index_key::KeyHash,
-    journal::{AttemptState, DeliveryState, MessageState},
+    journal::{AttemptState, MessageState},
     questions::{AttemptLine, DeliveryJourney, DocumentLine, MessageJourney, Repetition},
 };
 
@@ -99,7 +100,9 @@ impl SqliteJournal {
 
     fn deliveries(&self, connection: &Connection, message: MessageId) -> Result<Vec<DeliveryJourney>, Error> {
         let mut statement = connection.prepare_cached(
-            "SELECT delivery.*, body.hash, body.length FROM delivery JOIN body ON body.id = delivery.part
+            "SELECT delivery.*, body.hash, body.length,
+                 iif(state IN (0, 1), (SELECT finding FROM hold WHERE kind = 1 AND target = sink), NULL) AS held
+             FROM delivery JOIN body ON body.id = delivery.part
              WHERE message = ?1 ORDER BY delivery.id",
         )?;
         let mut rows = statement.query(params![row_number(message.0)])?;
@@ -109,19 +112,19 @@ impl SqliteJournal {
             let id = DeliveryId(number(row, "id")?);
             let artefact: Option<jonction_ports::Artefact> = json(row, "artefact")?;
             let cause: Option<i64> = get(row, "cause")?;
-            let state = state(row, "state", DeliveryState::of)?;
+            let (state, finding) = standing(row)?;
             deliveries.push(DeliveryJourney {
                 id,
                 sink: partner(row, "sink")?,
                 state,
                 barred: get(row, "barred")?,
                 behind: if state == DeliveryState::Parked { behind(connection, id)? } else { 0 },
+                finding,
                 report_of: cause.and_then(|id| u64::try_from(id).ok()).map(DeliveryId),
                 created_at: time(row, "created_at")?,
                 ended_at: optional_time(row, "ended_at")?,
                 next_at: optional_time(row, "next_at")?,
                 after_unknown: get(row, "after_unknown")?,
-                finding: json(row, "finding")?,
                 report_code: get(row, "report_code")?,
                 ids: artefact.map(|artefact| artefact.ids),
                 attempts: attempts(connection, id, &part.label)?,

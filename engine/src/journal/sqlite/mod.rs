@@ -22,6 +22,7 @@ mod balance;
 mod bodies;
 mod checkpoint;
 mod find;
+mod holds;
 mod journey;
 mod purge;
 mod queues;

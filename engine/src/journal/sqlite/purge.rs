@@ -26,7 +26,7 @@ pub(super) const HELD: &str = "(EXISTS (SELECT 1 FROM legal_hold h WHERE h.messa
      OR EXISTS (SELECT 1 FROM legal_hold h JOIN key k ON k.kind = h.kind AND k.hash = h.hash AND k.message = m.id))";
 
 /// Whether something of a message has not ended, or its row keeps the highest number of its table.
-pub(super) const OPEN: &str = "(m.state IN (0, 4)
+pub(super) const OPEN: &str = "(m.state IN (0, 4, 6)
      OR EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.id AND d.state < 4))";
 
 /// The rows of the highest numbers stay: numbers are never given twice.

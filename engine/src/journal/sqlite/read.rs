@@ -2,13 +2,13 @@
 //! In: the connection pool. Out: [`Journal`] for SQLite.
 
 use bytes::Bytes;
-use jonction_model::{BodyId, MessageControlId, PartnerName};
+use jonction_model::{BodyId, MessageControlId, PartnerName, RouteName};
 use jonction_ports::{BodyError, DeliveryId, MessageFacts, MessageId};
 use rusqlite::{OptionalExtension as _, Row, TransactionBehavior, params};
 use std::sync::PoisonError;
 
 use super::{
-    SqliteJournal,
+    SqliteJournal, holds,
     rows::{get, json, number, partner, route, small, state, whole},
     write::Writer,
 };
@@ -78,6 +78,9 @@ impl Journal for SqliteJournal {
 
     fn due(&self, sink: &PartnerName, now: Millis, limit: u32) -> Result<Due, Error> {
         self.reading(|connection| {
+            if holds::holds_lane(connection, sink)? {
+                return Ok(Due { held: true, ..Due::default() });
+            }
             let mut statement = connection.prepare_cached(
                 "SELECT id, next_at FROM delivery WHERE sink = ?1 AND state < 2 AND next_at IS NOT NULL
                  ORDER BY next_at, id LIMIT ?2",
@@ -138,6 +141,10 @@ impl Journal for SqliteJournal {
                 is_report: get(row, "is_report")?,
             }))
         })
+    }
+
+    fn held_routes(&self) -> Result<Vec<RouteName>, Error> {
+        self.reading(holds::routes)
     }
 
     fn noted(&self, name: &str) -> Result<Option<String>, Error> {

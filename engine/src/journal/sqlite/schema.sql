@@ -83,6 +83,7 @@ CREATE INDEX message_control ON message (control_id) WHERE control_id IS NOT NUL
 CREATE INDEX message_repeat ON message (repeat_key) WHERE repeat_key IS NOT NULL;
 CREATE INDEX message_waiting ON message (id) WHERE state = 0;
 CREATE INDEX message_parked ON message (id) WHERE state = 4;
+CREATE INDEX message_held ON message (route) WHERE state = 6;
 
 CREATE TABLE repetition (
     id          INTEGER PRIMARY KEY,
@@ -100,6 +101,17 @@ CREATE TABLE shape (
     name     TEXT NOT NULL,
     body     INTEGER NOT NULL REFERENCES body (id),
     PRIMARY KEY (message, position)
+) WITHOUT ROWID;
+
+-- What humans hold back: 0 route, 1 partner (names), 2 recipient, 3 patient (keyed hashes).
+CREATE TABLE hold (
+    kind    INTEGER NOT NULL,
+    target  ANY NOT NULL,
+    at      INTEGER NOT NULL,
+    author  TEXT NOT NULL,
+    reason  TEXT,
+    finding TEXT NOT NULL,
+    PRIMARY KEY (kind, target)
 ) WITHOUT ROWID;
 
 -- `next_at` is set on the head of each ordering key only, and on what has no key: claiming is one range of one index.

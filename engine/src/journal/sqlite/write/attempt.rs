@@ -12,6 +12,9 @@ use crate::{
 impl Writer<'_> {
     pub(super) fn start(&mut self, start: &Start) -> Result<Applied, Error> {
         let id = number(start.delivery.0);
+        if self.held_back(id)? {
+            return Ok(Applied::Skipped);
+        }
         let begun: Option<(i64, i64)> = self
             .connection
             .prepare_cached(

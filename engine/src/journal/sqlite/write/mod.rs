@@ -17,6 +17,7 @@ use crate::{
 mod arrive;
 mod attempt;
 mod audit;
+mod hold;
 mod order;
 mod purge;
 mod recover;
@@ -74,7 +75,7 @@ impl Writer<'_> {
             .prepare_cached(
                 "UPDATE delivery SET next_at = min(?3, since)
                  WHERE id = (SELECT min(id) FROM delivery WHERE sink = ?1 AND ordering = ?2 AND state < 4)
-                     AND state < 2 AND next_at IS NULL",
+                     AND state IN (0, 1) AND next_at IS NULL",
             )?
             .execute(params![sink, ordering, at])?;
         self.load.deliveries += i64::try_from(changed).unwrap_or(0);

@@ -25,6 +25,8 @@ impl Writer<'_> {
             Deed::LegalHold(subject) => self.legal_hold(subject)?,
             Deed::LegalLift { hold } => self.legal_lift(*hold)?,
             Deed::RefuseMessage { message, finding } => self.refuse_message(*message, finding, at)?,
+            Deed::Hold(key) => self.hold(key, order)?,
+            Deed::Lift(key) => self.lift(key, at)?,
         };
         match done {
             Ok(told) => {

@@ -1,7 +1,7 @@
 //! Routing of a message: its shapes, its keys, what it owes; and the reports that an ending adds to it.
 //! In: a decision of the router. Out: rows.
 
-use jonction_ports::{KeyKind, MessageId};
+use jonction_ports::{DeliveryId, KeyKind, MessageId};
 use rusqlite::params;
 
 use super::{Writer, findings_json, message_id, number, to_json};
@@ -51,9 +51,15 @@ impl Writer<'_> {
     }
 
     pub(super) fn not_route(&mut self, not_routed: &NotRouted) -> Result<Applied, Error> {
+        let route = not_routed.route.as_ref().map(|route| route.as_str());
+        // Lifted since it was decided: it waits for routing, and the router looks again.
+        if matches!(not_routed.why, NotRoutedWhy::Held) && !self.route_is_held(route.unwrap_or_default())? {
+            return Ok(Applied::Skipped);
+        }
         let version = not_routed.version.as_ref().map(|version| self.version(version)).transpose()?;
         let mut findings = not_routed.findings.clone();
         let (state, filtered_by, error) = match &not_routed.why {
+            NotRoutedWhy::Held => (MessageState::Held, None, Some(super::hold::HELD)),
             NotRoutedWhy::Filtered { by } => (MessageState::Filtered, Some(by.as_str()), None),
             NotRoutedWhy::Parked { finding } => {
                 findings.push((**finding).clone());
@@ -70,7 +76,7 @@ impl Writer<'_> {
             .execute(params![
                 number(not_routed.message.0),
                 state.number(),
-                not_routed.route.as_ref().map(|route| route.as_str()),
+                route,
                 version,
                 not_routed.at,
                 not_routed.commit_us,
@@ -153,6 +159,10 @@ impl Writer<'_> {
                 code,
             ])?;
         let id = self.connection.last_insert_rowid();
+        if let Some(recipient) = delivery.recipient {
+            let of = u64::try_from(id).ok().map(DeliveryId);
+            self.keys(&[(KeyKind::Recipient, recipient)], message, of)?;
+        }
         if state == DeliveryState::Waiting {
             self.ready(id, delivery.sink.as_str(), delivery.ordering.as_ref().map(|hash| &hash.0[..]), at)?;
         }
