@@ -95,6 +95,18 @@ pub(crate) enum Command {
     /// Essaie un partenaire sans rien lui envoyer : nom, TLS, certificats, accueil, horloge ; dit ce qui ne va pas
     #[command(help_template = TEMPLATE)]
     Probe(ProbeArgs),
+    /// Retient à la main, tout de suite : une route, un partenaire, une boîte, un patient ; rien n'est perdu
+    #[command(help_template = TEMPLATE, subcommand_help_heading = "Quoi", subcommand_value_name = "QUOI")]
+    Hold(HoldArgs),
+    /// Laisse partir ce qui était retenu
+    #[command(help_template = TEMPLATE, subcommand_help_heading = "Quoi", subcommand_value_name = "QUOI")]
+    Lift(LiftArgs),
+    /// Arrête la file d'un partenaire : comme jonction hold partner
+    #[command(help_template = TEMPLATE)]
+    Pause(NamedArgs),
+    /// Reprend la file d'un partenaire : comme jonction lift partner
+    #[command(help_template = TEMPLATE)]
+    Resume(NamedArgs),
     /// Mesure cette machine, chaque chiffre rapporté à une référence prise en même temps
     #[command(help_template = TEMPLATE)]
     Bench(BenchArgs),
@@ -155,7 +167,7 @@ pub(crate) struct FindArgs {
     /// Message-ID d'un courriel
     #[arg(long, value_name = "ID")]
     pub(crate) mail_id: Option<String>,
-    /// État : received, routed, filtered, refused, parked, refused-by-hand, waiting, retrying, sending, delivered
+    /// État : received, routed, filtered, refused, parked, refused-by-hand, held, waiting, retrying, sending, delivered
     #[arg(long, value_name = "ÉTAT")]
     pub(crate) state: Option<String>,
     /// Route
@@ -254,6 +266,56 @@ pub(crate) struct Target {
 pub(crate) struct TargetArgs {
     #[command(flatten)]
     pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) order: OrderArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HoldArgs {
+    #[command(subcommand)]
+    pub(crate) action: HoldAction,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(crate) enum HoldAction {
+    /// Montre ce qui est retenu, par qui, pourquoi, et combien d'envois attendent
+    #[command(help_template = TEMPLATE)]
+    List,
+    #[command(flatten)]
+    What(HeldAction),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LiftArgs {
+    #[command(subcommand)]
+    pub(crate) what: HeldAction,
+}
+
+/// What is held, or lifted.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(crate) enum HeldAction {
+    /// Une route : ses messages sont pris et acquittés, pas routés ; ce qu'elle doit ne part pas
+    #[command(help_template = TEMPLATE)]
+    Route(NamedArgs),
+    /// Un partenaire : rien ne lui est envoyé
+    #[command(help_template = TEMPLATE)]
+    Partner(NamedArgs),
+    /// Une boîte : son adresse est demandée sur l'entrée standard
+    #[command(help_template = TEMPLATE)]
+    Recipient(OrderArgs),
+    /// Un patient : son identifiant (INS ou IPP) est demandé sur l'entrée standard
+    #[command(help_template = TEMPLATE)]
+    Patient(OrderArgs),
+}
+
+/// A name of the configuration, by whom and why.
+#[derive(Debug, Args)]
+pub(crate) struct NamedArgs {
+    /// Son nom dans la configuration
+    #[arg(value_name = "NOM")]
+    pub(crate) name: String,
     #[command(flatten)]
     pub(crate) order: OrderArgs,
 }

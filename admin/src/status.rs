@@ -2,7 +2,7 @@
 //! In: health, queues, lanes, open incidents. Out: [`Status`], the JSON of `GET /v1/status`.
 
 use jiff::Timestamp;
-use jonction_engine::{LaneStanding, Queues};
+use jonction_engine::{HoldLine, LaneStanding, Queues};
 use serde::Serialize;
 
 use crate::{
@@ -33,6 +33,8 @@ pub struct Status {
     pub queues: Option<Queues>,
     /// How each lane stands.
     pub lanes: Vec<LaneStanding>,
+    /// What humans hold back.
+    pub holds: Vec<HoldLine>,
     /// Open incidents.
     pub incidents: Vec<OpenIncident>,
 }
@@ -70,6 +72,7 @@ impl Status {
             readiness: shared.health.readiness(&shared.engine).await,
             queues: api.ask(|reader| reader.queues()).await.ok(),
             lanes: shared.engine.lanes(),
+            holds: api.ask(|reader| reader.holds()).await.unwrap_or_default(),
             incidents: shared.watch.incidents().await.into_iter().map(OpenIncident::of).collect(),
         }
     }

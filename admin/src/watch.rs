@@ -269,6 +269,7 @@ fn set_lanes(metrics: &Metrics, queues: &Queues, lanes: &[LaneStanding], now: Ti
             (DeliveryState::Retrying, queue.retrying),
             (DeliveryState::Sending, queue.sending),
             (DeliveryState::Parked, queue.parked),
+            (DeliveryState::Held, queue.held),
         ];
         deliveries.extend(states.map(|(state, count)| ([name, state.word()], count as f64)));
         oldest.push(([name], since(queue.oldest_at)));

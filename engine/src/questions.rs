@@ -333,14 +333,16 @@ pub struct Queue {
     pub sending: u64,
     /// Waits for a human.
     pub parked: u64,
-    /// Since when the oldest is owed, parked ones apart.
+    /// Held by a human; what waits in a held lane is not counted here.
+    pub held: u64,
+    /// Since when the oldest is owed, parked and held ones apart.
     pub oldest_at: Option<Timestamp>,
 }
 
 impl Queue {
     /// Nothing waits.
     pub fn new(partner: PartnerName) -> Self {
-        Self { partner, waiting: 0, retrying: 0, sending: 0, parked: 0, oldest_at: None }
+        Self { partner, waiting: 0, retrying: 0, sending: 0, parked: 0, held: 0, oldest_at: None }
     }
 
     /// What will be sent without a human.

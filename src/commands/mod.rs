@@ -4,6 +4,7 @@ mod audit;
 mod bench;
 mod check;
 mod demo;
+mod holds;
 mod orders;
 mod parked;
 pub(crate) mod probe;
@@ -30,6 +31,10 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Balance(args) => questions::balance(&args, &common),
         Command::Parked(args) => parked::run(&args, &common),
         Command::Audit(args) => audit::run(&args, &common),
+        Command::Hold(args) => holds::hold(&args, &common),
+        Command::Lift(args) => holds::lift(&args, &common),
+        Command::Pause(args) => holds::pause(&args, &common),
+        Command::Resume(args) => holds::resume(&args, &common),
         Command::Bench(args) => bench::run(&args, &common),
         Command::Probe(args) => runtime()?.block_on(probe::run(&args, &common)),
         Command::Run(args) => runtime()?.block_on(run::run(&args, &common)),

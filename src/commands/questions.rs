@@ -83,14 +83,19 @@ pub(super) fn reader(common: &Common) -> Result<Reader, Failure> {
     })
 }
 
-/// Typed on standard input: a command line is kept by shells and shown by `ps`.
 pub(super) fn ask_patient() -> Result<String, Failure> {
-    out::warn("identifiant du patient (INS ou IPP), puis Entrée : ");
+    ask("identifiant du patient (INS ou IPP)")
+}
+
+/// Typed on standard input: a command line is kept by shells and shown by `ps`.
+pub(super) fn ask(what: &str) -> Result<String, Failure> {
+    out::warn(&format!("{what}, puis Entrée : "));
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
     match read.map(|_| line.trim().to_owned()) {
         Ok(id) if !id.is_empty() => Ok(id),
-        _ => Err(Failure::usage("find.no-patient", "aucun identifiant n'a été tapé")),
+        _ => Err(Failure::usage("cli.nothing-typed", "rien n'a été tapé")
+            .remedy(format!("taper sur l'entrée standard : {what}"))),
     }
 }
 

@@ -96,6 +96,11 @@ fn routed(text: &mut String, journey: &MessageJourney, findings: bool) {
                 line(text, "", "", &told(finding));
             }
         }
+        (Some(route), _) if journey.state == MessageState::Held => {
+            let why =
+                format!("la route {route} est retenue à la main ; la lever : jonction lift route {route}");
+            line(text, &at, "retenu", &why);
+        }
         (Some(route), _) => {
             let noted = all.iter().filter(|finding| finding.severity >= Severity::Warning).count();
             let noted = if noted > 0 && !findings {
@@ -110,11 +115,6 @@ fn routed(text: &mut String, journey: &MessageJourney, findings: bool) {
             for finding in &journey.route_findings {
                 line(text, "", "", &told(finding));
             }
-        }
-        (Some(route), _) if journey.state == MessageState::Held => {
-            let why =
-                format!("la route {route} est retenue à la main ; la lever : jonction lift route {route}");
-            line(text, &at, "retenu", &why);
         }
         (None, Some(by)) => line(text, &at, "filtré", &format!("aucune route ne le prend : {by}")),
         _ => {}

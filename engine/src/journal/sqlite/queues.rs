@@ -41,9 +41,10 @@ pub(super) fn queues(journal: &SqliteJournal) -> Result<Queues, Error> {
                 DeliveryState::Waiting => queue.waiting = n,
                 DeliveryState::Retrying => queue.retrying = n,
                 DeliveryState::Sending => queue.sending = n,
+                DeliveryState::Held => queue.held = n,
                 _ => queue.parked = n,
             }
-            if state != DeliveryState::Parked {
+            if !matches!(state, DeliveryState::Parked | DeliveryState::Held) {
                 let oldest = time(row, "oldest")?;
                 queue.oldest_at = Some(queue.oldest_at.map_or(oldest, |known| known.min(oldest)));
             }
