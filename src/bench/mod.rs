@@ -52,6 +52,7 @@ const ROWS: &[Row] = &[
         long: false,
         run: directory::directory,
     },
+    Row {
         name: "intake-sinks",
         what: "réception pendant que tout est routé et remis à 1, 4 et 16 partenaires",
         long: false,

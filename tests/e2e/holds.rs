@@ -18,7 +18,7 @@ fn a_held_patient_and_a_paused_partner_wait_until_they_are_lifted() {
     let desk = Desk::new();
     let simulators = desk.simulate(&example());
     // Makes the store.
-    stops(desk.run(&example()));
+    desk.run(&example()).kill();
     typed(&desk, ["hold", "patient"], PATIENT).exits(2).warns(["--reason"]);
     typed(&desk, ["hold", "patient", "--reason", "identité à vérifier"], PATIENT).exits(0).says(["retenu"]);
     desk.ask(["pause", "operateur-regional", "--reason", "maintenance"]).exits(0).says(["file arrêtée"]);
@@ -52,7 +52,7 @@ fn a_held_patient_and_a_paused_partner_wait_until_they_are_lifted() {
 fn a_held_route_takes_and_acknowledges_and_routes_nothing() {
     let desk = Desk::new();
     let simulators = desk.simulate(&example());
-    stops(desk.run(&example()));
+    desk.run(&example()).kill();
     desk.ask(["hold", "route", "documents", "--reason", "correspondance fausse"]).exits(0);
     let mut gateway = desk.run(&example());
     desk.send(&[&example_messages()[8]], false).exits(0).says(["AA"]);

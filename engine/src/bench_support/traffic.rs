@@ -109,8 +109,10 @@ impl Sink for InstantSink {
     }
 }
 
+type Lanes = Vec<(PartnerName, Arc<dyn Sink>)>;
+
 /// Sinks of so many lanes.
-pub(super) fn sinks(count: usize) -> Result<Vec<(PartnerName, Arc<dyn Sink>)>, Error> {
+pub(super) fn sinks(count: usize) -> Result<Lanes, Error> {
     let sink: Arc<dyn Sink> = Arc::new(InstantSink);
     (0..count).map(|n| Ok((name(&format!("voie-{n:02}"))?, sink.clone()))).collect()
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::Error,
     index_key::KeyHash,
-    journal::{AttemptState, MessageState},
+    journal::{AttemptState, DeliveryState, MessageState},
     questions::{AttemptLine, DeliveryJourney, DocumentLine, MessageJourney, Repetition},
 };
 
