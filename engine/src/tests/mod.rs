@@ -3,8 +3,8 @@
 
 mod answers;
 mod crash;
-mod hostile;
 mod holds;
+mod hostile;
 mod lanes;
 mod partners;
 mod purge;
