@@ -75,6 +75,7 @@ fn fill(connection: &Connection, copies: Copies) -> Result<(), Error> {
     let one = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let bodies = one("SELECT max(id) FROM body")?;
     let deliveries = one("SELECT coalesce(max(id), 0) FROM delivery")?;
+    let message = one("SELECT max(id) FROM message")?;
     let each = one("SELECT count(*) FROM delivery")?;
     // Read from copies: what is being filled would be read with it.
     for table in ["message", "shape", "delivery", "attempt", "key"] {
@@ -84,7 +85,8 @@ fn fill(connection: &Connection, copies: Copies) -> Result<(), Error> {
         let hash = spread("n.i - 1", u64::from(count) * 2, 32);
         connection.execute(
             &format!(
-                "{NUMBERS} INSERT INTO body (id, hash, length, bytes) SELECT {bodies} + n.i, {hash}, 2048, NULL FROM n"
+                "{NUMBERS} INSERT INTO body (id, hash, length, owner, purged_at)
+                 SELECT {bodies} + n.i, {hash}, 2048, {message} + (n.i + 1) / 2, 1 FROM n"
             ),
             params![i64::from(count) * 2],
         )?;

@@ -153,7 +153,7 @@ pub fn bare_drain(directory: &Path, deliveries: usize, batch: usize) -> Result<R
 
 fn begun(connection: &Connection, id: i64) -> Result<(), Error> {
     for sql in [
-        "INSERT INTO body (hash, length, bytes) VALUES (randomblob(32), 2048, zeroblob(2048) || ?1)",
+        "INSERT INTO body (hash, length, owner, bytes) VALUES (randomblob(32), 2048, ?1, zeroblob(2048))",
         "UPDATE delivery SET state = 2, next_at = NULL, attempts = 1, artefact = '{}' WHERE id = ?1",
         "INSERT INTO key (kind, hash, message, delivery) VALUES (0, randomblob(16), ?1, ?1)",
         "INSERT INTO key (kind, hash, message, delivery) VALUES (1, randomblob(16), ?1, ?1)",
