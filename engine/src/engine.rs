@@ -17,7 +17,7 @@ use crate::{
     clock_watch,
     error::Error,
     event::Event,
-    files::{Storage, StoreGuard, create_dirs},
+    files::{Storage, StoreGuard, durable_dir},
     index_key::IndexHasher,
     intake::EngineIntake,
     journal::{Change, Journal, Questions, SharedJournal, SqliteJournal, committer::Committer, sqlite},
@@ -81,7 +81,7 @@ impl Engine {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Error> {
         let storage = &settings.storage;
-        create_dirs(&*storage.files, &settings.data_dir)
+        durable_dir(&*storage.files, &settings.data_dir)
             .map_err(Error::io(format!("create {}", settings.data_dir.display())))?;
         let lock = storage.files.lock(&settings.data_dir)?;
         let (journal, hasher) =

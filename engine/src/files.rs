@@ -83,15 +83,25 @@ pub struct Seen {
     pub modified: Option<SystemTime>,
 }
 
-/// Makes a folder and those above it.
-pub(crate) fn create_dirs(files: &dyn Files, path: &Path) -> io::Result<()> {
-    if path.as_os_str().is_empty() || files.exists(path) {
-        return Ok(());
+/// Makes a folder and those above it; its name is durable on return, also when it was there: whoever made it may have
+/// died before that, and everything in it would go with it.
+pub(crate) fn durable_dir(files: &dyn Files, path: &Path) -> io::Result<()> {
+    let parent = match path.parent() {
+        Some(here) if here.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return Ok(()),
+    };
+    if !files.exists(path) {
+        if !files.exists(parent) {
+            durable_dir(files, parent)?;
+        }
+        files.create_dir(path)?;
     }
-    if let Some(parent) = path.parent() {
-        create_dirs(files, parent)?;
+    match files.sync_dir(parent) {
+        // A folder we may pass through without reading it: somebody else made what is in it, long ago.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        result => result,
     }
-    files.create_dir(path)
 }
 
 /// The system's own.

@@ -14,7 +14,7 @@ use jonction_ports::KeyKind;
 
 use crate::{
     error::Error,
-    files::{Access, Files, create_dirs},
+    files::{Access, Files, durable_dir},
 };
 
 /// A keyed hash. Equal identifiers of one kind have equal hashes; nothing else can be learnt from it without the key.
@@ -143,25 +143,30 @@ pub(crate) fn read_key(files: &dyn Files, data_dir: &Path) -> Result<Option<Inde
     }
 }
 
-/// Makes the key of a new store: readable by its owner only, durable before anything is hashed with it.
+/// Makes the key of a new store: readable by its owner only, durable before anything is hashed with it. It gets its name
+/// when it is whole: a start that was cut leaves no half of a key, which would be taken for somebody else's.
 pub(crate) fn make_key(
     files: &dyn Files,
     data_dir: &Path,
     entropy: &dyn Entropy,
 ) -> Result<IndexHasher, Error> {
     let path = key_path(data_dir);
-    let failed = || format!("write {}", path.display());
-    let folder = data_dir.join("keys");
-    create_dirs(files, &folder).map_err(Error::io(failed()))?;
+    let unfinished = path.with_extension("new");
     let mut key = [0; IndexHasher::KEY_BYTES];
     entropy.fill(&mut key);
-    if files.exists(&path) {
-        return Err(Error::io(failed())(io::ErrorKind::AlreadyExists.into()));
-    }
-    let mut file = files.create(&path, Access::Owner).map_err(Error::io(failed()))?;
-    file.write_all(&key).and_then(|()| file.sync()).map_err(Error::io(failed()))?;
-    sync_dir(files, &folder)?;
-    sync_dir(files, data_dir)?;
+    let write = || {
+        if files.exists(&path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let folder = data_dir.join("keys");
+        durable_dir(files, &folder)?;
+        let mut file = files.create(&unfinished, Access::Owner)?;
+        file.write_all(&key)?;
+        file.sync()?;
+        files.rename(&unfinished, &path)?;
+        files.sync_dir(&folder)
+    };
+    write().map_err(Error::io(format!("write {}", path.display())))?;
     Ok(IndexHasher::from_key(&key))
 }
 

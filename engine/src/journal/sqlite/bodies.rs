@@ -3,7 +3,7 @@
 //! Source: architecture §10 « Bodies are handles », dependencies §5.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io::{self, Cursor, Read, SeekFrom},
     path::{Path, PathBuf},
     sync::{
@@ -21,7 +21,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::SqliteJournal;
 use crate::{
     error::Error,
-    files::{Access, Files, Seen, create_dirs},
+    files::{Access, Files, Seen, durable_dir},
     index_key::sync_dir,
     journal::NewBody,
 };
@@ -47,12 +47,20 @@ pub(super) struct BodyFiles {
     /// Hashed once per process, and again when it looks different.
     verified: Mutex<HashMap<BodyId, Verified>>,
     serial: AtomicU64,
+    /// Folders that this process made durable.
+    durable: Mutex<HashSet<PathBuf>>,
 }
 
 impl BodyFiles {
     pub(super) fn open(files: Arc<dyn Files>, data_dir: &Path) -> Self {
         let folder = data_dir.join("bodies");
-        Self { files, folder, verified: Mutex::default(), serial: AtomicU64::new(0) }
+        Self {
+            files,
+            folder,
+            verified: Mutex::default(),
+            serial: AtomicU64::new(0),
+            durable: Mutex::default(),
+        }
     }
 
     fn path(&self, id: BodyId) -> PathBuf {
@@ -107,13 +115,7 @@ impl BodyFiles {
         let path = self.path(id);
         let failed = || Error::io(format!("write {}", path.display()));
         let folder = path.parent().unwrap_or(&self.folder).to_owned();
-        if !self.files.exists(&folder) {
-            create_dirs(&*self.files, &folder).map_err(failed())?;
-            sync_dir(&*self.files, &self.folder)?;
-            if let Some(data_dir) = self.folder.parent() {
-                sync_dir(&*self.files, data_dir)?;
-            }
-        }
+        self.durable_folder(&folder).map_err(failed())?;
         let seen = match self.verify(id) {
             Ok(seen) => seen,
             Err(_) => self.replace(&path, bytes).map_err(failed())?,
@@ -121,6 +123,17 @@ impl BodyFiles {
         // Also for a file that was there: whoever wrote it may not have got as far as this.
         sync_dir(&*self.files, &folder)?;
         self.remember(id, Verified { seen, durable: true });
+        Ok(())
+    }
+
+    /// Makes a folder durable, once per process: that it exists says nothing of who made it, and how far he got.
+    fn durable_folder(&self, folder: &Path) -> io::Result<()> {
+        if self.durable.lock().unwrap_or_else(PoisonError::into_inner).contains(folder) {
+            return Ok(());
+        }
+        durable_dir(&*self.files, &self.folder)?;
+        durable_dir(&*self.files, folder)?;
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
         Ok(())
     }
 

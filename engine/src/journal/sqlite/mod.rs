@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, config::DbConfig, 
 
 use crate::{
     error::Error,
-    files::{Files, Storage, create_dirs},
+    files::{Files, Storage, durable_dir},
     index_key::{self, IndexHasher},
 };
 
@@ -97,7 +97,7 @@ impl SqliteJournal {
         entropy: &dyn Entropy,
     ) -> Result<(Self, IndexHasher), Error> {
         let files = &storage.files;
-        create_dirs(&**files, data_dir).map_err(Error::io(format!("create {}", data_dir.display())))?;
+        durable_dir(&**files, data_dir).map_err(Error::io(format!("create {}", data_dir.display())))?;
         let path = database_path(data_dir);
         if index_key::store_was_made(&**files, data_dir) && is_empty(&**files, &path)? {
             return Err(Error::StoreLost { path });
