@@ -8,7 +8,7 @@ use jonction_model::{Finding, ReportCode, Severity, Shape};
 use jonction_ports::{Ending, Outcome, Part};
 
 use super::{
-    Lane,
+    Lane, PAUSE,
     attempt::{Attempted, Loaded},
     settings::OnUnknown,
 };
@@ -37,17 +37,20 @@ pub(super) async fn finish(
     let now = lane.shared.clock.now();
     let stored = &loaded.stored;
     let verdict = judge(lane, stored, report.outcome, now);
-    let (owned, subject, ended) = (lane.clone(), loaded.clone(), verdict.ended.clone());
-    // The sink's own code runs here: a panic must not lose what the attempt did.
-    let told = blocking(move || tell(&owned.shared, &owned.plan, &subject, ended, now)).await;
     let mut notes = verdict.notes;
     notes.extend(report.notes);
     if started && stored.after_unknown && !lane.sink.probes() {
         notes.push(possible_duplicate());
     }
-    let told = match told {
-        Ok(told) => told?,
-        Err(_) => {
+    let told = insist(lane, || {
+        let (owned, subject, ended) = (lane.clone(), loaded.clone(), verdict.ended.clone());
+        // The sink's own code runs here: a panic must not lose what the attempt did.
+        let told = blocking(move || tell(&owned.shared, &owned.plan, &subject, ended, now));
+        async { told.await.map_or(Ok(None), |told| told.map(Some)) }
+    });
+    let told = match told.await? {
+        Some(told) => told,
+        None => {
             notes.push(crate::router::panicked("le compte rendu à l'émetteur n'a pas pu être écrit"));
             Told::default()
         }
@@ -77,7 +80,8 @@ pub(super) async fn finish(
         replies: told.replies,
     };
     let wake: Vec<_> = finish.replies.iter().map(|reply| reply.sink.clone()).collect();
-    let (answer, _) = lane.shared.commit_one(Change::Finish(Box::new(finish))).await?;
+    let change = Change::Finish(Box::new(finish));
+    let (answer, _) = insist(lane, || lane.shared.commit_one(change.clone())).await?;
     let Applied::Done(attempt) = answer else { return Ok(()) };
     lane.shared.wake(&wake);
     let failed = matches!(verdict.outcome, AttemptState::Retry | AttemptState::Unknown);
@@ -111,6 +115,23 @@ pub(super) async fn finish(
         ids,
     });
     Ok(())
+}
+
+/// Tries until the journal takes it. Nobody else knows how the attempt ended: given up, the delivery would hold its key
+/// as « sending » until the next start, though the disk may have room again in a minute.
+async fn insist<T, F>(lane: &Lane, mut run: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    loop {
+        match run().await {
+            Err(error) if !matches!(error, Error::Closed) => {
+                tracing::error!(lane = lane.name.as_str(), error_code = error.code(), %error, "ending not journaled yet");
+                tokio::time::sleep(PAUSE).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 /// What an outcome means, before it is known who learns of it.
