@@ -134,6 +134,8 @@ impl Committing {
     async fn announce(self, shared: &Shared) -> Result<(), Error> {
         let done = self.pending.await.map_err(|_| Error::Closed)??;
         if done.answers.contains(&Applied::Skipped) {
+            // It came too late, or before an older one: what waits is looked at again from the first.
+            shared.rescan.store(true, Ordering::Release);
             return Ok(());
         }
         shared.wake(&self.wake);

@@ -50,6 +50,12 @@ fn one(journal: &dyn Journal, change: Change) -> (Applied, LoadChange) {
 
 /// Routes a message into deliveries with these ordering keys; `None`: order is free.
 fn route(journal: &dyn Journal, message: u64, keys: &[Option<u8>], at: Millis) -> LoadChange {
+    let (answer, load) = try_route(journal, message, keys, at);
+    assert_eq!(answer, Applied::Done(0));
+    load
+}
+
+fn try_route(journal: &dyn Journal, message: u64, keys: &[Option<u8>], at: Millis) -> (Applied, LoadChange) {
     let part = keep(journal, r#"{"key":"lot","label":"lot","ordering":null,"due":"owed"}"#);
     let deliveries = keys.iter().map(|key| NewDelivery {
         shape: 0,
@@ -71,9 +77,7 @@ fn route(journal: &dyn Journal, message: u64, keys: &[Option<u8>], at: Millis) -
         keys: vec![],
         deliveries: deliveries.collect(),
     };
-    let (answer, load) = one(journal, Change::Route(Box::new(routed)));
-    assert_eq!(answer, Applied::Done(0));
-    load
+    one(journal, Change::Route(Box::new(routed)))
 }
 
 fn start(journal: &dyn Journal, delivery: u64) -> (Applied, LoadChange) {
@@ -131,6 +135,7 @@ fn ready(journal: &dyn Journal, now: Millis) -> Vec<u64> {
 pub(crate) fn run<J: Journal + Questions, G>(open: impl Fn() -> (J, G)) {
     repeats_in_one_batch_are_one_message(&open().0);
     a_change_that_comes_too_late_is_skipped(&open().0);
+    a_message_is_never_routed_before_an_older_one(&open().0);
     what_was_being_sent_is_unknown_after_a_start(&open().0);
     bodies_are_kept_once_and_read_in_pieces(&open().0);
     a_note_replaces_the_one_of_its_name(&open().0);
@@ -168,6 +173,17 @@ fn a_change_that_comes_too_late_is_skipped(journal: &dyn Journal) {
     assert_eq!((stored.state, stored.attempts), (DeliveryState::Delivered, 1));
     assert_eq!(stored.artefact.unwrap().ids["uid"], 1);
     assert!(journal.delivery(DeliveryId(2)).unwrap().is_none());
+}
+
+/// The commit of the older one failed, that of the younger one was queued behind it.
+fn a_message_is_never_routed_before_an_older_one(journal: &dyn Journal) {
+    one(journal, arrive(journal, "a", 1));
+    one(journal, arrive(journal, "b", 2));
+    assert_eq!(try_route(journal, 2, &[Some(1)], 5).0, Applied::Skipped);
+    route(journal, 1, &[Some(1)], 5);
+    route(journal, 2, &[Some(1)], 5);
+    let of = |delivery| journal.delivery(DeliveryId(delivery)).unwrap().unwrap().message.0;
+    assert_eq!((of(1), of(2)), (1, 2));
 }
 
 fn what_was_being_sent_is_unknown_after_a_start(journal: &(impl Journal + Questions)) {
@@ -374,9 +390,7 @@ fn heads_and_load_agree_with_their_definition<J: Journal + Questions, G>(open: &
         let (journal, _guard) = open();
         let mut model: BTreeMap<u64, (Option<u8>, DeliveryState)> = BTreeMap::new();
         let mut load = 0;
-        for (n, step) in steps.into_iter().enumerate() {
-            let message = n as u64 + 1;
-            one(&journal, arrive(&journal, &format!("m{n}"), 1));
+        for step in steps {
             let ready_now = ready(&journal, 10);
             let parked: Vec<u64> = model
                 .iter()
@@ -391,6 +405,8 @@ fn heads_and_load_agree_with_their_definition<J: Journal + Questions, G>(open: &
             let chosen = pool.get(at % pool.len().max(1)).copied();
             let (change, state) = match (step, chosen) {
                 (Step::Create(key), _) => {
+                    let message = model.len() as u64 + 1;
+                    one(&journal, arrive(&journal, &format!("m{message}"), 1));
                     load += route(&journal, message, &[key], 5).deliveries;
                     model.insert(model.len() as u64 + 1, (key, DeliveryState::Waiting));
                     (LoadChange::default(), None)

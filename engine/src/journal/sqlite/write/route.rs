@@ -15,7 +15,16 @@ use crate::{
 };
 
 impl Writer<'_> {
+    /// In the order of messages, whatever failed meanwhile: a delivery's number is its place in its ordering key. A
+    /// message that comes before an older one is skipped, and decided again after it.
     pub(super) fn route(&mut self, routed: &Routed) -> Result<Applied, Error> {
+        let older = self
+            .connection
+            .prepare_cached("SELECT 1 FROM message WHERE state = 0 AND id < ?1 LIMIT 1")?
+            .exists(params![number(routed.message.0)])?;
+        if older {
+            return Ok(Applied::Skipped);
+        }
         let version = self.version(&routed.version)?;
         let patient = routed.keys.iter().find(|(kind, _)| *kind == KeyKind::Patient).map(|(_, hash)| hash.0);
         let changed = self
