@@ -22,6 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["base/model", "base/ports", "base/settings"]),
     ("admin", &["base/model", "base/ports", "base/net", "base/settings", "engine"]),
     ("directory", &["base/model", "base/ports", "base/settings"]),
+    // The proof: drives the engine over a disk that forgets.
+    ("crash", &["base/model", "base/ports", "engine"]),
     ("mappings", &["base/model", "base/ports", "base/settings", "formats"]),
     (
         "connectors",
@@ -41,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "engine",
             "admin",
             "directory",
+            "crash",
             "mappings",
             "connectors",
         ],
