@@ -2,11 +2,12 @@
 //! In: an [`Arrival`]. Out: a [`Receipt`], after the fsync and never before. Repeats are recognised inside the commit.
 //! Source: architecture §4.1, decisions 0003, 0005, 0013.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jonction_model::Severity;
 use jonction_ports::{Arrival, BodyError, BoxFuture, Intake, IntakeError, Receipt};
+use tokio::time::Instant;
 
 use crate::{
     error::Error,

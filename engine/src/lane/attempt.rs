@@ -1,16 +1,13 @@
 //! One delivery, once: load, prepare if it never was, mark the attempt durably, attempt, journal what it did.
 //! In: a claimed delivery. Out: one committed ending. Source: architecture §4.3.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use jonction_model::{BodyId, ContentRef, Finding, Shape};
 use jonction_ports::{
     Artefact, AttemptReport, BodyError, Delivery, DeliveryId, Due, Outcome, Part, Piece, Prepared,
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 use super::{Lane, PAUSE, ending};
 use crate::{
