@@ -107,6 +107,9 @@ pub(crate) enum Command {
     /// Reprend la file d'un partenaire : comme jonction lift partner
     #[command(help_template = TEMPLATE)]
     Resume(NamedArgs),
+    /// Annuaires nationaux : les met à jour, les consulte, dit ce qui a changé
+    #[command(help_template = TEMPLATE, subcommand_help_heading = "Actions", subcommand_value_name = "ACTION")]
+    Directory(DirectoryArgs),
     /// Mesure cette machine, chaque chiffre rapporté à une référence prise en même temps
     #[command(help_template = TEMPLATE)]
     Bench(BenchArgs),
@@ -384,6 +387,94 @@ pub(crate) struct ProbeArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DirectoryArgs {
+    #[command(subcommand)]
+    pub(crate) action: DirectoryAction,
+    /// Dossier de la configuration (par défaut, celui où l'on est)
+    #[arg(long, global = true, value_name = "DOSSIER")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(crate) enum DirectoryAction {
+    /// Met à jour les sources nommées, ou toutes ; ce qui est en service le reste tant que le nouveau n'est pas bon
+    #[command(help_template = TEMPLATE)]
+    Pull(PullArgs),
+    /// Ce que contient chaque source, son âge, et comment a fini sa dernière mise à jour
+    #[command(help_template = TEMPLATE)]
+    Status,
+    /// Un professionnel (RPPS), une structure (FINESS, SIRET) ou une boîte (adresse)
+    #[command(help_template = TEMPLATE)]
+    Lookup {
+        /// RPPS, FINESS, SIRET, identifiant national ou adresse MSSanté
+        #[arg(value_name = "IDENTIFIANT")]
+        id: String,
+    },
+    /// Cherche des professionnels, ou des structures avec --structure
+    #[command(help_template = TEMPLATE)]
+    Search(SearchArgs),
+    /// Ce que la dernière mise à jour a changé
+    #[command(help_template = TEMPLATE)]
+    Report {
+        /// Source : rpps, annuaire-fhir, mssante, finess, ror ; toutes par défaut
+        #[arg(value_name = "SOURCE", value_parser = source)]
+        source: Option<jonction_model::directory::Source>,
+    },
+    /// Remet en service l'annuaire d'avant la dernière mise à jour
+    #[command(help_template = TEMPLATE)]
+    Rollback {
+        /// Source
+        #[arg(value_name = "SOURCE", value_parser = source)]
+        source: jonction_model::directory::Source,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PullArgs {
+    /// Sources : rpps, mssante… ; toutes celles de la configuration par défaut
+    #[arg(value_name = "SOURCE", value_parser = source)]
+    pub(crate) sources: Vec<jonction_model::directory::Source>,
+    /// Reprend tout, même si la source dit que rien n'a changé
+    #[arg(long)]
+    pub(crate) whole: bool,
+    /// Met en service même ce qui paraît suspect (forte baisse, tout change), après avoir lu le rapport
+    #[arg(long)]
+    pub(crate) accept: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// Nom d'exercice, avec ou sans accents ; ce qui s'entend pareil est trouvé aussi
+    #[arg(long, value_name = "NOM")]
+    pub(crate) name: Option<String>,
+    /// Prénom, ou son début
+    #[arg(long, value_name = "PRÉNOM")]
+    pub(crate) given: Option<String>,
+    /// Code de la profession : 10 médecin, 60 infirmier…
+    #[arg(long, value_name = "CODE")]
+    pub(crate) profession: Option<String>,
+    /// Code du savoir-faire : SM04…
+    #[arg(long, value_name = "CODE")]
+    pub(crate) skill: Option<String>,
+    /// Cherche des structures dont le nom contient ces mots
+    #[arg(long, value_name = "MOTS", conflicts_with_all = ["name", "given", "profession", "skill"])]
+    pub(crate) structure: Option<String>,
+    /// Catégorie de structure : 500 EHPAD, 620 pharmacie…
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["name", "given", "profession", "skill"])]
+    pub(crate) category: Option<String>,
+    /// Commune (code COG, 5 caractères)
+    #[arg(long, value_name = "COG")]
+    pub(crate) commune: Option<String>,
+    /// À moins de tant de kilomètres du milieu de cette commune
+    #[arg(long, value_name = "KM", requires = "commune", value_parser = kilometres)]
+    pub(crate) km: Option<f64>,
+    /// Au plus tant de réponses (par défaut 20)
+    #[arg(long, value_name = "NOMBRE", default_value_t = 20, hide_default_value = true, value_parser = lines)]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// Cette mesure seulement (jonction bench --list les nomme)
     #[arg(long, value_name = "MESURE")]
@@ -419,6 +510,16 @@ fn author(text: &str) -> Result<Author, String> {
 
 fn reason(text: &str) -> Result<Reason, String> {
     Reason::parse(text).map_err(|_| "une phrase de 1 à 500 caractères".to_owned())
+}
+
+fn source(text: &str) -> Result<jonction_model::directory::Source, String> {
+    use jonction_model::directory::Source;
+    Source::of(text).ok_or_else(|| format!("une source parmi {}", Source::ALL.map(Source::name).join(", ")))
+}
+
+fn kilometres(text: &str) -> Result<f64, String> {
+    let km = text.replace(',', ".").parse::<f64>().ok().filter(|km| (0.0..=500.0).contains(km));
+    km.ok_or_else(|| "une distance entre 0 et 500".to_owned())
 }
 
 fn delivery(text: &str) -> Result<u64, String> {

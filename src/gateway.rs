@@ -4,6 +4,7 @@
 use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use jonction_admin::{Admin, Health, Link, Metrics};
+use jonction_directory::Shelf;
 use jonction_engine::{Engine, EngineSettings, Route, Running, read_routes};
 use jonction_model::{Clock, Entropy, OsEntropy, PartnerName, SystemClock};
 use jonction_net::{ClientAuth, Reloadable, ServerTls, server_config};
@@ -14,6 +15,7 @@ use tokio::task::JoinHandle;
 use crate::{
     addresses::Addresses,
     certificates::{CertificateError, Certificates, material},
+    directories,
     failure::Failure,
     project::Project,
     registry::{Ready, Wiring, read_partners, route_registry},
@@ -24,14 +26,17 @@ pub(crate) struct Checked {
     pub(crate) project: Project,
     pub(crate) partners: Vec<Ready>,
     pub(crate) routes: Vec<Route>,
+    /// Where the steps of the routes find the directories, once they are open.
+    shelf: Shelf,
 }
 
 /// Reads a folder whole. `None` when nothing could be made of it; errors are in the diagnoses.
 pub(crate) fn check(dir: &Path, addresses: Option<&Addresses>, diagnoses: &mut Diagnoses) -> Option<Checked> {
     let project = Project::read(dir, addresses, diagnoses)?;
     let partners = read_partners(&project, diagnoses);
-    let routes = read_routes(&project.routes, &route_registry(&project, &partners), diagnoses);
-    Some(Checked { project, partners, routes })
+    let shelf = Shelf::default();
+    let routes = read_routes(&project.routes, &route_registry(&project, &partners, &shelf), diagnoses);
+    Some(Checked { project, partners, routes, shelf })
 }
 
 /// A running gateway.
@@ -69,10 +74,12 @@ impl Gateway {
         let metrics = Arc::new(Metrics::default());
         engine.observe(metrics.clone());
         let certificates = Certificates::open(&checked.project, start.data)?;
+        let store = directories::open(start.data, clock.clone())?;
+        checked.shelf.put(store.clone());
         let wiring = Wiring {
             certificates: &certificates,
             environment: gateway.environment,
-            clock,
+            clock: clock.clone(),
             entropy,
             source_id: gateway.source_id.clone(),
             gateway: gateway.name.clone(),
@@ -110,6 +117,12 @@ impl Gateway {
             sources.push(task);
         }
         health.set_links(links);
+        let pullers = directories::pullers(&checked.project, start.data, &clock)?;
+        if !pullers.is_empty() {
+            let suspicion = checked.project.directories.suspicion();
+            let fresh = directories::keep_fresh(store, pullers, suspicion, clock, listener);
+            sources.push(tokio::spawn(fresh));
+        }
         Ok(Self { engine, admin, health, running, sources, stop, listening })
     }
 

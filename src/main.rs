@@ -10,6 +10,7 @@ mod certificates;
 mod cli;
 mod commands;
 mod demo;
+mod directories;
 mod failure;
 mod gateway;
 mod letters;

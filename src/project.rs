@@ -30,6 +30,8 @@ pub(crate) struct Project {
     pub(crate) identities: BTreeMap<String, Identity>,
     /// Authorities, by name.
     pub(crate) trust: BTreeMap<String, Trust>,
+    /// National directories it pulls.
+    pub(crate) directories: crate::directories::Settings,
     /// Partners, in the order of the file.
     pub(crate) partners: Vec<Partner>,
     /// Route files, in the order of their names.
@@ -150,6 +152,10 @@ impl Project {
             Some(node) => read_partners(node, diagnoses),
             None => Vec::new(),
         };
+        let directories = fields
+            .node("directories")
+            .map(|node| crate::directories::Settings::read(node, dir, &trust, diagnoses))
+            .unwrap_or_default();
         fields.finish(diagnoses);
         let routes = read_routes(dir, diagnoses);
         let files = 1 + routes.len();
@@ -160,6 +166,7 @@ impl Project {
             alerts,
             identities,
             trust,
+            directories,
             partners,
             routes,
             files,

@@ -7,6 +7,7 @@ mod mssante;
 
 use std::sync::Arc;
 
+use jonction_directory::Shelf;
 use jonction_engine::{
     LaneSettings,
     route::{Registry, config::KnownPartner},
@@ -206,7 +207,7 @@ fn span_of_value(partner: &Partner, value: &str) -> Span {
 }
 
 /// What routes may name: partners, steps, words of `reply`.
-pub(crate) fn route_registry(project: &Project, partners: &[Ready]) -> Registry {
+pub(crate) fn route_registry(project: &Project, partners: &[Ready], shelf: &Shelf) -> Registry {
     let settings = jonction_mappings::VoletSettings {
         environment: project.gateway.environment,
         // Whether a masked document may be mailed is decided once, by `masque_ps` of the MSSanté partner.
@@ -215,6 +216,9 @@ pub(crate) fn route_registry(project: &Project, partners: &[Ready]) -> Registry 
     };
     let mut registry = Registry::new().reply("zam", "mllp").guarded("dmp");
     for (verb, step) in jonction_mappings::steps(settings, project.gateway.mode) {
+        registry = registry.step(verb, step);
+    }
+    for (verb, step) in jonction_directory::steps(shelf) {
         registry = registry.step(verb, step);
     }
     for partner in &project.partners {

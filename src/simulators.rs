@@ -3,6 +3,7 @@
 
 use std::{fs, io, net::SocketAddr, path::Path, sync::Arc};
 
+use jonction_annuaire::simulator::{self as annuaire, generate::Sizes};
 use jonction_certs_dev::{DevAuthority, Leaf};
 use jonction_dmp::simulator as dmp;
 use jonction_mllp::{Lps, LpsSettings};
@@ -24,7 +25,14 @@ pub(crate) struct Simulators {
     dmp: Option<dmp::SimulatorSettings>,
     mssante: Option<MssanteBlock>,
     lps: Option<LpsBlock>,
+    annuaire: Option<AnnuaireBlock>,
     seed: u64,
+}
+
+struct AnnuaireBlock {
+    listen: SocketAddr,
+    sizes: Sizes,
+    faults: Vec<String>,
 }
 
 struct MssanteBlock {
@@ -48,8 +56,9 @@ impl Simulators {
         let dmp = fields.node("dmp").and_then(|node| read_dmp(node, dir, diagnoses));
         let mssante = fields.node("mssante").and_then(|node| read_mssante(node, diagnoses));
         let lps = fields.node("lps").and_then(|node| read_lps(node, diagnoses));
+        let annuaire = fields.node("annuaire").and_then(|node| read_annuaire(node, diagnoses));
         fields.finish(diagnoses);
-        Some(Self { dmp, mssante, lps, seed })
+        Some(Self { dmp, mssante, lps, annuaire, seed })
     }
 }
 
@@ -96,6 +105,19 @@ fn read_lps(node: &Node, diagnoses: &mut Diagnoses) -> Option<LpsBlock> {
     Some(LpsBlock { listen: listen?, faults })
 }
 
+fn read_annuaire(node: &Node, diagnoses: &mut Diagnoses) -> Option<AnnuaireBlock> {
+    let mut fields = Fields::of(node, "le simulateur annuaire", diagnoses)?;
+    let listen = fields.required("listen", parse::socket_address, diagnoses);
+    // Archives are made in memory: the nation is for the bench, a town is enough to try.
+    let persons = fields.or("persons", 2_000, parse::number(1, 200_000), diagnoses);
+    let mailboxes = fields.or("mailboxes", persons / 3, parse::number(1, 200_000), diagnoses);
+    let faults = read_faults(&mut fields, diagnoses, |rules| {
+        FaultPlan::parse(jonction_annuaire::simulator::faults::FAULTS, rules.iter().copied(), 0).map(|_| ())
+    });
+    fields.finish(diagnoses);
+    Some(AnnuaireBlock { listen: listen?, sizes: Sizes { persons, mailboxes }, faults })
+}
+
 fn read_faults(
     fields: &mut Fields<'_>,
     diagnoses: &mut Diagnoses,
@@ -130,6 +152,7 @@ pub(crate) struct Running {
     pub(crate) dmp: Option<dmp::Running>,
     pub(crate) mssante: Option<mssante::Simulator>,
     pub(crate) lps: Option<Lps>,
+    pub(crate) annuaire: Option<annuaire::Simulator>,
 }
 
 impl Simulators {
@@ -149,7 +172,7 @@ impl Simulators {
             }
             address
         };
-        let mut running = Running { dmp: None, mssante: None, lps: None };
+        let mut running = Running { dmp: None, mssante: None, lps: None, annuaire: None };
         if let Some(mut settings) = self.dmp {
             let declared = settings.listen;
             settings.listen = at(declared);
@@ -199,8 +222,30 @@ impl Simulators {
             addresses.insert(block.listen.port(), lps.local_addr());
             running.lps = Some(lps);
         }
+        if let Some(block) = self.annuaire {
+            let settings =
+                annuaire::Settings { listen: at(block.listen), seed: self.seed, sizes: block.sizes };
+            let faults: Vec<&str> = block.faults.iter().map(String::as_str).collect();
+            let tls = open_tls(&authority)?;
+            let simulator = annuaire::Simulator::start(settings, Some(tls), Arc::new(SystemClock), &faults);
+            let simulator = simulator.map_err(|error| match error {
+                annuaire::StartError::Listen(source) => {
+                    StartError::Listen { name: "annuaire", address: block.listen, source }
+                }
+                other => StartError::Other { name: "annuaire", detail: other.to_string() },
+            })?;
+            addresses.insert(block.listen.port(), simulator.address());
+            running.annuaire = Some(simulator);
+        }
         Ok(running)
     }
+}
+
+/// TLS of a public service: no client certificate is asked for.
+fn open_tls(authority: &DevAuthority) -> Result<ServerTls, CertificateError> {
+    let identity = dev_identity(authority, Leaf::Server)?;
+    let config = server_config(&identity, ClientAuth::None);
+    Ok(config.map_err(|error| material("serveur d'essai", &error))?.into())
 }
 
 fn anchors(authority: &DevAuthority) -> Result<Anchors, CertificateError> {
@@ -230,7 +275,8 @@ impl Running {
         let dmp = self.dmp.as_ref().map(|dmp| ("dmp", dmp.addr()));
         let mssante = self.mssante.as_ref().map(|mssante| ("mssante", mssante.address()));
         let lps = self.lps.as_ref().map(|lps| ("lps", lps.local_addr()));
-        [dmp, mssante, lps].into_iter().flatten().collect()
+        let annuaire = self.annuaire.as_ref().map(|annuaire| ("annuaire", annuaire.address()));
+        [dmp, mssante, lps, annuaire].into_iter().flatten().collect()
     }
 
     /// Lines for a screen: what each is, where it listens, whom it knows.
@@ -252,7 +298,10 @@ impl Running {
             .lps
             .as_ref()
             .map(|lps| format!("lps      mllp {}            reçoit les ZAM", lps.local_addr()));
-        let mut lines: Vec<String> = [dmp, mssante, lps].into_iter().flatten().collect();
+        let annuaire = self.annuaire.as_ref().map(|annuaire| {
+            format!("annuaire https://{}   TLS    extractions RPPS et MSSanté", annuaire.address())
+        });
+        let mut lines: Vec<String> = [dmp, mssante, lps, annuaire].into_iter().flatten().collect();
         for (at, line) in lines.iter_mut().enumerate() {
             *line = format!("  {}  {line}", if at == 0 { "simulateurs" } else { "           " });
         }
@@ -277,6 +326,9 @@ impl Running {
         }
         if let Some(lps) = self.lps {
             lps.stop().await;
+        }
+        if let Some(annuaire) = self.annuaire {
+            annuaire.stop().await;
         }
     }
 }

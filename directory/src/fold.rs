@@ -110,7 +110,7 @@ fn rule(rest: &[u8], before: Option<u8>) -> (usize, &'static str) {
         ("OE", "E"),
         ("AE", "E"),
     ];
-    for (text, sound) in [("AIN", "2"), ("EIN", "2"), ("OIN", "2"), ("IEN", "2")] {
+    for (text, sound) in [("EAN", "1"), ("AIN", "2"), ("EIN", "2"), ("OIN", "2"), ("IEN", "2")] {
         if starts(text) && nasal(3) {
             return (3, sound);
         }
@@ -221,6 +221,7 @@ mod tests {
             ["CLEMENT", "CLEMENTE"],
             ["QUENTIN", "KENTIN"],
             ["BERNARD", "BERNART"],
+            ["JEAN", "JAN"],
         ] {
             assert_eq!(sound(pair[0]), sound(pair[1]), "{pair:?}");
         }

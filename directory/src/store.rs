@@ -212,7 +212,7 @@ impl Store {
         Ok(view)
     }
 
-    fn source_folder(&self, source: Source) -> PathBuf {
+    pub(crate) fn source_folder(&self, source: Source) -> PathBuf {
         self.folder.join(source.name())
     }
 

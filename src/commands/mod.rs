@@ -4,6 +4,7 @@ mod audit;
 mod bench;
 mod check;
 mod demo;
+mod directory;
 mod holds;
 mod orders;
 mod parked;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Lift(args) => holds::lift(&args, &common),
         Command::Pause(args) => holds::pause(&args, &common),
         Command::Resume(args) => holds::resume(&args, &common),
+        Command::Directory(args) => directory::run(&args, &common),
         Command::Bench(args) => bench::run(&args, &common),
         Command::Probe(args) => runtime()?.block_on(probe::run(&args, &common)),
         Command::Run(args) => runtime()?.block_on(run::run(&args, &common)),
@@ -44,7 +46,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

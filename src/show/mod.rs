@@ -3,6 +3,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod balance;
+pub(crate) mod directory;
 pub(crate) mod found;
 pub(crate) mod journey;
 pub(crate) mod live;

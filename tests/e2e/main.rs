@@ -5,6 +5,7 @@
 
 mod demo;
 mod desk;
+mod directory;
 mod holds;
 mod hostile;
 mod kills;

@@ -1,0 +1,288 @@
+//! Steps of routes that ask the directories: find a recipient's mailbox, refuse a recipient who no longer practises.
+//! In: shapes whose recipients are named by their identifier. Out: addresses, obstacles, findings.
+//! The version of a step names the snapshots it saw, so the same message through the same versions gives the same result.
+//! Source: annuaires.md §12; issue « enrich step », « checks ».
+
+use std::sync::{Arc, OnceLock};
+
+use jonction_model::{
+    DocumentSubmission, Finding, Masked, MssAddress, Obstacle, ObstacleScope, PersonId, Recipient,
+    RecipientKind, Shape, StructureId,
+};
+use jonction_ports::{
+    Bodies, Directory, DirectoryError, Flow, Step,
+    directory::{Candidate, Need, Nothing, Reason},
+};
+
+/// The directories, handed over when the gateway starts: a configuration is checked without any.
+#[derive(Clone, Default)]
+pub struct Shelf(Arc<OnceLock<Arc<dyn Directory>>>);
+
+impl Shelf {
+    /// Hands the directories over. Said twice, the first stays.
+    pub fn put(&self, directory: Arc<dyn Directory>) {
+        // Already there: the same gateway started twice on one configuration.
+        let _ = self.0.set(directory);
+    }
+
+    fn get(&self) -> Option<&Arc<dyn Directory>> {
+        self.0.get()
+    }
+}
+
+/// Every step of this room, with the verb routes write before its name.
+pub fn steps(shelf: &Shelf) -> Vec<(&'static str, Arc<dyn Step>)> {
+    vec![
+        ("enrich", Arc::new(FindMailboxes(shelf.clone()))),
+        ("check", Arc::new(CheckRecipients { shelf: shelf.clone(), strictness: Strictness::Refuse })),
+        ("check", Arc::new(CheckRecipients { shelf: shelf.clone(), strictness: Strictness::Note })),
+    ]
+}
+
+/// What the snapshots in use are: part of the version of every step.
+fn version(shelf: &Shelf, own: &str) -> String {
+    let states = shelf.get().map(|directory| directory.states()).unwrap_or_default();
+    let seen: Vec<String> =
+        states.iter().map(|state| format!("{}@{}", state.source, state.published)).collect();
+    format!("{own} {}", seen.join(" ")).trim_end().to_owned()
+}
+
+/// `enrich: directory/mailboxes`: a recipient without address gets the best one of the directories.
+struct FindMailboxes(Shelf);
+
+impl Step for FindMailboxes {
+    fn name(&self) -> &str {
+        "directory/mailboxes"
+    }
+
+    fn version(&self) -> String {
+        version(&self.0, "1")
+    }
+
+    fn run(&self, flow: &mut Flow, _: &dyn Bodies) -> Result<(), Finding> {
+        let directory = loaded(&self.0)?;
+        let Flow { shapes, findings, .. } = flow;
+        for submission in submissions(shapes) {
+            for at in 0..submission.recipients.len() {
+                let Some(need) = need(&submission.recipients[at]) else { continue };
+                let resolution = directory.resolve(&need).map_err(|error| unavailable(&error))?;
+                match resolution.candidates.first() {
+                    Some(best) => give(submission, at, best, resolution.candidates.len(), findings),
+                    None => findings.push(no_address(at, resolution.nothing)),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A recipient that only an identifier names.
+fn need(recipient: &Recipient) -> Option<Need> {
+    if recipient.address.is_some() || !recipient.given_address.expose().trim().is_empty() {
+        return None;
+    }
+    named(recipient)
+}
+
+/// Who an identifier names: a professional by RPPS, a structure by FINESS.
+fn named(recipient: &Recipient) -> Option<Need> {
+    let id = recipient.id.as_ref()?.expose().trim();
+    match recipient.kind {
+        RecipientKind::Professional => {
+            Some(Need { person: Some(PersonId::normalise(id, "RPPS")), ..Need::default() })
+        }
+        RecipientKind::Organization => {
+            Some(Need { structure: Some(StructureId::normalise(id, "FINEG")), ..Need::default() })
+        }
+        RecipientKind::Patient | RecipientKind::Application => None,
+    }
+}
+
+fn give(
+    submission: &mut DocumentSubmission,
+    at: usize,
+    best: &Candidate,
+    count: usize,
+    findings: &mut Vec<Finding>,
+) {
+    let Ok(address) = MssAddress::parse(&best.address) else { return };
+    let taken = |other: &Recipient| {
+        other.address.as_ref().is_some_and(|known| known.expose().eq_ignore_ascii_case(address.expose()))
+    };
+    if submission.recipients.iter().any(taken) {
+        findings.push(
+            Finding::warning(
+                "directory/same-mailbox",
+                format!("le destinataire n° {} a la même boîte qu'un autre : un seul envoi", at + 1),
+            )
+            .remedy("nommer chaque destinataire une fois"),
+        );
+        return;
+    }
+    let recipient = &mut submission.recipients[at];
+    recipient.given_address = Masked::from(address.expose());
+    recipient.address = Some(address);
+    // The missing address forbade this recipient; it is no longer missing.
+    const MISSING_ADDRESS: &str = "hl7v2/H086";
+    let forbids = |obstacle: &Obstacle| {
+        obstacle.scope == ObstacleScope::Recipient(at) && obstacle.finding.check == MISSING_ADDRESS
+    };
+    let lifted: Vec<Finding> =
+        submission.obstacles.iter().filter(|obstacle| forbids(obstacle)).map(|o| o.finding.clone()).collect();
+    submission.obstacles.retain(|obstacle| !forbids(obstacle));
+    findings.retain(|finding| !lifted.contains(finding));
+    let others = if count > 1 { format!(" ; {} autres boîtes possibles", count - 1) } else { String::new() };
+    findings.push(Finding::new(
+        jonction_model::Severity::Info,
+        "directory/mailbox-found",
+        format!(
+            "la boîte du destinataire n° {} vient de l'annuaire {} du {} : {}{others}",
+            at + 1,
+            best.source,
+            best.date.strftime("%d/%m/%Y"),
+            reason(best.reason)
+        ),
+    ));
+}
+
+fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::PersonAtStructure => "boîte personnelle dans cette structure",
+        Reason::Person => "boîte personnelle",
+        Reason::Service => "boîte du service",
+        Reason::Structure => "boîte de la structure",
+        Reason::LegalEntity => "boîte de l'entité juridique",
+        Reason::Offer => "boîte d'une offre de soins",
+    }
+}
+
+fn no_address(at: usize, nothing: Option<Nothing>) -> Finding {
+    let why = match nothing {
+        Some(Nothing::Closed) => "n'exerce plus, ou sa structure est fermée",
+        Some(Nothing::Unknown) => "n'est pas dans les annuaires",
+        _ => "n'a pas de boîte MSSanté connue",
+    };
+    Finding::warning("directory/no-mailbox", format!("le destinataire n° {} {why}", at + 1))
+        .remedy("joindre ce destinataire autrement, ou lui demander son adresse MSSanté")
+}
+
+/// Whether a recipient who no longer practises is refused, or only noted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strictness {
+    Refuse,
+    Note,
+}
+
+/// `check: directory/recipients`: nobody is written to who is not in the register today.
+struct CheckRecipients {
+    shelf: Shelf,
+    strictness: Strictness,
+}
+
+impl Step for CheckRecipients {
+    fn name(&self) -> &str {
+        match self.strictness {
+            Strictness::Refuse => "directory/recipients",
+            // The register lags by a day: who arrived this morning is not in it.
+            Strictness::Note => "directory/recipients@note",
+        }
+    }
+
+    fn version(&self) -> String {
+        version(&self.shelf, "1")
+    }
+
+    fn run(&self, flow: &mut Flow, _: &dyn Bodies) -> Result<(), Finding> {
+        let directory = loaded(&self.shelf)?;
+        let Flow { shapes, findings, .. } = flow;
+        for submission in submissions(shapes) {
+            for at in 0..submission.recipients.len() {
+                let Some(need) = named(&submission.recipients[at]) else { continue };
+                let Some(mut finding) =
+                    judge(directory.as_ref(), &need, at).map_err(|error| unavailable(&error))?
+                else {
+                    continue;
+                };
+                if self.strictness == Strictness::Note {
+                    finding.severity = jonction_model::Severity::Warning;
+                } else {
+                    // Before what else forbids this recipient: a missing address matters less than a missing person.
+                    let scope = ObstacleScope::Recipient(at);
+                    submission.obstacles.insert(0, Obstacle { scope, finding: finding.clone(), code: None });
+                }
+                findings.push(finding);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with a recipient; `None` when they practise, or are open.
+fn judge(directory: &dyn Directory, need: &Need, at: usize) -> Result<Option<Finding>, DirectoryError> {
+    let number = at + 1;
+    if let Some(id) = &need.person {
+        return Ok(match directory.professional(id)? {
+            None => Some(
+                Finding::error(
+                    "directory/unknown-professional",
+                    format!("le destinataire n° {number} n'est pas au répertoire des professionnels (RPPS)"),
+                )
+                .remedy("vérifier son numéro RPPS dans le logiciel émetteur : il a pu cesser d'exercer"),
+            ),
+            Some(found) => found.record.ended.map(|ended| {
+                Finding::error(
+                    "directory/no-longer-practises",
+                    format!(
+                        "le destinataire n° {number} n'exerce plus depuis le {}",
+                        ended.strftime("%d/%m/%Y")
+                    ),
+                )
+                .remedy("adresser le document à qui lui succède")
+            }),
+        });
+    }
+    let Some(id) = &need.structure else { return Ok(None) };
+    Ok(match directory.structure(id)? {
+        None => Some(
+            Finding::error(
+                "directory/unknown-structure",
+                format!("le destinataire n° {number} n'est pas au répertoire des structures"),
+            )
+            .remedy("vérifier son numéro FINESS dans le logiciel émetteur"),
+        ),
+        Some(found) => found.record.closed.filter(|closed| *closed <= found.date).map(|closed| {
+            Finding::error(
+                "directory/closed-structure",
+                format!(
+                    "le destinataire n° {number} est une structure fermée le {}",
+                    closed.strftime("%d/%m/%Y")
+                ),
+            )
+            .remedy("adresser le document à la structure qui lui succède")
+        }),
+    })
+}
+
+fn submissions(shapes: &mut [Shape]) -> impl Iterator<Item = &mut DocumentSubmission> {
+    shapes.iter_mut().filter_map(|shape| match shape {
+        Shape::DocumentSubmission(submission) => Some(&mut **submission),
+        _ => None,
+    })
+}
+
+/// The directories, when one at least was pulled. Without any, nobody can be found nor refused: the message waits.
+fn loaded(shelf: &Shelf) -> Result<&Arc<dyn Directory>, Finding> {
+    let loaded = shelf.get().filter(|directory| !directory.states().is_empty());
+    loaded.ok_or_else(|| {
+        Finding::error(
+            "directory.empty",
+            "aucun annuaire n'est chargé : le destinataire ne peut pas être cherché",
+        )
+        .remedy("jonction directory pull, puis libérer ce message")
+    })
+}
+
+fn unavailable(error: &DirectoryError) -> Finding {
+    Finding::error(error.code, "l'annuaire local ne se lit pas")
+        .remedy("jonction directory status, puis libérer ce message")
+}

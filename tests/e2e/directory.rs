@@ -1,0 +1,78 @@
+//! `examples/annuaires`: directories pulled from the simulators, a mailbox found by RPPS, an obsolete RPPS refused.
+//! In: the example, the program. Out: facts about what commands say and where documents go.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    desk::{Desk, answered, stops},
+    program::{IDLE, files_of, jonction, project},
+};
+
+fn example() -> PathBuf {
+    project().join("examples/annuaires")
+}
+
+#[test]
+fn a_recipient_named_by_rpps_gets_the_mailbox_of_the_directory_and_an_obsolete_one_is_refused() {
+    let desk = Desk::new();
+    let example = example();
+    let dir = example.to_str().unwrap();
+    let simulators = desk.simulate(&example);
+    a_first_pull_then_nothing_new(&desk, dir);
+    questions_have_answers(&desk);
+    let mut gateway = desk.run(&example);
+    let messages = files_of(&example.join("messages"));
+    let files: Vec<&Path> = messages.iter().map(AsRef::as_ref).collect();
+    let mut arguments = vec!["send", "--to", "mllp://127.0.0.1:2595", "--data", desk.data()];
+    arguments.extend(files.iter().map(|file| file.to_str().unwrap()));
+    jonction(arguments).exits(0);
+    gateway.wait_for("the end of what two messages owe", |line| {
+        (line == IDLE && answered(&desk) == 2).then_some(())
+    });
+    desk.ask(["journey", "ANNU-0001", "--findings"]).exits(0).says([
+        "la boîte du destinataire n° 1 vient de l'annuaire mssante",
+        "250 pour jean.martin.45@…",
+        "ZAM^Z02 = O",
+    ]);
+    desk.ask(["journey", "ANNU-0002", "--findings"]).exits(0).says([
+        "directory/unknown-professional",
+        "le destinataire n° 1 n'est pas au répertoire des professionnels (RPPS)",
+        "ZAM^Z02 = N",
+    ]);
+    stops(gateway);
+    stops(simulators);
+    what_is_in_use_survives_the_loss_of_its_source(&desk, dir);
+}
+
+fn a_first_pull_then_nothing_new(desk: &Desk, dir: &str) {
+    desk.ask(["directory", "pull", "--dir", dir]).exits(0).says([
+        "rpps",
+        "en service   PS_LibreAcces_",
+        "boîtes",
+    ]);
+    desk.ask(["directory", "pull", "--dir", dir]).exits(0).says(["inchangé", "est déjà en service"]);
+    let status = desk.ask_json(["directory", "status"]).exits(0).json();
+    assert_eq!(status.len(), 2);
+    assert!(status[0]["in_use"]["counts"]["professional"].as_u64().unwrap() > 1_900, "{}", status[0]);
+}
+
+fn questions_have_answers(desk: &Desk) {
+    desk.ask(["directory", "lookup", "10933333352"]).exits(0).says(["Jean MARTIN", "PER  jean.martin.45@"]);
+    let found = desk.ask_json(["directory", "lookup", "810933333352"]).exits(0).json();
+    assert_eq!(found[0]["professional"]["family"], "MARTIN");
+    assert_eq!(found[0]["professional"]["source"], "rpps");
+    desk.ask(["directory", "lookup", "JEAN.MARTIN.45@d0.exemple.mssante.fr"]).exits(0).says(["810933333352"]);
+    desk.ask(["directory", "lookup", "10999990020"]).exits(1).says(["rien n'est connu"]);
+    // Written as it is heard.
+    let heard = desk.ask_json(["directory", "search", "--name", "martain", "--given", "jan"]).exits(0).json();
+    assert!(heard.iter().any(|line| line["family"] == "MARTIN" && line["given"] == "Jean"));
+    desk.ask(["directory", "search"]).exits(2).warns(["trop vague"]);
+    desk.ask(["directory", "report"]).exits(0).says(["premier chargement", "ajouts"]);
+}
+
+fn what_is_in_use_survives_the_loss_of_its_source(desk: &Desk, dir: &str) {
+    desk.ask(["directory", "pull", "rpps", "--whole", "--dir", dir]).exits(3).says(["échec", "remède"]);
+    desk.ask(["directory", "status"]).exits(1).says(["échec le"]);
+    desk.ask(["directory", "lookup", "10933333352"]).exits(0).says(["Jean MARTIN"]);
+    desk.ask(["directory", "pull", "ror", "--dir", dir]).exits(2).warns(["n'est pas dans jonction.yaml"]);
+}
