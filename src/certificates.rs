@@ -1,7 +1,11 @@
 //! From names in the configuration to certificates in memory.
 //! The test authority is made once per data folder; everything else is read from files.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use jonction_certs_dev::{DevAuthority, Leaf, Structure};
 use jonction_model::{Clock, SystemClock};
@@ -23,10 +27,10 @@ pub(crate) fn material(name: &str, error: &MaterialError) -> CertificateError {
     CertificateError { code: error.code(), sentence: format!("{name} : {}", error.sentence()) }
 }
 
-/// Opens identities and authorities by name.
-pub(crate) struct Certificates<'p> {
-    identities: &'p BTreeMap<String, project::Identity>,
-    trust: &'p BTreeMap<String, Trust>,
+/// Opens identities and authorities by name, from their files, at every call.
+pub(crate) struct Certificates {
+    identities: BTreeMap<String, project::Identity>,
+    trust: BTreeMap<String, Trust>,
     dev: Option<DevAuthority>,
 }
 
@@ -42,13 +46,13 @@ pub(crate) fn dev_authority(data: &Path, gateway: &Gateway) -> Result<DevAuthori
     })
 }
 
-impl<'p> Certificates<'p> {
+impl Certificates {
     /// Makes the test authority only when something names it.
-    pub(crate) fn open(project: &'p project::Project, data: &Path) -> Result<Self, CertificateError> {
+    pub(crate) fn open(project: &project::Project, data: &Path) -> Result<Self, CertificateError> {
         let named = project.identities.values().any(|identity| matches!(identity, project::Identity::Dev(_)))
             || project.trust.values().any(|trust| matches!(trust, Trust::Dev));
         let dev = if named { Some(dev_authority(data, &project.gateway)?) } else { None };
-        Ok(Self { identities: &project.identities, trust: &project.trust, dev })
+        Ok(Self { identities: project.identities.clone(), trust: project.trust.clone(), dev })
     }
 
     /// The identity of that name.
@@ -79,6 +83,41 @@ impl<'p> Certificates<'p> {
             [only] => self.anchors(only),
             _ => Err(unknown("autorité par défaut", "trust")),
         }
+    }
+
+    /// Authorities of a partner: those it names, else the only ones there are.
+    pub(crate) fn anchors_of(&self, named: Option<&String>) -> Result<Anchors, CertificateError> {
+        match named {
+            Some(name) => self.anchors(name),
+            None => self.default_anchors(),
+        }
+    }
+
+    /// Every file something is read from.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let identities = self.identities.values().flat_map(|identity| match (identity, &self.dev) {
+            (project::Identity::Files { certificate, key }, _) => vec![certificate.clone(), key.clone()],
+            (project::Identity::Dev(leaf), Some(dev)) => vec![dev.chain_of(*leaf), dev.key_of(*leaf)],
+            (project::Identity::Dev(_), None) => Vec::new(),
+        });
+        let trust = self.trust.values().filter_map(|trust| match trust {
+            Trust::File(path) => Some(path.clone()),
+            Trust::Dev => self.dev.as_ref().map(|dev| dev.root().to_owned()),
+        });
+        identities.chain(trust).collect()
+    }
+
+    /// Whether each identity and each authority can be used now, by name.
+    pub(crate) fn check_all(&self) -> Vec<(String, Result<(), CertificateError>)> {
+        let identities = self.identities.keys().map(|name| (name.clone(), self.identity(name).map(drop)));
+        let trust = self.trust.keys().map(|name| (name.clone(), self.anchors(name).map(drop)));
+        identities.chain(trust).collect()
+    }
+
+    /// Ends of the certificates that can be read, seconds since 1970.
+    pub(crate) fn ends(&self) -> Vec<(String, i64)> {
+        let end = |name: &String| Some((name.clone(), self.identity(name).ok()?.not_after().ok()?));
+        self.identities.keys().filter_map(end).collect()
     }
 
     /// The signature identity of that name (ORG SIGN).

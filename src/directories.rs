@@ -154,7 +154,7 @@ pub(crate) fn pullers(
 
 /// Authorities of a source: those it names, else the only ones there are; none when there are several, or none.
 fn tls(
-    certificates: &Certificates<'_>,
+    certificates: &Certificates,
     named: Option<&String>,
 ) -> Result<Option<jonction_net::ClientTls>, Failure> {
     let anchors = match named {

@@ -1,24 +1,35 @@
 //! A folder, checked then running: sources, engine, lanes.
 //! In: a folder. Out: diagnoses, or a gateway that listens. Source: architecture §3, §4.9.
 
-use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use jonction_admin::{Admin, Health, Link, Metrics};
-use jonction_directory::Shelf;
+use jonction_admin::{
+    Admin, Health, Link, Materials, Metrics,
+    alerts::{Channel, MailSecurity, Webhook},
+};
+use jonction_directory::{Shelf, Store};
 use jonction_engine::{Engine, EngineSettings, Route, Running, read_routes};
 use jonction_model::{Clock, Entropy, OsEntropy, PartnerName, SystemClock};
-use jonction_net::{ClientAuth, Reloadable, ServerTls, server_config};
+use jonction_net::{ClientAuth, ServerTls, server_config};
 use jonction_ports::{Sink, Source, StopHandle};
-use jonction_settings::Diagnoses;
+use jonction_settings::{Diagnoses, Level, Secret, SourceFile, Span};
 use tokio::task::JoinHandle;
 
 use crate::{
     addresses::Addresses,
+    alert_mail::AlertMail,
     certificates::{CertificateError, Certificates, material},
     directories,
     failure::Failure,
     project::Project,
     registry::{Ready, Wiring, read_partners, route_registry},
+    renewal::{Renewal, Renewals},
 };
 
 /// A folder whose every file was read. Usable only when there is no error.
@@ -45,9 +56,16 @@ pub(crate) struct Gateway {
     /// Its administration.
     pub(crate) admin: Admin,
     health: Arc<Health>,
+    materials: Arc<Materials>,
+    renewal: Arc<Renewal>,
     running: Running,
     sources: Vec<JoinHandle<()>>,
     stop: StopHandle,
+    grace: Duration,
+    /// Text of `jonction.yaml` when it was read.
+    text: Arc<SourceFile>,
+    /// The directories, for the steps of routes read again.
+    store: Arc<Store>,
     /// Where each source listens.
     pub(crate) listening: Vec<(PartnerName, SocketAddr)>,
 }
@@ -76,8 +94,10 @@ impl Gateway {
         let certificates = Certificates::open(&checked.project, start.data)?;
         let store = directories::open(start.data, clock.clone())?;
         checked.shelf.put(store.clone());
+        let renewals = Renewals::default();
         let wiring = Wiring {
             certificates: &certificates,
+            renewals: &renewals,
             environment: gateway.environment,
             clock: clock.clone(),
             entropy,
@@ -105,36 +125,93 @@ impl Gateway {
             opened.push((partner.name.clone(), source));
         }
         let health = Arc::new(Health::default());
-        let seen = Seen { engine: engine.clone(), health: health.clone(), metrics };
+        let materials = Arc::new(Materials::default());
+        let grace = gateway.stop_grace;
+        let seen =
+            Seen { engine: engine.clone(), health: health.clone(), materials: materials.clone(), metrics };
         let admin = start_admin(&checked.project, &wiring, seen).await?;
         let (stop, listener) = StopHandle::new();
         let running = engine.start(checked.routes, sinks, lanes).await?;
         let mut links = Vec::new();
         let mut sources = Vec::new();
         for (name, source) in opened {
-            let task = tokio::spawn(source.run(engine.intake(), listener.clone(), GRACE));
+            let task = tokio::spawn(source.run(engine.intake(), listener.clone(), grace));
             links.push(Link { name: name.to_string(), task: task.abort_handle() });
             sources.push(task);
         }
         health.set_links(links);
+        let renewal = Arc::new(renewals.watch(certificates, materials.clone()));
+        tokio::spawn(renewal.clone().run(listener.clone()));
         let pullers = directories::pullers(&checked.project, start.data, &clock)?;
         if !pullers.is_empty() {
             let suspicion = checked.project.directories.suspicion();
-            let fresh = directories::keep_fresh(store, pullers, suspicion, clock, listener);
+            let fresh = directories::keep_fresh(store.clone(), pullers, suspicion, clock, listener);
             sources.push(tokio::spawn(fresh));
         }
-        Ok(Self { engine, admin, health, running, sources, stop, listening })
+        let text = checked.project.text;
+        Ok(Self {
+            engine,
+            admin,
+            health,
+            materials,
+            renewal,
+            running,
+            sources,
+            stop,
+            grace,
+            text,
+            store,
+            listening,
+        })
+    }
+
+    /// Reads certificates and routes again. What cannot be used leaves what runs untouched, and becomes an alert.
+    /// `addresses`: those this gateway was started with. Out: everything that is wrong.
+    pub(crate) fn reload(&mut self, dir: &Path, addresses: Option<&Addresses>) -> (Diagnoses, Reloaded) {
+        let material = self.renewal.renew();
+        let mut diagnoses = Diagnoses::default();
+        let routes = match check(dir, addresses, &mut diagnoses) {
+            Some(checked) if !diagnoses.has_errors() => {
+                if checked.project.text.text != self.text.text {
+                    diagnoses
+                        .add(
+                            Level::Error,
+                            "reload.needs-restart",
+                            None,
+                            "jonction.yaml a changé : seules les routes se rechargent",
+                        )
+                        .remedy("relancer la passerelle pour prendre jonction.yaml en compte");
+                }
+                checked.shelf.put(self.store.clone());
+                checked.routes
+            }
+            _ => Vec::new(),
+        };
+        let count = routes.len();
+        if !diagnoses.has_errors()
+            && let Err(error) = self.running.reroute(routes)
+        {
+            diagnoses.add(Level::Error, error.code(), None, error.sentence()).remedy(error.remedy());
+        }
+        match diagnoses.list().iter().find(|diagnosis| diagnosis.level == Level::Error) {
+            Some(first) => self.materials.refused(CONFIGURATION, &first.sentence),
+            None => self.materials.accepted(CONFIGURATION),
+        }
+        let routes = (!diagnoses.has_errors()).then_some(count);
+        (diagnoses, Reloaded { material, routes })
     }
 
     /// Stops listening, answers what was submitted, lets attempts end within the grace. Whether all of it ended.
     pub(crate) async fn stop(self) -> bool {
+        let began = Instant::now();
         self.health.set_stopping();
         self.stop.stop();
         for source in self.sources {
             // A source that panicked has said so where it did.
             let _ = source.await;
         }
-        let whole = self.running.stop(GRACE).await;
+        // One grace for the whole: what sources took of it, attempts do not get.
+        let whole = self.running.stop(self.grace.saturating_sub(began.elapsed())).await;
         self.admin.stop().await;
         whole
     }
@@ -144,6 +221,7 @@ impl Gateway {
 struct Seen {
     engine: Arc<Engine>,
     health: Arc<Health>,
+    materials: Arc<Materials>,
     metrics: Arc<Metrics>,
 }
 
@@ -162,21 +240,58 @@ async fn start_admin(project: &Project, wiring: &Wiring<'_>, seen: Seen) -> Resu
         engine: seen.engine,
         clock: wiring.clock.clone(),
         health: seen.health,
-        materials: Arc::default(),
+        materials: seen.materials,
         metrics: seen.metrics,
         thresholds: project.alerts.thresholds,
         gateway: project.gateway.name.clone(),
-        channels: Vec::new(),
+        channels: channels(project, wiring)?,
     };
     let entropy = wiring.entropy.clone();
     Ok(Admin::start(jonction_admin::Parts { watched, listen, tls, token, entropy }).await?)
 }
 
 fn admin_tls(name: &str, wiring: &Wiring<'_>) -> Result<ServerTls, CertificateError> {
-    let identity = wiring.certificates.identity(name)?;
-    let config = server_config(&identity, ClientAuth::None).map_err(|error| material(name, &error))?;
-    Ok(Reloadable::new(config))
+    let name = name.to_owned();
+    wiring.renewals.renewable(wiring.certificates, move |certificates| {
+        let identity = certificates.identity(&name)?;
+        server_config(&identity, ClientAuth::None).map_err(|error| material(&name, &error))
+    })
 }
 
-/// Longest wait for what is in flight when stopping.
-const GRACE: Duration = Duration::from_secs(10);
+/// The ways out of alerts, as declared.
+fn channels(project: &Project, wiring: &Wiring<'_>) -> Result<Vec<Arc<dyn Channel>>, Failure> {
+    let secret = |what: &str, secret: Option<&Secret>| {
+        secret.map(|secret| secret.resolve(wiring.base)).transpose().map_err(|error| {
+            Failure::new("secret.unreadable", format!("alerts : {what} ne peut pas être lu ({error})"))
+        })
+    };
+    let tls = |trust: Option<&(String, Span)>| wiring.client_tls(None, trust.map(|(name, _)| name));
+    let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
+    if let Some(settings) = project.alerts.mail.clone() {
+        let in_tls = settings.security != MailSecurity::None;
+        channels.push(Arc::new(AlertMail {
+            tls: if in_tls { Some(tls(settings.trust.as_ref())?) } else { None },
+            password: secret("le mot de passe", settings.login.as_ref().map(|(_, password)| password))?,
+            clock: wiring.clock.clone(),
+            entropy: wiring.entropy.clone(),
+            settings,
+        }));
+    }
+    if let Some(settings) = project.alerts.webhook.clone() {
+        let in_tls = settings.tls.then(|| tls(settings.trust.as_ref())).transpose()?;
+        let token = secret("le jeton", settings.token.as_ref())?;
+        channels.push(Arc::new(Webhook::new(settings, in_tls, token)));
+    }
+    Ok(channels)
+}
+
+/// What a reload took.
+pub(crate) struct Reloaded {
+    /// Whether every certificate could be used.
+    pub(crate) material: bool,
+    /// Routes that run now; `None`: those of before.
+    pub(crate) routes: Option<usize>,
+}
+
+/// Under this name a refused configuration is told.
+const CONFIGURATION: &str = "la configuration";

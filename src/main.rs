@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 mod addresses;
 mod admin_client;
+mod alert_mail;
 mod bench;
 mod certificates;
 mod cli;
@@ -17,7 +18,9 @@ mod letters;
 mod out;
 mod project;
 mod registry;
+mod renewal;
 mod show;
+mod signals;
 mod simulators;
 
 fn main() -> ExitCode {

@@ -7,6 +7,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use jonction_certs_dev::Leaf;
@@ -36,6 +37,8 @@ pub(crate) struct Project {
     pub(crate) partners: Vec<Partner>,
     /// Route files, in the order of their names.
     pub(crate) routes: Vec<Node>,
+    /// Text of `jonction.yaml`, as it was read.
+    pub(crate) text: Arc<SourceFile>,
     /// How many files were read.
     pub(crate) files: usize,
 }
@@ -52,6 +55,8 @@ pub(crate) struct Gateway {
     pub(crate) finess: String,
     /// OID of this gateway: sourceId of what it submits.
     pub(crate) source_id: Oid,
+    /// Longest wait for what is in flight when stopping.
+    pub(crate) stop_grace: Duration,
 }
 
 /// Where a certificate and its key are.
@@ -148,6 +153,14 @@ impl Project {
         }
         let alerts = fields.node("alerts").map(|node| jonction_admin::AlertSettings::read(node, diagnoses));
         let alerts = alerts.unwrap_or_default();
+        for (name, span) in alerts.trusts().flatten().filter(|(name, _)| !trust.contains_key(name)) {
+            diagnoses
+                .error("certificates.unknown-name", span, format!("aucune autorité ne s'appelle « {name} »"))
+                .remedy(format!(
+                    "noms connus : {}",
+                    trust.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+                ));
+        }
         let partners = match fields.required_node("partners", diagnoses) {
             Some(node) => read_partners(node, diagnoses),
             None => Vec::new(),
@@ -169,6 +182,7 @@ impl Project {
             directories,
             partners,
             routes,
+            text: node.span.file.clone(),
             files,
         })
     }
@@ -188,6 +202,7 @@ fn read_gateway(dir: &Path, node: &Node, diagnoses: &mut Diagnoses) -> Option<Ga
     let finess = fields.or("finess", "990000018".to_owned(), finess, diagnoses);
     let source_id =
         fields.required("source_id", |text| Oid::parse(text).map_err(|_| "un OID".to_owned()), diagnoses);
+    let stop_grace = fields.or("stop_grace", Duration::from_secs(10), parse::duration, diagnoses);
     fields.finish(diagnoses);
     Some(Gateway {
         name: name?,
@@ -196,6 +211,7 @@ fn read_gateway(dir: &Path, node: &Node, diagnoses: &mut Diagnoses) -> Option<Ga
         data: dir.join(data),
         finess,
         source_id: source_id?,
+        stop_grace,
     })
 }
 

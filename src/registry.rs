@@ -21,6 +21,7 @@ use crate::{
     addresses::Addresses,
     certificates::{CertificateError, Certificates, material},
     project::{Partner, Project},
+    renewal::Renewals,
 };
 
 /// What a connector's reader gets beside the block.
@@ -33,7 +34,9 @@ pub(crate) struct Reading<'r> {
 
 /// What sources and sinks are made with.
 pub(crate) struct Wiring<'w> {
-    pub(crate) certificates: &'w Certificates<'w>,
+    pub(crate) certificates: &'w Certificates,
+    /// Everything made with certificates, to be made again when their files change.
+    pub(crate) renewals: &'w Renewals,
     pub(crate) environment: Environment,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -47,23 +50,18 @@ pub(crate) struct Wiring<'w> {
 }
 
 impl Wiring<'_> {
-    /// Authorities of a partner: those it names, else the only ones there are.
-    pub(crate) fn anchors(&self, named: Option<&String>) -> Result<jonction_net::Anchors, CertificateError> {
-        match named {
-            Some(name) => self.certificates.anchors(name),
-            None => self.certificates.default_anchors(),
-        }
-    }
-
     /// How a partner is called in TLS: with the identity it names, if any, believing its authorities.
     pub(crate) fn client_tls(
         &self,
         identity: Option<&String>,
         trust: Option<&String>,
     ) -> Result<ClientTls, CertificateError> {
-        let loaded = identity.map(|name| self.certificates.identity(name)).transpose()?;
-        let config = client_config(&self.anchors(trust)?, loaded.as_ref())
-            .map_err(|error| material(identity.map_or("tls", String::as_str), &error))?;
+        let (identity, trust) = (identity.cloned(), trust.cloned());
+        let config = self.renewals.renewable(self.certificates, move |certificates| {
+            let loaded = identity.as_ref().map(|name| certificates.identity(name)).transpose()?;
+            client_config(&certificates.anchors_of(trust.as_ref())?, loaded.as_ref())
+                .map_err(|error| material(identity.as_deref().unwrap_or("tls"), &error))
+        })?;
         Ok(ClientTls::new(config))
     }
 
@@ -74,7 +72,7 @@ impl Wiring<'_> {
         trust: Option<&String>,
     ) -> Result<ProbeTls, CertificateError> {
         let identity = identity.map(|name| self.certificates.identity(name)).transpose()?;
-        Ok(ProbeTls { anchors: self.anchors(trust)?, identity, server_name: None })
+        Ok(ProbeTls { anchors: self.certificates.anchors_of(trust)?, identity, server_name: None })
     }
 }
 

@@ -6,7 +6,7 @@ use jonction_engine::{HoldLine, LaneStanding, Queues};
 use serde::Serialize;
 
 use crate::{
-    alerts::{Cause, incident::Incident},
+    alerts::{Cause, incident::Incident, letter::since_then},
     api::Api,
     health::Readiness,
 };
@@ -57,23 +57,26 @@ pub struct OpenIncident {
 }
 
 impl OpenIncident {
-    fn of(incident: Incident) -> Self {
+    fn of(incident: Incident, now: Timestamp) -> Self {
         let Incident { cause, subject, since, said, .. } = incident;
         let page = format!("docs/operate/{}", Cause::page(cause));
-        Self { code: cause.code(), subject, since, title: said.title, todo: said.todo, page }
+        let title = since_then(&said.title, since, now);
+        Self { code: cause.code(), subject, since, title, todo: said.todo, page }
     }
 }
 
 impl Status {
     pub(crate) async fn of(api: &Api) -> Self {
         let shared = &api.0;
+        let now = shared.watch.now();
+        let incidents = shared.watch.incidents().await;
         Self {
             gateway: shared.gateway.clone(),
             readiness: shared.health.readiness(&shared.engine).await,
             queues: api.ask(|reader| reader.queues()).await.ok(),
             lanes: shared.engine.lanes(),
             holds: api.ask(|reader| reader.holds()).await.unwrap_or_default(),
-            incidents: shared.watch.incidents().await.into_iter().map(OpenIncident::of).collect(),
+            incidents: incidents.into_iter().map(|incident| OpenIncident::of(incident, now)).collect(),
         }
     }
 }

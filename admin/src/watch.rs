@@ -84,6 +84,11 @@ impl Watch {
         Arc::new(Self { of, kept: Mutex::new(kept), post: Notify::new() })
     }
 
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.of.clock.now()
+    }
+
     /// Open incidents.
     pub(crate) async fn incidents(&self) -> Vec<Incident> {
         self.kept.lock().await.incidents.open().to_vec()
@@ -269,6 +274,7 @@ fn set_lanes(metrics: &Metrics, queues: &Queues, lanes: &[LaneStanding], now: Ti
             (DeliveryState::Retrying, queue.retrying),
             (DeliveryState::Sending, queue.sending),
             (DeliveryState::Parked, queue.parked),
+            (DeliveryState::Held, queue.held),
             (DeliveryState::Held, queue.held),
         ];
         deliveries.extend(states.map(|(state, count)| ([name, state.word()], count as f64)));

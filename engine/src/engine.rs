@@ -2,14 +2,14 @@
 //! In: settings, clock, entropy. Out: intake for sources, tools, a reading side, running lanes.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
 use jonction_model::{Clock, Entropy, Environment, PartnerName};
-use jonction_ports::{Intake, Sink, StopHandle, Tools};
+use jonction_ports::{BoxFuture, Intake, Sink, StopHandle, Tools};
 use tokio::{sync::broadcast, task::JoinHandle};
 
 pub use crate::journal::committer::{CommitLimits, CommitMode};
@@ -185,24 +185,8 @@ impl Engine {
         let shared = &self.shared;
         shared.commit_one(plan.recovery(shared.now())).await?;
         shared.set_stopping(false);
-        shared.rescan.store(true, Ordering::Release);
-        shared.set_plan(Some(plan.clone()));
-        let (stop, listener) = StopHandle::new();
-        let mut tasks = vec![
-            tokio::spawn(router::run(shared.clone(), plan.clone(), listener.clone())),
-            tokio::spawn(clock_watch::run(shared.clone(), listener.clone())),
-        ];
-        for (name, sink) in &plan.sinks {
-            let lane = Lane {
-                shared: shared.clone(),
-                plan: plan.clone(),
-                name: name.clone(),
-                sink: sink.clone(),
-                settings: plan.lanes.get(name).cloned().unwrap_or_default(),
-            };
-            tasks.push(tokio::spawn(lane::run(Arc::new(lane), listener.clone())));
-        }
-        Ok(Running { shared: shared.clone(), stop, tasks })
+        let (stop, tasks) = begin(shared, &plan, Tasks::new());
+        Ok(Running { shared: shared.clone(), plan, stop, tasks })
     }
 
     /// Carries out what a human decided; durable on return, with its row of the audit chain.
@@ -222,11 +206,63 @@ impl Drop for Engine {
 /// Routing and sending, until stopped. Dropped: stops at once; what was being sent is of unknown outcome.
 pub struct Running {
     shared: Arc<Shared>,
+    plan: Arc<Plan>,
     stop: StopHandle,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Tasks,
+}
+
+/// Tasks by what they run: a lane by its partner, `*router`, `*clock`.
+type Tasks = BTreeMap<String, JoinHandle<()>>;
+
+/// Starts routing and lanes. Each waits for the one of `before` that it replaces, and for no other.
+fn begin(shared: &Arc<Shared>, plan: &Arc<Plan>, mut before: Tasks) -> (StopHandle, Tasks) {
+    shared.rescan.store(true, Ordering::Release);
+    shared.set_plan(Some(plan.clone()));
+    let (stop, listener) = StopHandle::new();
+    let mut tasks = Tasks::new();
+    let mut spawn = |name: &str, run: BoxFuture<'static, ()>| {
+        let replaced = before.remove(name);
+        let task = tokio::spawn(async move {
+            if let Some(replaced) = replaced {
+                ended(replaced).await;
+            }
+            run.await;
+        });
+        tasks.insert(name.to_owned(), task);
+    };
+    spawn("*router", Box::pin(router::run(shared.clone(), plan.clone(), listener.clone())));
+    spawn("*clock", Box::pin(clock_watch::run(shared.clone(), listener.clone())));
+    for (name, sink) in &plan.sinks {
+        let lane = Lane {
+            shared: shared.clone(),
+            plan: plan.clone(),
+            name: name.clone(),
+            sink: sink.clone(),
+            settings: plan.lanes.get(name).cloned().unwrap_or_default(),
+        };
+        spawn(name.as_str(), Box::pin(lane::run(Arc::new(lane), listener.clone())));
+    }
+    (stop, tasks)
+}
+
+async fn ended(task: JoinHandle<()>) {
+    if let Err(error) = task.await {
+        tracing::error!(%error, "a task of the engine was lost");
+    }
 }
 
 impl Running {
+    /// Goes on with other routes, the same sinks and lanes. Nothing is interrupted: messages are taken meanwhile, an
+    /// attempt ends as it began, and its lane goes on afterwards. What was routed stays routed.
+    /// Errors: a route names an unknown sink: nothing changed.
+    pub fn reroute(&mut self, routes: Vec<Route>) -> Result<(), Error> {
+        let sinks = self.plan.sinks.iter().map(|(name, sink)| (name.clone(), sink.clone())).collect();
+        self.plan = Arc::new(Plan::new(routes, sinks, self.plan.lanes.clone())?);
+        self.stop.stop();
+        (self.stop, self.tasks) = begin(&self.shared, &self.plan, std::mem::take(&mut self.tasks));
+        Ok(())
+    }
+
     /// Returns when every message is routed, every delivery ended, parked, or waits behind a parked one, and all of it
     /// is announced.
     pub async fn wait_idle(&self) {
@@ -239,15 +275,13 @@ impl Running {
         self.shared.set_stopping(true);
         self.stop.stop();
         let tasks = std::mem::take(&mut self.tasks);
-        let aborts: Vec<_> = tasks.iter().map(JoinHandle::abort_handle).collect();
-        let ended = tokio::time::timeout(grace, async {
-            for task in tasks {
-                if let Err(error) = task.await {
-                    tracing::error!(%error, "a task of the engine was lost");
-                }
+        let aborts: Vec<_> = tasks.values().map(JoinHandle::abort_handle).collect();
+        let all = tokio::time::timeout(grace, async {
+            for task in tasks.into_values() {
+                ended(task).await;
             }
         });
-        let whole = ended.await.is_ok();
+        let whole = all.await.is_ok();
         aborts.iter().for_each(tokio::task::AbortHandle::abort);
         self.shared.set_plan(None);
         whole
@@ -256,7 +290,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.tasks.values().for_each(JoinHandle::abort);
         *self.shared.plan.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

@@ -296,7 +296,10 @@ impl Shared {
     }
 
     pub(crate) fn set_plan(&self, plan: Option<Arc<Plan>>) {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        // Other routes, same lanes: how they stand goes on.
+        if plan.is_none() {
+            self.standing.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
         *self.plan.write().unwrap_or_else(PoisonError::into_inner) = plan;
     }
 }

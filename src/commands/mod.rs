@@ -20,6 +20,7 @@ use crate::{
     addresses::Addresses,
     cli::{Cli, Command},
     failure::{Failure, io},
+    signals::Signals,
 };
 
 /// Runs a command. Out: the exit code.
@@ -64,19 +65,9 @@ fn read_addresses(data: &Path) -> Result<Addresses, Failure> {
 
 /// Waits for Ctrl-C or a request to end.
 async fn asked_to_stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    // Without signals there is nothing to wait for: run until killed.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+    match Signals::new() {
+        Ok(mut signals) => signals.stop().await,
+        // Without signals there is nothing to wait for: run until killed.
+        Err(_) => std::future::pending().await,
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     out,
     project::Project,
     registry::{Ready, Wiring},
+    renewal::Renewals,
     show,
 };
 
@@ -60,6 +61,7 @@ pub(super) async fn run(args: &ProbeArgs, common: &Common) -> Result<u8, Failure
     let certificates = Certificates::open(&checked.project, &data)?;
     let wiring = Wiring {
         certificates: &certificates,
+        renewals: &Renewals::default(),
         environment: checked.project.gateway.environment,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(OsEntropy),

@@ -1,12 +1,15 @@
 //! `jonction run`: the gateway of a folder, until it is asked to stop.
 
+use std::path::Path;
+
 use jonction_engine::Event;
 use jonction_model::{Clock as _, SystemClock};
 use jonction_settings::Diagnoses;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use super::{asked_to_stop, check::report, data_folder, read_addresses};
+use super::{check::report, data_folder, read_addresses};
 use crate::{
+    addresses::Addresses,
     cli::{Common, Ports, RunArgs},
     failure::{Failure, exit, io},
     gateway::{Gateway, Start, check},
@@ -14,9 +17,12 @@ use crate::{
     project::Project,
     show,
     show::live::Live,
+    signals::{Asked, Signals},
 };
 
 pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> {
+    // Heard from the first moment on: a hang-up during the start is answered after it.
+    let mut signals = Signals::new().map_err(|error| Failure::new("signals.unheard", error.to_string()))?;
     let free_ports = args.ports == Ports::Auto;
     let mut diagnoses = Diagnoses::default();
     // Read once for its data folder, where the addresses of other programs stand.
@@ -34,7 +40,7 @@ pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> 
     };
     diagnoses.list().iter().for_each(|warning| out::warn(&warning.render()));
     let routes = show::count(checked.routes.len(), "route");
-    let gateway = Gateway::start(checked, Start { data: &data, free_ports }, &mut addresses).await?;
+    let mut gateway = Gateway::start(checked, Start { data: &data, free_ports }, &mut addresses).await?;
     if free_ports {
         addresses.write(&data).map_err(|error| io("addresses.json ne s'écrit pas", &data, &error))?;
     }
@@ -57,8 +63,20 @@ pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> 
         ));
     }
     let watching = tokio::spawn(watch(gateway.engine.subscribe(), common.json));
-    asked_to_stop().await;
-    let whole = gateway.stop().await;
+    while signals.next().await == Asked::Reload {
+        reload(&mut gateway, &args.dir, free_ports.then_some(&addresses), common);
+    }
+    if common.json {
+        out::json(&serde_json::json!({"event": "stopping"}));
+    } else {
+        out::say(
+            "  passerelle  s'arrête : plus rien n'est reçu, ce qui est en cours se finit (encore Ctrl-C : tout de suite)",
+        );
+    }
+    let whole = tokio::select! {
+        whole = gateway.stop() => whole,
+        () = signals.stop() => at_once(common),
+    };
     watching.abort();
     if !common.json {
         let said = if whole {
@@ -68,7 +86,33 @@ pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> 
         };
         out::say(format!("  passerelle  {said}"));
     }
-    Ok(exit::DONE)
+    Ok(if whole { exit::DONE } else { exit::FINDINGS })
+}
+
+/// A second signal: like a power cut, which the journal is made for. Nothing is lost; what was being sent is of unknown
+/// outcome, and its partner is asked first after the next start, where its rules allow it.
+fn at_once(common: &Common) -> ! {
+    if !common.json {
+        out::say("  passerelle  arrêtée tout de suite : ce qui était en cours sera repris");
+    }
+    std::process::exit(exit::FINDINGS.into())
+}
+
+fn reload(gateway: &mut Gateway, dir: &Path, addresses: Option<&Addresses>, common: &Common) {
+    let (diagnoses, reloaded) = gateway.reload(dir, addresses);
+    diagnoses.list().iter().for_each(|diagnosis| out::warn(&diagnosis.render()));
+    if common.json {
+        return out::json(&serde_json::json!({
+            "event": "reloaded", "certificates": reloaded.material, "routes": reloaded.routes,
+        }));
+    }
+    let certificates =
+        if reloaded.material { "certificats relus" } else { "certificats refusés : les anciens servent" };
+    let routes = match reloaded.routes {
+        Some(count) => format!("{} en service", show::count(count, "route")),
+        None => "configuration refusée : les routes d'avant servent".to_owned(),
+    };
+    out::say(format!("  passerelle  {certificates} ; {routes}"));
 }
 
 /// Shows what happens, as it happens.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use jonction_dmp::{DmpProbe, DmpSink, Settings};
 use jonction_model::PartnerName;
-use jonction_net::Reloadable;
 use jonction_ports::{Probe, Sink};
 use jonction_settings::{Diagnoses, Fields};
 
@@ -34,7 +33,10 @@ impl Configured for Dmp {
     ) -> Result<Option<Arc<dyn Sink>>, CertificateError> {
         let settings = &self.0;
         let tls = wiring.client_tls(Some(&settings.identity), settings.trust.as_ref())?;
-        let seal = Reloadable::new(Arc::new(wiring.certificates.seal(&settings.seal)?));
+        let name_of_seal = settings.seal.clone();
+        let seal = wiring.renewals.renewable(wiring.certificates, move |certificates| {
+            certificates.seal(&name_of_seal).map(Arc::new)
+        })?;
         Ok(Some(Arc::new(DmpSink::over_tls(name.clone(), settings.clone(), wiring.environment, seal, tls))))
     }
     fn probes(

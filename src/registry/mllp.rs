@@ -27,10 +27,13 @@ struct Mllp(Settings);
 
 impl Mllp {
     fn server_tls(&self, wiring: &Wiring<'_>) -> Result<Option<ServerTls>, CertificateError> {
-        let Some(name) = &self.0.identity else { return Ok(None) };
-        let identity = wiring.certificates.identity(name)?;
-        let anchors = wiring.anchors(self.0.trust.as_ref())?;
-        let tls = self.0.server_tls(&identity, &anchors).map_err(|error| material(name, &error))?;
+        let (Some(name), settings) = (self.0.identity.clone(), self.0.clone()) else { return Ok(None) };
+        let tls = wiring.renewals.renewable(wiring.certificates, move |certificates| {
+            let identity = certificates.identity(&name)?;
+            let anchors = certificates.anchors_of(settings.trust.as_ref())?;
+            let tls = settings.server_tls(&identity, &anchors);
+            tls.map(|tls| tls.current()).map_err(|error| material(&name, &error))
+        })?;
         Ok(Some(tls))
     }
 
@@ -91,7 +94,7 @@ impl Configured for Mllp {
         if let Some(listen) = settings.listen {
             let tls = match &settings.identity {
                 Some(name) => {
-                    let anchors = wiring.anchors(settings.trust.as_ref())?;
+                    let anchors = wiring.certificates.anchors_of(settings.trust.as_ref())?;
                     Some(ProbeTls::of_listener(anchors, &wiring.certificates.identity(name)?))
                 }
                 None => None,

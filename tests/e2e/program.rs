@@ -243,7 +243,12 @@ impl Program {
 
     /// Asks it to end (SIGTERM), as a service manager does.
     pub(crate) fn terminate(&mut self) {
-        let status = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&mut self, name: &str) {
+        let status = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status();
         assert!(status.unwrap().success(), "{}: cannot be signalled", self.what);
     }
 

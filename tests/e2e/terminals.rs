@@ -88,7 +88,7 @@ fn questions_have_answers(desk: &Desk) {
     for said in [&patient, &same] {
         assert!(!said.out.contains("284036912300175") && !said.out.contains("VASSEUR"), "{}", said.out);
     }
-    jonction_with(["find", "--patient", "--data", desk.data()], "\n").exits(2).warns(["aucun identifiant"]);
+    jonction_with(["find", "--patient", "--data", desk.data()], "\n").exits(2).warns(["rien n'a été tapé"]);
 
     let told = desk.ask(["journey", "2.25.198001011.8.361"]).exits(0);
     told.says([

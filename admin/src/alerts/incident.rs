@@ -44,9 +44,9 @@ pub struct Sign {
 /// The words of a sign, in French, with no datum of a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
-    /// First line: `dmp-national ne répond plus`.
+    /// First line: `dmp-national ne répond plus {depuis} (net.refused)`. `{depuis}` becomes the moment.
     pub title: String,
-    /// First line of the end: `dmp-national répond de nouveau`.
+    /// First line of the end: `dmp-national répond de nouveau {depuis}`.
     pub ended: String,
     /// How many things are concerned; shown, and carried by the webhook.
     pub count: u64,
@@ -175,6 +175,9 @@ impl Incidents {
                 let calm = now.duration_since(since) >= jiff::SignedDuration::try_from(pace.calm).ok()?;
                 calm.then(|| {
                     let mut incident = self.open.remove(at);
+                    if !sign.said.ended.is_empty() {
+                        incident.said.ended = sign.said.ended;
+                    }
                     incident.said.facts = sign.said.facts;
                     incident.said.count = sign.said.count;
                     Notice { moment: Moment::End, at: now, incident }

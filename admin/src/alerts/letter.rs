@@ -58,17 +58,16 @@ impl Letter {
 }
 
 fn first_line(notice: &Notice) -> String {
-    let Incident { said, since, .. } = &notice.incident;
+    let Incident { said, since, good_since, .. } = &notice.incident;
     match notice.moment {
-        Moment::Start | Moment::Worse => format!("{} depuis {}", said.title, moment(*since, notice.at)),
-        Moment::End => {
-            format!(
-                "{} depuis {}",
-                said.ended,
-                moment(notice.incident.good_since.unwrap_or(notice.at), notice.at)
-            )
-        }
+        Moment::Start | Moment::Worse => since_then(&said.title, *since, notice.at),
+        Moment::End => since_then(&said.ended, good_since.unwrap_or(notice.at), notice.at),
     }
+}
+
+/// A first line with its moment in place of `{depuis}`.
+pub fn since_then(line: &str, since: Timestamp, now: Timestamp) -> String {
+    line.replace("{depuis}", &format!("depuis {}", moment(since, now)))
 }
 
 fn full(text: &mut String, notice: &Notice, others: usize) {
@@ -154,8 +153,8 @@ mod tests {
             level,
             since: Some("2026-11-21T02:12:40Z".parse().unwrap()),
             said: Said {
-                title: format!("{partner} ne répond plus"),
-                ended: format!("{partner} répond de nouveau"),
+                title: format!("{partner} ne répond plus {{depuis}}"),
+                ended: format!("{partner} répond de nouveau {{depuis}}"),
                 count: 214,
                 facts: "214 envois ; le plus ancien 12 min".to_owned(),
                 todo: "prévenir l'exploitant".to_owned(),

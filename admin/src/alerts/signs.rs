@@ -93,8 +93,8 @@ fn journal(written: &Result<(), String>) -> Sign {
     let level = if written.is_ok() { Level::Good } else { Level::Bad(1) };
     let code = written.as_ref().err().map_or("", String::as_str);
     let said = Said {
-        title: format!("le journal ne s'écrit plus ({code}) : plus rien n'est acquitté"),
-        ended: "le journal s'écrit de nouveau".to_owned(),
+        title: format!("le journal ne s'écrit plus {{depuis}} ({code}) : plus rien n'est acquitté"),
+        ended: "le journal s'écrit de nouveau {depuis}".to_owned(),
         count: 1,
         facts: String::new(),
         todo:
@@ -112,8 +112,8 @@ fn disk(free: u64, limits: &Thresholds) -> Sign {
         _ => Level::Good,
     };
     let said = Said {
-        title: format!("le disque des données est presque plein, {} libres,", bytes(free)),
-        ended: format!("le disque des données a de nouveau de la place, {} libres,", bytes(free)),
+        title: format!("le disque des données est presque plein {{depuis}} : {} libres", bytes(free)),
+        ended: format!("le disque des données a de nouveau de la place {{depuis}} : {} libres", bytes(free)),
         count: 1,
         facts: String::new(),
         todo: "faire de la place (jonction purge --dry-run dit ce qui peut partir), ou agrandir le disque"
@@ -129,8 +129,8 @@ fn commit(mean: Duration, limits: &Thresholds) -> Sign {
         _ => Level::Good,
     };
     let said = Said {
-        title: format!("le journal est lent, {} ms par validation en moyenne,", mean.as_millis()),
-        ended: format!("le journal a repris son rythme, {} ms par validation,", mean.as_millis()),
+        title: format!("le journal est lent {{depuis}} : {} ms par validation en moyenne", mean.as_millis()),
+        ended: format!("le journal a repris son rythme {{depuis}} : {} ms par validation", mean.as_millis()),
         count: 1,
         facts: String::new(),
         todo: "regarder qui d'autre écrit sur ce disque ; rien n'est perdu, les acquittements attendent"
@@ -148,8 +148,11 @@ fn parked(queues: &Queues, limits: &Thresholds) -> Sign {
         times => Level::Bad(times.ilog10() as u8 + 1),
     };
     let said = Said {
-        title: format!("{} de côté", counted(count, "mis", "mis")),
-        ended: "plus rien n'attend un humain".to_owned(),
+        title: format!(
+            "{count} {} un humain {{depuis}}",
+            if count < 2 { "mis de côté attend" } else { "mis de côté attendent" }
+        ),
+        ended: "plus rien n'attend un humain {depuis}".to_owned(),
         count,
         facts: format!(
             "{}, {}",
@@ -175,8 +178,8 @@ fn partner(lane: &LaneStanding, queue: Option<&Queue>, now: Timestamp, limits: &
     let name = lane.partner.as_str();
     let why = lane.error.as_deref().map(|code| format!(" ({code})")).unwrap_or_default();
     let said = Said {
-        title: format!("{name} ne répond plus{why}"),
-        ended: format!("{name} répond de nouveau"),
+        title: format!("{name} ne répond plus {{depuis}}{why}"),
+        ended: format!("{name} répond de nouveau {{depuis}}"),
         count: queue.map_or(0, Queue::owed),
         facts: waiting(queue, now),
         todo: format!(
@@ -196,8 +199,8 @@ fn late(lane: &LaneStanding, queue: Option<&Queue>, now: Timestamp, limits: &Thr
     };
     let name = lane.partner.as_str();
     let said = Said {
-        title: format!("la file de {name} est en retard"),
-        ended: format!("la file de {name} n'est plus en retard"),
+        title: format!("la file de {name} est en retard {{depuis}}"),
+        ended: format!("la file de {name} n'est plus en retard {{depuis}}"),
         count: queue.map_or(0, Queue::owed),
         facts: waiting(queue, now),
         todo: format!(
@@ -224,12 +227,12 @@ fn certificate(name: &str, until: i64, now: Timestamp) -> Sign {
     let end = Timestamp::from_second(until).unwrap_or(now).to_zoned_datetime(paris());
     let day = end.strftime("%d/%m/%Y à %H:%M");
     let title = match left {
-        ..=0 => format!("le certificat {name} a expiré le {day}, vu"),
-        left => format!("le certificat {name} expire dans {}, le {day}, vu", span(left)),
+        ..=0 => format!("le certificat {name} a expiré le {day}"),
+        left => format!("le certificat {name} expire dans {}, le {day}", span(left)),
     };
     let said = Said {
         title,
-        ended: format!("le certificat {name} est renouvelé, jusqu'au {day},"),
+        ended: format!("le certificat {name} est renouvelé, jusqu'au {day}"),
         count: 1,
         facts: String::new(),
         todo: "demander le renouvellement, remplacer les fichiers : la passerelle les relit d'elle-même"
@@ -240,8 +243,8 @@ fn certificate(name: &str, until: i64, now: Timestamp) -> Sign {
 
 fn refused(name: &str, why: &str) -> Sign {
     let said = Said {
-        title: format!("{name} n'a pas pu être rechargé ({why}) : l'ancien sert toujours,"),
-        ended: format!("{name} est rechargé"),
+        title: format!("{name} n'a pas pu être rechargé {{depuis}}, l'ancien sert toujours : {why}"),
+        ended: format!("{name} est rechargé {{depuis}}"),
         count: 1,
         facts: String::new(),
         todo: "corriger le fichier (jonction check) : il est relu dès qu'il change".to_owned(),
@@ -251,8 +254,8 @@ fn refused(name: &str, why: &str) -> Sign {
 
 fn silent(name: &str) -> Sign {
     let said = Said {
-        title: format!("plus rien n'écoute pour {name}"),
-        ended: format!("la passerelle écoute de nouveau pour {name}"),
+        title: format!("plus rien n'écoute pour {name} {{depuis}}"),
+        ended: format!("la passerelle écoute de nouveau pour {name} {{depuis}}"),
         count: 1,
         facts: String::new(),
         todo: "relancer la passerelle, et transmettre son journal technique aux auteurs de jonction"
@@ -264,8 +267,11 @@ fn silent(name: &str) -> Sign {
 fn jumped(seconds: f64) -> Sign {
     let way = if seconds < 0.0 { "reculé" } else { "avancé" };
     let said = Said {
-        title: format!("l'horloge de la machine a {way} de {}, vu", span(seconds.abs().round() as i64)),
-        ended: "l'horloge de la machine ne saute plus".to_owned(),
+        title: format!(
+            "l'horloge de la machine a {way} de {}, vu {{depuis}}",
+            span(seconds.abs().round() as i64)
+        ),
+        ended: "l'horloge de la machine ne saute plus {depuis}".to_owned(),
         count: 1,
         facts: String::new(),
         todo: "vérifier le service de temps (chrony, ntpd) ; l'ordre des envois ne dépend pas de l'heure"

@@ -97,7 +97,7 @@ metrics! {
     Delivery Histogram(LIFE), "gateway_delivery_seconds" ["route"]
         "De la réception du message à la remise de l'envoi.";
     LaneDeliveries Gauge, "gateway_lane_deliveries" ["lane", "state"]
-        "Envois non finis d'une file, par état : waiting, retrying, sending, parked.";
+        "Envois non finis d'une file, par état : waiting, retrying, sending, parked, held.";
     LaneOldest Gauge, "gateway_lane_oldest_waiting_seconds" ["lane"]
         "Âge du plus ancien envoi non fini d'une file, hors mis de côté ; 0 quand rien n'attend.";
     LaneFailing Gauge, "gateway_lane_failing_seconds" ["lane"]

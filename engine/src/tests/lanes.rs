@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use super::world::{Act, World, partner, route};
 use crate::{
     DeliveryState::{Delivered, Parked, Retrying, Waiting},
-    Filter, StateWord,
+    Filter, LaneSettings, StateWord,
 };
 
 #[tokio::test(start_paused = true)]
@@ -211,4 +211,41 @@ async fn a_retrying_delivery_says_when() {
     let line = &world.engine.reader().find(&Filter::default()).unwrap()[0].deliveries[0];
     let next_at = line.next_at.unwrap().as_millisecond();
     assert_eq!(next_at - world.seen("dmp")[0].at_ms, 600_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_routes_interrupt_nothing_and_serve_what_comes_next() {
+    let lane = LaneSettings { attempt_max: Duration::from_secs(60), ..LaneSettings::default() };
+    let mut world = World::with_lane("dmp", lane).await;
+    world.script("dmp", "M1", &[Act::Hang]);
+    world.send("M1;dmp").await;
+    world.seen_at_least("dmp", 1).await;
+
+    let without_dmp = || {
+        let mut route = route();
+        route.to.retain(|binding| binding.sink != partner("dmp"));
+        route
+    };
+    world.running.as_mut().unwrap().reroute(vec![without_dmp()]).unwrap();
+    world.send("M2;dmp;mail").await;
+    while world.seen("mail").is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(world.seen("dmp").len(), 1, "the attempt that runs goes on, nobody repeats it");
+    assert_eq!(world.states("M2"), [("mail".into(), Delivered)]);
+
+    // The hanging attempt ends at its limit, and its lane goes on under the new routes.
+    world.idle().await;
+    assert_eq!(world.states("M1"), [("dmp".into(), Delivered)]);
+    let attempts = &world.journey("M1").deliveries[0].attempts;
+    let ended = attempts.iter().map(|a| a.finding.as_ref().map(|f| f.check.as_str())).collect::<Vec<_>>();
+    assert_eq!(ended, [Some("engine.attempt-too-long"), None]);
+
+    // A route that cannot run changes nothing.
+    let mut wrong = route();
+    wrong.to[0].sink = partner("nobody");
+    assert!(world.running.as_mut().unwrap().reroute(vec![wrong]).is_err());
+    world.send("M3;mail").await;
+    world.idle().await;
+    assert_eq!(world.states("M3"), [("mail".into(), Delivered)]);
 }
