@@ -41,6 +41,9 @@ pub(crate) struct Common {
     /// Dossier des données : journal, corps, certificats d'essai, addresses.json
     #[arg(long, global = true, value_name = "DOSSIER")]
     pub(crate) data: Option<PathBuf>,
+    /// Clé des corps chiffrés : @file:chemin ou @env:NOM ; plusieurs fois s'il y en a d'anciennes
+    #[arg(long = "body-key", global = true, value_name = "CLÉ")]
+    pub(crate) body_keys: Vec<String>,
     /// Affiche cette aide
     #[arg(short = 'h', long, global = true, action = clap::ArgAction::Help)]
     help: Option<bool>,
@@ -110,6 +113,9 @@ pub(crate) enum Command {
     /// Annuaires nationaux : les met à jour, les consulte, dit ce qui a changé
     #[command(help_template = TEMPLATE, subcommand_help_heading = "Actions", subcommand_value_name = "ACTION")]
     Directory(DirectoryArgs),
+    /// Fait une clé de chiffrement des corps, ou dit le nom d'une clé
+    #[command(help_template = TEMPLATE)]
+    Key(KeyArgs),
     /// Mesure cette machine, chaque chiffre rapporté à une référence prise en même temps
     #[command(help_template = TEMPLATE)]
     Bench(BenchArgs),
@@ -472,6 +478,16 @@ pub(crate) struct SearchArgs {
     /// Au plus tant de réponses (par défaut 20)
     #[arg(long, value_name = "NOMBRE", default_value_t = 20, hide_default_value = true, value_parser = lines)]
     pub(crate) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// Fichier de la clé
+    #[arg(value_name = "FICHIER")]
+    pub(crate) file: PathBuf,
+    /// Ne fait pas de clé : dit le nom de celle de ce fichier
+    #[arg(long)]
+    pub(crate) name: bool,
 }
 
 #[derive(Debug, Args)]

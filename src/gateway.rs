@@ -87,7 +87,8 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
         let gateway = &checked.project.gateway;
-        let settings = EngineSettings::new(start.data, gateway.environment);
+        let mut settings = EngineSettings::new(start.data, gateway.environment);
+        settings.storage.seals = checked.project.encryption.keys(&checked.project.dir)?;
         let engine = Arc::new(Engine::open(settings, clock.clone(), entropy.clone())?);
         let metrics = Arc::new(Metrics::default());
         engine.observe(metrics.clone());

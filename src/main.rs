@@ -12,6 +12,7 @@ mod cli;
 mod commands;
 mod demo;
 mod directories;
+mod encryption;
 mod failure;
 mod gateway;
 mod letters;

@@ -14,7 +14,7 @@ use jonction_certs_dev::Leaf;
 use jonction_model::{Environment, Mode, Oid, PartnerName};
 use jonction_settings::{Diagnoses, Fields, Level, Node, SourceFile, Span, nearest, parse};
 
-use crate::addresses::Addresses;
+use crate::{addresses::Addresses, encryption::Encryption};
 
 /// What a folder says.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Project {
     pub(crate) dir: PathBuf,
     /// The gateway itself.
     pub(crate) gateway: Gateway,
+    /// What bodies are sealed with.
+    pub(crate) encryption: Encryption,
     /// Administration over HTTP.
     pub(crate) admin: jonction_admin::Settings,
     /// Whom to call, and from when on.
@@ -140,6 +142,8 @@ impl Project {
         let trust = read_named(&mut fields, "trust", diagnoses, |name, node, diagnoses| {
             read_trust(dir, environment, name, node, diagnoses)
         });
+        let encryption = fields.node("encryption").and_then(|node| Encryption::read(node, diagnoses));
+        let encryption = encryption.unwrap_or_default();
         let admin = fields.node("admin").map(|node| jonction_admin::Settings::read(node, diagnoses));
         let admin = admin.unwrap_or_default();
         if let Some((name, span)) = admin.identity.as_ref().filter(|(name, _)| !identities.contains_key(name))
@@ -175,6 +179,7 @@ impl Project {
         Some(Self {
             dir: dir.to_owned(),
             gateway: gateway?,
+            encryption,
             admin,
             alerts,
             identities,

@@ -26,6 +26,7 @@ use crate::{
     order::{Order, Ordered, carry_out::carry_out},
     plan::Plan,
     reader::Reader,
+    resealing,
     route::Route,
     router,
     shared::{Board, Shared},
@@ -231,6 +232,7 @@ fn begin(shared: &Arc<Shared>, plan: &Arc<Plan>, mut before: Tasks) -> (StopHand
         tasks.insert(name.to_owned(), task);
     };
     spawn("*router", Box::pin(router::run(shared.clone(), plan.clone(), listener.clone())));
+    spawn("*seals", Box::pin(resealing::run(shared.clone(), listener.clone())));
     spawn("*clock", Box::pin(clock_watch::run(shared.clone(), listener.clone())));
     for (name, sink) in &plan.sinks {
         let lane = Lane {

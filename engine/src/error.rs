@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::store_fault::StoreFault;
+use crate::{seal::KeyName, store_fault::StoreFault};
 
 /// Why the engine or its journal could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,12 @@ pub enum Error {
         path: Option<PathBuf>,
         /// What the database said.
         cause: String,
+    },
+    /// Bodies are sealed with a key that the configuration does not give.
+    #[error("body key {name} is missing")]
+    BodyKeyMissing {
+        /// Its name.
+        name: KeyName,
     },
     /// A file or a directory failed.
     #[error("{what}")]
@@ -144,6 +150,7 @@ impl Error {
             Self::StoreLost { .. } => "journal.lost",
             Self::Unusable { fault, .. } => fault.code(),
             Self::Io { source, .. } => StoreFault::of_system(source).map_or("journal.io", StoreFault::code),
+            Self::BodyKeyMissing { .. } => "journal.body-key-missing",
             Self::Database(_) => "journal.database",
             Self::Inconsistent(_) => "journal.inconsistent",
             Self::Closed => "journal.closed",
@@ -189,6 +196,9 @@ impl Error {
                 Some(fault) => fault.sentence(what.split_once(' ').map(|(_, path)| Path::new(path))),
                 None => format!("le disque refuse ({what}) : {source}"),
             },
+            Self::BodyKeyMissing { name } => {
+                format!("des corps sont chiffrés avec la clé {name}, que la configuration ne donne pas")
+            }
             Self::Database(cause) => format!("la base du journal refuse : {cause}"),
             Self::Inconsistent(cause) => format!("le journal contient une donnée incohérente : {cause}"),
             Self::Closed => "le journal est fermé".to_owned(),
@@ -236,6 +246,10 @@ impl Error {
             Self::Unusable { fault, .. } => fault.remedy(),
             Self::Io { source, .. } if StoreFault::of_system(source).is_some() => {
                 StoreFault::of_system(source).map_or("", StoreFault::remedy)
+            }
+            Self::BodyKeyMissing { .. } => {
+                "la remettre dans le bloc « encryption » de jonction.yaml : key si elle sert encore, old sinon ; \
+                 jonction key --name FICHIER dit le nom d'une clé"
             }
             Self::Io { .. } | Self::Database(_) => {
                 "vérifier l'espace libre, les droits et l'état du disque ; l'émetteur garde ce qui n'est pas acquitté"

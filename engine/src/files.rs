@@ -11,7 +11,7 @@ use std::{
     time::SystemTime,
 };
 
-use crate::{error::Error, journal::committer::CommitMode, lock::StoreLock};
+use crate::{error::Error, journal::committer::CommitMode, lock::StoreLock, seal::Seals};
 
 /// What a store stands on.
 #[derive(Clone, Debug)]
@@ -22,11 +22,18 @@ pub struct Storage {
     pub vfs: Option<&'static str>,
     /// Who runs the checkpoints of the database.
     pub checkpoints: CommitMode,
+    /// What bodies are sealed with.
+    pub seals: Seals,
 }
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { files: Arc::new(SystemFiles), vfs: None, checkpoints: CommitMode::Thread }
+        Self {
+            files: Arc::new(SystemFiles),
+            vfs: None,
+            checkpoints: CommitMode::Thread,
+            seals: Seals::default(),
+        }
     }
 }
 

@@ -18,9 +18,11 @@ pub mod order;
 mod plan;
 pub mod questions;
 pub mod reader;
+mod resealing;
 pub mod route;
 mod router;
 mod routing;
+pub mod seal;
 mod shared;
 pub mod store_fault;
 
@@ -48,6 +50,7 @@ pub use questions::{
 };
 pub use reader::Reader;
 pub use route::{Condition, OrderBy, Policy, Registry, ReplyBinding, Route, SinkBinding, read_routes};
+pub use seal::{BodyKey, KeyName, Seals};
 pub use store_fault::StoreFault;
 
 /// Stands for a part's label in stored details: the label itself stays in its body.

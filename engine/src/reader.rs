@@ -17,6 +17,7 @@ use crate::{
         retention::{Aging, LegalHold, Purged},
     },
     questions::{AuditQuery, Balance, Filter, MessageJourney, MessageLine, Query, Queues, Window},
+    seal::Seals,
 };
 
 use crate::journal::Questions;
@@ -36,7 +37,12 @@ pub struct Reader {
 impl Reader {
     /// Opens the store of a data directory for reading. Errors: no store, newer format, lost index key.
     pub fn open(data_dir: &Path) -> Result<Self, Error> {
-        let (journal, hasher) = SqliteJournal::open_read(data_dir)?;
+        Self::open_with(data_dir, Seals::default())
+    }
+
+    /// The same, with the keys of sealed bodies: without them, what only bodies tell is left out.
+    pub fn open_with(data_dir: &Path, seals: Seals) -> Result<Self, Error> {
+        let (journal, hasher) = SqliteJournal::open_read(data_dir, seals)?;
         Ok(Self::new(Arc::new(journal), hasher))
     }
 

@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod directory;
 mod holds;
+mod key;
 mod orders;
 mod parked;
 pub(crate) mod probe;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Pause(args) => holds::pause(&args, &common),
         Command::Resume(args) => holds::resume(&args, &common),
         Command::Directory(args) => directory::run(&args, &common),
+        Command::Key(args) => key::run(&args, &common),
         Command::Bench(args) => bench::run(&args, &common),
         Command::Probe(args) => runtime()?.block_on(probe::run(&args, &common)),
         Command::Run(args) => runtime()?.block_on(run::run(&args, &common)),

@@ -51,9 +51,11 @@ pub(super) fn give(common: &Common, order: Order, done: &str) -> Result<u8, Fail
 pub(super) fn carry_out(common: &Common, order: Order) -> Result<Ordered, Failure> {
     let data = questions::data(common);
     // An order makes no store.
+    let seals = questions::seals(common)?;
     Reader::open(&data)?;
     runtime()?.block_on(async {
-        let settings = EngineSettings::new(&data, Environment::Test);
+        let mut settings = EngineSettings::new(&data, Environment::Test);
+        settings.storage.seals = seals;
         match Engine::open(settings, Arc::new(SystemClock), Arc::new(OsEntropy)) {
             Ok(engine) => Ok(engine.order(order).await?),
             Err(locked @ Error::Locked { .. }) => admin_client::order(&data, &order, locked.into()).await,

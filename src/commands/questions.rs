@@ -6,12 +6,13 @@ use std::{
 };
 
 use jiff::{Timestamp, civil};
-use jonction_engine::{Filter, Reader, StateWord, Window};
+use jonction_engine::{Filter, Reader, Seals, StateWord, Window};
 use jonction_model::{clock::paris, nearest};
 use jonction_ports::MessageId;
 
 use crate::{
     cli::{BalanceArgs, Common, FindArgs, JourneyArgs},
+    encryption::Encryption,
     failure::{Failure, exit},
     out, show,
 };
@@ -72,7 +73,7 @@ pub(super) fn data(common: &Common) -> PathBuf {
 }
 
 pub(super) fn reader(common: &Common) -> Result<Reader, Failure> {
-    Reader::open(&data(common)).map_err(|error| {
+    Reader::open_with(&data(common), seals(common)?).map_err(|error| {
         let failure = Failure::from(error);
         if common.data.is_none() {
             return failure.remedy(
@@ -81,6 +82,11 @@ pub(super) fn reader(common: &Common) -> Result<Reader, Failure> {
         }
         failure
     })
+}
+
+/// The keys typed; paths are relative to the current folder.
+pub(super) fn seals(common: &Common) -> Result<Seals, Failure> {
+    Encryption::typed(&common.body_keys)?.keys(Path::new("."))
 }
 
 pub(super) fn ask_patient() -> Result<String, Failure> {

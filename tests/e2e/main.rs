@@ -19,6 +19,7 @@ mod receivers;
 mod restarts;
 mod routes_check;
 mod samples;
+mod sealed;
 mod stores;
 mod terminals;
 mod words;

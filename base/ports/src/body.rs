@@ -25,6 +25,9 @@ pub enum BodyError {
     /// The stored bytes are not those that were written.
     #[error("body {0} is damaged: its hash differs")]
     Damaged(BodyId),
+    /// The stored bytes are sealed with a key that was not given.
+    #[error("body {0} is sealed with a key that was not given")]
+    Sealed(BodyId),
     /// The content is longer than the caller allows.
     #[error("content is longer than {limit} bytes")]
     TooLong {

@@ -1,7 +1,7 @@
 //! Secrets by reference: never their text in a configuration file.
 //! In: `@file:chemin` or `@env:NOM`. Out: a reference, resolved only when the gateway starts.
 
-use std::{env, fs, io, path::Path};
+use std::{env, fmt, fs, io, path::Path};
 
 /// Where a secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,16 @@ impl Secret {
             }
             Self::Env(name) => env::var(name)
                 .map_err(|_| io::Error::new(io::ErrorKind::NotFound, "environment variable is not set")),
+        }
+    }
+}
+
+impl fmt::Display for Secret {
+    /// The reference, as it is written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "@file:{path}"),
+            Self::Env(name) => write!(f, "@env:{name}"),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
         hold::HeldKey,
         retention::{Aging, Destroyed},
     },
+    seal::KeyName,
 };
 
 /// Milliseconds since 1970, UTC.
@@ -24,9 +25,11 @@ pub type Millis = i64;
 pub struct NewBody {
     /// Its hash.
     pub id: BodyId,
-    /// Its length, in bytes.
+    /// Its length, in clear bytes.
     pub length: u64,
-    /// Its bytes, when they travel with the change; `None` when they are durable already.
+    /// What it is sealed with; `None`: it is kept in clear.
+    pub key: Option<KeyName>,
+    /// Its bytes as stored, when they travel with the change; `None` when they are durable already.
     pub bytes: Option<Bytes>,
 }
 
@@ -364,6 +367,16 @@ pub enum Change {
         /// Those of them where a human decides of an unknown outcome.
         ask: Vec<PartnerName>,
     },
+    /// Bodies sealed anew.
+    Reseal {
+        /// As they are now.
+        bodies: Vec<NewBody>,
+    },
+    /// No body is sealed with another key any more.
+    Sealed {
+        /// The key; `None`: bodies are in clear.
+        with: Option<KeyName>,
+    },
     /// The clock was set back: what waits for a moment waits for the same one, by the new clock.
     ClockBack {
         /// Now.
@@ -383,9 +396,19 @@ pub enum Change {
 }
 
 impl Change {
-    /// Whether it destroys what was stored.
+    /// Whether what was stored must not be found again in the pages it leaves.
+    pub fn overwrites(&self) -> bool {
+        matches!(self, Self::Reseal { .. }) || self.destroys()
+    }
+
+    /// Whether it ends a destruction: from now on nothing of it is left in the log either.
     pub fn destroys(&self) -> bool {
-        matches!(self, Self::Order(order) if matches!(order.deed, Deed::Purge(_)))
+        match self {
+            Self::Order(order) => matches!(order.deed, Deed::Purge(_)),
+            // What was in clear, or under a key that is given up.
+            Self::Sealed { .. } => true,
+            _ => false,
+        }
     }
 }
 

@@ -93,6 +93,17 @@ pub struct StoredDelivery {
     pub is_report: bool,
 }
 
+/// Bodies sealed anew, to be committed.
+#[derive(Clone, Debug, Default)]
+pub struct Stale {
+    /// As they are now.
+    pub bodies: Vec<NewBody>,
+    /// How many could not be read.
+    pub left: u32,
+    /// Number to go on after; `None`: there is nothing more.
+    pub next: Option<i64>,
+}
+
 /// Where everything is kept. Blocking: called by the committer and on blocking threads.
 pub trait Journal: Bodies {
     /// Applies requests in order, all or nothing, durable on return.
@@ -121,6 +132,10 @@ pub trait Journal: Bodies {
 
     /// Routes that a human holds.
     fn held_routes(&self) -> Result<Vec<RouteName>, Error>;
+
+    /// The next bodies, after a number, that are not sealed as the configuration says, sealed anew.
+    /// `None`: no other key is in use.
+    fn stale(&self, after: i64, limit: u32) -> Result<Option<Stale>, Error>;
 
     /// What the program kept under this name.
     fn noted(&self, name: &str) -> Result<Option<String>, Error>;

@@ -19,7 +19,8 @@ use super::world::{Act, World};
 use crate::{
     DeliveryState, Error, Window,
     journal::{
-        Change, Committed, Due, Journal, LoadChange, Millis, NewBody, SharedJournal, StoredDelivery, Unrouted,
+        Change, Committed, Due, Journal, LoadChange, Millis, NewBody, SharedJournal, Stale, StoredDelivery,
+        Unrouted,
     },
 };
 
@@ -76,6 +77,10 @@ impl Journal for Dying {
 
     fn held_routes(&self) -> Result<Vec<RouteName>, Error> {
         self.inner.held_routes()
+    }
+
+    fn stale(&self, after: i64, limit: u32) -> Result<Option<Stale>, Error> {
+        self.inner.stale(after, limit)
     }
 
     fn noted(&self, name: &str) -> Result<Option<String>, Error> {

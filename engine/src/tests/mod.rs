@@ -10,5 +10,6 @@ mod partners;
 mod purge;
 mod refusals;
 mod repeats;
+mod sealed;
 mod store;
 mod world;

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::{
     Author, CommitMode, Condition, DeliveryState, Engine, EngineSettings, Error, Filter, LaneSettings,
     MessageJourney, MessageState, Order, OrderBy, Ordered, Policy, Reason, ReplyBinding, Route, Running,
-    SinkBinding, Window, order, route::Stage,
+    Seals, SinkBinding, Window, order, route::Stage,
 };
 
 /// The runtime's clock, paused: it jumps to the next timer when everybody waits.
@@ -523,6 +523,17 @@ impl World {
         let tools: (Arc<dyn Clock>, Arc<dyn Entropy>) = (clock.clone(), entropy);
         let engine = Engine::with_journal(settings, dying.clone(), journal, hasher, None, tools).unwrap();
         (Self { dir, outside, engine, running: None, clock, lanes }, dying)
+    }
+
+    /// Dies, and opens again with these keys.
+    pub(super) fn with_seals(self, seals: Seals) -> Result<Self, Error> {
+        let Self { dir, outside, engine, running, clock, lanes } = self;
+        drop(running);
+        drop(engine);
+        let mut settings = settings(dir.path().to_owned());
+        settings.storage.seals = seals;
+        let engine = Engine::open(settings, clock.clone(), outside.entropy())?;
+        Ok(Self { dir, outside, engine, running: None, clock, lanes })
     }
 
     /// Whether it could start.

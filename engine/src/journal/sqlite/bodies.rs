@@ -4,7 +4,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    io::{self, Cursor, Read, SeekFrom},
+    io::{self, Cursor, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -21,9 +21,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::SqliteJournal;
 use crate::{
     error::Error,
-    files::{Access, Files, Seen, durable_dir},
+    files::{Access, Files, Seen, Storage, durable_dir},
     index_key::sync_dir,
     journal::NewBody,
+    seal::{KeyName, Seals},
 };
 
 /// How many files are remembered as verified.
@@ -36,6 +37,8 @@ const PIECE: usize = 64 << 10;
 struct Verified {
     /// What it looked like then.
     seen: Seen,
+    /// What it was sealed with.
+    key: Option<KeyName>,
     /// This process saw it reach the disk, name included.
     durable: bool,
 }
@@ -43,6 +46,7 @@ struct Verified {
 /// Large bodies.
 pub(super) struct BodyFiles {
     files: Arc<dyn Files>,
+    seals: Seals,
     folder: PathBuf,
     /// Hashed once per process, and again when it looks different.
     verified: Mutex<HashMap<BodyId, Verified>>,
@@ -52,10 +56,12 @@ pub(super) struct BodyFiles {
 }
 
 impl BodyFiles {
-    pub(super) fn open(files: Arc<dyn Files>, data_dir: &Path) -> Self {
+    pub(super) fn open(storage: &Storage, data_dir: &Path) -> Self {
+        let (files, seals) = (storage.files.clone(), storage.seals.clone());
         let folder = data_dir.join("bodies");
         Self {
             files,
+            seals,
             folder,
             verified: Mutex::default(),
             serial: AtomicU64::new(0),
@@ -107,8 +113,8 @@ impl BodyFiles {
     }
 
     /// Writes a body; durable (file, directory, and the directory's own entry) on return.
-    /// A damaged file of the same name is replaced: its hash says what it must hold.
-    fn write(&self, id: BodyId, bytes: &[u8]) -> Result<(), Error> {
+    /// A damaged file of the same name is replaced: its hash says what it must hold. So is one sealed otherwise.
+    fn write(&self, id: BodyId, clear: &[u8]) -> Result<(), Error> {
         if self.is_durable(id) {
             return Ok(());
         }
@@ -116,13 +122,14 @@ impl BodyFiles {
         let failed = || Error::io(format!("write {}", path.display()));
         let folder = path.parent().unwrap_or(&self.folder).to_owned();
         self.durable_folder(&folder).map_err(failed())?;
+        let key = self.seals.current_name();
         let seen = match self.verify(id) {
-            Ok(seen) => seen,
-            Err(_) => self.replace(&path, bytes).map_err(failed())?,
+            Ok(known) if known.key == key => known.seen,
+            _ => self.replace(id, &path, clear).map_err(failed())?,
         };
         // Also for a file that was there: whoever wrote it may not have got as far as this.
         sync_dir(&*self.files, &folder)?;
-        self.remember(id, Verified { seen, durable: true });
+        self.remember(id, Verified { seen, key, durable: true });
         Ok(())
     }
 
@@ -138,11 +145,12 @@ impl BodyFiles {
     }
 
     /// Writes beside, then takes the place of whatever had the name.
-    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<Seen> {
+    fn replace(&self, id: BodyId, path: &Path, clear: &[u8]) -> io::Result<Seen> {
+        let sealed = self.seals.seal(id, clear)?;
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let unfinished = path.with_file_name(format!("new-{}-{serial}", std::process::id()));
         let written = self.files.create(&unfinished, Access::Shared).and_then(|mut file| {
-            file.write_all(bytes)?;
+            file.write_all(sealed.as_deref().unwrap_or(clear))?;
             file.sync()?;
             self.files.rename(&unfinished, path)?;
             self.files.open(path)?.seen()
@@ -155,7 +163,8 @@ impl BodyFiles {
     }
 
     fn is_durable(&self, id: BodyId) -> bool {
-        let known = self.known(id).filter(|known| known.durable);
+        let current = self.seals.current_name();
+        let known = self.known(id).filter(|known| known.durable && known.key == current);
         known.is_some_and(|known| {
             let seen = self.files.open(&self.path(id)).and_then(|file| file.seen());
             seen.is_ok_and(|seen| seen.modified.is_some() && seen == known.seen)
@@ -175,26 +184,63 @@ impl BodyFiles {
     }
 
     /// Compares the hash of a file, at most once as long as it looks the same.
-    fn verify(&self, id: BodyId) -> Result<Seen, BodyError> {
+    fn verify(&self, id: BodyId) -> Result<Verified, BodyError> {
         let mut file = self.files.open(&self.path(id)).map_err(|error| not_found(error, id))?;
         let seen = file.seen()?;
-        if seen.modified.is_some() && self.known(id).is_some_and(|known| known.seen == seen) {
-            return Ok(seen);
+        if let Some(known) = self.known(id).filter(|known| seen.modified.is_some() && known.seen == seen) {
+            return Ok(known);
         }
-        if hash_of(&mut file)? != id {
-            return Err(BodyError::Damaged(id));
+        let known = Verified { seen, key: self.judge(id, &mut file)?, durable: false };
+        self.remember(id, known);
+        Ok(known)
+    }
+
+    /// How a stored body is to be read, its hash compared. Its first bytes tell, and a body in clear may begin with the
+    /// same ones.
+    fn judge<R: Read + Seek>(&self, id: BodyId, stored: &mut R) -> Result<Option<KeyName>, BodyError> {
+        let header = Seals::look(stored)?;
+        let unsealed = header.map(|header| {
+            let hash = hash_of(&mut self.seals.open(id, &mut *stored, 0)?)?;
+            (hash == id).then_some(header.key).ok_or(BodyError::Damaged(id))
+        });
+        if let Some(Ok(key)) = unsealed {
+            return Ok(Some(key));
         }
-        self.remember(id, Verified { seen, durable: false });
-        Ok(seen)
+        stored.seek(SeekFrom::Start(0))?;
+        match hash_of(stored)? == id {
+            true => Ok(None),
+            // A key that was not given is no damage.
+            false => {
+                Err(unsealed.and_then(Result::err).filter(is_missing_key).unwrap_or(BodyError::Damaged(id)))
+            }
+        }
     }
 
     fn open_range(&self, content: &ContentRef) -> Result<Box<dyn Read + Send>, BodyError> {
-        self.verify(content.body)?;
-        let mut file =
-            self.files.open(&self.path(content.body)).map_err(|error| not_found(error, content.body))?;
-        file.seek(SeekFrom::Start(content.start))?;
-        Ok(Box::new(file.take(content.end.saturating_sub(content.start))))
+        let id = content.body;
+        let known = self.verify(id)?;
+        let file = self.files.open(&self.path(id)).map_err(|error| not_found(error, id))?;
+        range_of(&self.seals, known.key.is_some(), file, content)
     }
+}
+
+fn is_missing_key(error: &BodyError) -> bool {
+    matches!(error, BodyError::Sealed(_))
+}
+
+/// Reads the clear bytes of a range.
+fn range_of(
+    seals: &Seals,
+    sealed: bool,
+    mut stored: impl Read + Seek + Send + 'static,
+    content: &ContentRef,
+) -> Result<Box<dyn Read + Send>, BodyError> {
+    let length = content.end.saturating_sub(content.start);
+    if sealed {
+        return Ok(Box::new(seals.open(content.body, stored, content.start)?.take(length)));
+    }
+    stored.seek(SeekFrom::Start(content.start))?;
+    Ok(Box::new(stored.take(length)))
 }
 
 fn not_found(error: io::Error, id: BodyId) -> BodyError {
@@ -228,20 +274,20 @@ fn inline(connection: &Connection, id: BodyId) -> Result<Option<Option<Vec<u8>>>
 impl SqliteJournal {
     /// Makes a body ready to be named by a change.
     pub(super) fn keep_body(&self, id: BodyId, bytes: Bytes) -> Result<NewBody, Error> {
-        let length = bytes.len() as u64;
-        if length < self.limits.body_file_bytes {
-            return Ok(NewBody { id, length, bytes: Some(bytes) });
+        let (length, key) = (bytes.len() as u64, self.files.seals.current_name());
+        if length >= self.limits.body_file_bytes {
+            self.files.write(id, &bytes)?;
+            return Ok(NewBody { id, length, key, bytes: None });
         }
-        self.files.write(id, &bytes)?;
-        Ok(NewBody { id, length, bytes: None })
+        let sealed = self.files.seals.seal(id, &bytes).map_err(Error::io("seal a body"))?;
+        Ok(NewBody { id, length, key, bytes: Some(sealed.map_or(bytes, Bytes::from)) })
     }
 
     /// Reads a body through and compares its hash.
     pub(super) fn verify_body(&self, id: BodyId) -> Result<(), BodyError> {
         match self.reading(|connection| inline(connection, id)).map_err(to_body_error)? {
             None => Err(BodyError::Missing(id)),
-            Some(Some(bytes)) if BodyId::of(&bytes) == id => Ok(()),
-            Some(Some(_)) => Err(BodyError::Damaged(id)),
+            Some(Some(bytes)) => self.files.judge(id, &mut Cursor::new(bytes)).map(|_| ()),
             Some(None) => self.files.verify(id).map(|_| ()),
         }
     }
@@ -254,16 +300,12 @@ fn to_body_error(error: Error) -> BodyError {
 impl Bodies for SqliteJournal {
     fn open_raw(&self, content: &ContentRef) -> Result<Box<dyn Read + Send>, BodyError> {
         let id = content.body;
-        let bytes = match self.reading(|connection| inline(connection, id)).map_err(to_body_error)? {
+        let mut stored = match self.reading(|connection| inline(connection, id)).map_err(to_body_error)? {
             None => return Err(BodyError::Missing(id)),
             Some(None) => return self.files.open_range(content),
-            Some(Some(bytes)) => Bytes::from(bytes),
+            Some(Some(bytes)) => Cursor::new(Bytes::from(bytes)),
         };
-        if BodyId::of(&bytes) != id {
-            return Err(BodyError::Damaged(id));
-        }
-        let start = usize::try_from(content.start).unwrap_or(usize::MAX).min(bytes.len());
-        let end = usize::try_from(content.end).unwrap_or(usize::MAX).clamp(start, bytes.len());
-        Ok(Box::new(Cursor::new(bytes.slice(start..end))))
+        let key = self.files.judge(id, &mut stored)?;
+        range_of(&self.files.seals, key.is_some(), stored, content)
     }
 }

@@ -2,7 +2,7 @@
 //! In: a [`Query`], identifiers already hashed. Out: messages, latest first, with their deliveries in short.
 
 use jonction_model::{ContentRef, Finding};
-use jonction_ports::{Bodies, DeliveryId, MessageId, Part};
+use jonction_ports::{Bodies, BodyError, DeliveryId, MessageId, Part};
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 
 use super::{
@@ -262,11 +262,16 @@ impl SqliteJournal {
 
     /// A stored part; one that cannot be read is shown as such, and the rest of the story with it.
     pub(super) fn part(&self, content: &ContentRef) -> Part {
-        let read = self.read(content, PART_BYTES_MAX).ok();
-        let part = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let read = self.read(content, PART_BYTES_MAX);
+        let why = if matches!(read, Err(BodyError::Sealed(_))) {
+            "(corps chiffré)"
+        } else {
+            "(corps illisible ou détruit)"
+        };
+        let part = read.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         part.unwrap_or_else(|| Part {
             key: "?".to_owned(),
-            label: "(corps illisible ou détruit)".to_owned(),
+            label: why.to_owned(),
             ordering: None,
             mailbox: None,
             due: jonction_ports::Due::Owed,

@@ -15,6 +15,7 @@ use crate::{
     error::Error,
     files::{Files, Storage, durable_dir},
     index_key::{self, IndexHasher},
+    seal::Seals,
 };
 
 mod audit;
@@ -28,6 +29,7 @@ mod purge;
 mod queues;
 mod read;
 mod rows;
+mod seals;
 mod write;
 
 pub(crate) use write::control_id_reused;
@@ -117,8 +119,9 @@ impl SqliteJournal {
         connection.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")?;
         configure(&connection)?;
         let hasher = prepare_store(&**files, &mut connection, data_dir, entropy)?;
+        seals::prepare(&mut connection, &storage.seals)?;
         index_key::mark_store(&**files, data_dir)?;
-        let body_files = BodyFiles::open(files.clone(), data_dir);
+        let body_files = BodyFiles::open(storage, data_dir);
         // A crash may have come between a purge and the removal of its files.
         body_files.sweep(&connection)?;
         let checkpointer = Checkpointer::start(storage, path, &mut connection, limits)?;
@@ -134,15 +137,15 @@ impl SqliteJournal {
         Ok((journal, hasher))
     }
 
-    /// Opens for reading, also while another process writes.
-    pub fn open_read(data_dir: &Path) -> Result<(Self, IndexHasher), Error> {
-        let storage = Storage::default();
+    /// Opens for reading, also while another process writes. Bodies sealed with a key that is not given stay closed.
+    pub fn open_read(data_dir: &Path, seals: Seals) -> Result<(Self, IndexHasher), Error> {
+        let storage = Storage { seals, ..Storage::default() };
         let path = database_path(data_dir);
         if !storage.files.exists(&path) {
             return Err(Error::NoStore { path: data_dir.to_owned() });
         }
         let journal = Self {
-            files: BodyFiles::open(storage.files.clone(), data_dir),
+            files: BodyFiles::open(&storage, data_dir),
             path,
             storage: storage.clone(),
             writer: None,

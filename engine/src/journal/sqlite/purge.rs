@@ -140,9 +140,7 @@ impl SqliteJournal {
         let emptied = connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))
             .map_err(Error::from);
-        let done = self.files.sweep(connection).and(emptied).and_then(|busy| {
-            connection.execute_batch("PRAGMA secure_delete = OFF;").map(|()| busy).map_err(Error::from)
-        });
+        let done = self.files.sweep(connection).and(emptied);
         match done {
             Ok(false) => {}
             Ok(true) => tracing::info!("a reader keeps the journal's log: it is emptied later"),

@@ -15,7 +15,8 @@ use super::{
 use crate::{
     error::Error,
     journal::{
-        Change, Committed, DeliveryState, Due, Journal, LoadChange, Millis, NewBody, StoredDelivery, Unrouted,
+        Change, Committed, DeliveryState, Due, Journal, LoadChange, Millis, NewBody, Stale, StoredDelivery,
+        Unrouted,
     },
 };
 
@@ -23,9 +24,9 @@ impl Journal for SqliteJournal {
     fn commit(&self, batch: &[Vec<Change>]) -> Result<Committed, Error> {
         let writer = self.writer.as_ref().ok_or(Error::Closed)?;
         let mut connection = writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let destroys = batch.iter().flatten().any(Change::destroys);
-        if destroys {
-            // What is destroyed is overwritten with zeros, in the pages it leaves too.
+        let overwrites = batch.iter().flatten().any(Change::overwrites);
+        if overwrites {
+            // With zeros, in the pages it leaves too.
             connection.execute_batch("PRAGMA secure_delete = ON;")?;
         }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -36,7 +37,11 @@ impl Journal for SqliteJournal {
         }
         let load = writer.load;
         transaction.commit()?;
-        if destroys {
+        if overwrites && let Err(error) = connection.execute_batch("PRAGMA secure_delete = OFF;") {
+            // The batch is durable: it only costs time that later ones overwrite too.
+            tracing::warn!(%error, "secure_delete stays on");
+        }
+        if batch.iter().flatten().any(Change::destroys) {
             self.after_destruction(&connection);
         }
         if let Some(checkpointer) = &self.checkpointer {
@@ -51,6 +56,10 @@ impl Journal for SqliteJournal {
 
     fn verify(&self, body: BodyId) -> Result<(), BodyError> {
         self.verify_body(body)
+    }
+
+    fn stale(&self, after: i64, limit: u32) -> Result<Option<Stale>, Error> {
+        self.stale_bodies(after, limit)
     }
 
     fn unrouted(&self, after: MessageId, limit: u32) -> Result<Vec<Unrouted>, Error> {

@@ -5,14 +5,16 @@ CREATE TABLE store (
     value ANY NOT NULL
 ) WITHOUT ROWID;
 
--- Bytes, once, by SHA-256. `bytes` is NULL when they stand in bodies/ab/cdef…, and once they are destroyed (purged_at).
+-- Bytes, once, by SHA-256 of their clear text. `bytes` is NULL when they stand in bodies/ab/cdef…, and once they are destroyed (purged_at).
 -- `owner`: the message that brought them; other messages that refer to them are in body_user.
+-- `key` is the name of what they are sealed with, NULL when they are in clear.
 CREATE TABLE body (
     id        INTEGER PRIMARY KEY,
     hash      BLOB NOT NULL UNIQUE,
     length    INTEGER NOT NULL,
     owner     INTEGER NOT NULL,
     purged_at INTEGER,
+    key       BLOB,
     bytes     BLOB
 );
 CREATE TABLE body_user (
@@ -41,6 +43,11 @@ CREATE TABLE kept_total (
     structure TEXT NOT NULL,
     lines     TEXT NOT NULL,
     PRIMARY KEY (day, route, structure)
+) WITHOUT ROWID;
+
+-- Names of the keys that bodies may be sealed with; empty: bodies may be in clear.
+CREATE TABLE body_key (
+    name BLOB PRIMARY KEY
 ) WITHOUT ROWID;
 
 -- Route file, steps and versions that served messages.

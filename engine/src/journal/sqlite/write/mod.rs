@@ -49,6 +49,8 @@ impl Writer<'_> {
             Change::Recover { at, sinks, ask } => self.recover(*at, sinks, ask),
             Change::ClockBack { at, by } => self.clock_back(*at, *by),
             Change::Order(order) => self.order(order),
+            Change::Reseal { bodies } => self.reseal(bodies),
+            Change::Sealed { with } => self.sealed(*with),
             Change::Note { name, text } => self.note(name, text),
         }
     }
@@ -107,11 +109,12 @@ impl Writer<'_> {
         let inserted = self
             .connection
             .prepare_cached(
-                "INSERT OR IGNORE INTO body (hash, length, bytes, owner) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT OR IGNORE INTO body (hash, length, key, bytes, owner) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(params![
                 body.id.as_bytes(),
                 number(body.length),
+                body.key.map(|key| key.0),
                 body.bytes.as_deref(),
                 number(message.0)
             ])?;
@@ -124,8 +127,8 @@ impl Writer<'_> {
             .query_row(params![body.id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         if purged {
             self.connection
-                .prepare_cached("UPDATE body SET bytes = ?2, purged_at = NULL WHERE id = ?1")?
-                .execute(params![id, body.bytes.as_deref()])?;
+                .prepare_cached("UPDATE body SET key = ?2, bytes = ?3, purged_at = NULL WHERE id = ?1")?
+                .execute(params![id, body.key.map(|key| key.0), body.bytes.as_deref()])?;
         }
         if owner != number(message.0) {
             self.use_body(id, message)?;
