@@ -123,6 +123,7 @@ impl World {
             files: Arc::new(self.disk.clone()),
             vfs: Some(crate::VFS),
             checkpoints: CommitMode::Inline,
+            ..Storage::default()
         };
         // A process that starts again does not draw the same identifiers.
         let entropy = SeededEntropy::new(self.dice.borrow_mut().number());
