@@ -5,17 +5,19 @@ use std::{io, path::Path, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Request, Response, body::Incoming, header};
+use hyper::{Method, Request, Response, body::Incoming, header};
 use hyper_util::rt::TokioIo;
 use jonction_admin::LocalAccess;
 use jonction_engine::{Order, Ordered};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use tokio::net::TcpStream;
 
 use crate::failure::Failure;
 
 /// Longest wait for an answer: a purge of a large store takes its time.
 const ANSWER_MAX: Duration = Duration::from_secs(600);
+/// Longest wait for a status: a monitor gives up soon after.
+const STATUS_MAX: Duration = Duration::from_secs(5);
 /// Largest answer.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
@@ -27,7 +29,7 @@ pub(crate) async fn order(data: &Path, order: &Order, locked: Failure) -> Result
         Err(error) => return Err(crate::failure::io("admin.json ne se lit pas", data, &error)),
     };
     let body = serde_json::to_vec(order).map_err(|error| unreachable_gateway(&error))?;
-    let asked = tokio::time::timeout(ANSWER_MAX, post(&access, "/v1/orders", body)).await;
+    let asked = tokio::time::timeout(ANSWER_MAX, ask(&access, Method::POST, "/v1/orders", body)).await;
     let (answered, bytes) = asked
         .map_err(|_| unreachable_gateway("elle n'a pas répondu à temps"))?
         .map_err(|error| unreachable_gateway(&error))?;
@@ -38,6 +40,14 @@ pub(crate) async fn order(data: &Path, order: &Order, locked: Failure) -> Result
         Ok(refusal) => Failure::new(refusal.code, refusal.sentence).remedy(refusal.remedy),
         Err(error) => unreachable_gateway(&error),
     })
+}
+
+/// How the gateway that runs on a data folder says it stands. `None`: none answers.
+pub(crate) async fn status<T: DeserializeOwned>(data: &Path) -> Option<T> {
+    let access = LocalAccess::read(data).ok()??;
+    let asked = tokio::time::timeout(STATUS_MAX, ask(&access, Method::GET, "/v1/status", Vec::new())).await;
+    let (answered, bytes) = asked.ok()?.ok()?;
+    answered.then(|| serde_json::from_slice(&bytes).ok())?
 }
 
 /// What the administration says when it cannot.
@@ -55,12 +65,14 @@ fn unreachable_gateway(cause: &(impl std::fmt::Display + ?Sized)) -> Failure {
 }
 
 /// Out: whether it was a success, and the body.
-async fn post(access: &LocalAccess, path: &str, body: Vec<u8>) -> io::Result<(bool, Bytes)> {
+async fn ask(access: &LocalAccess, method: Method, path: &str, body: Vec<u8>) -> io::Result<(bool, Bytes)> {
     let stream = TcpStream::connect(access.address).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
     tokio::spawn(connection);
-    let request = Request::post(path)
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
         .header(header::HOST, access.address.to_string())
         .header(header::AUTHORIZATION, format!("Bearer {}", access.token))
         .header(header::CONTENT_TYPE, "application/json")

@@ -95,6 +95,12 @@ pub(crate) enum Command {
     /// Ce qui a été décidé par des humains : qui, quand, pourquoi ; une chaîne dont chaque ligne scelle les précédentes
     #[command(help_template = TEMPLATE, subcommand_help_heading = "Actions", subcommand_value_name = "ACTION")]
     Audit(AuditArgs),
+    /// L'état en un écran : files, envois mis de côté, erreurs, disque, certificats ; ou une ligne pour Nagios et Centreon
+    #[command(help_template = TEMPLATE)]
+    Status(StatusArgs),
+    /// Ce qui n'a pas été remis un jour donné, pourquoi et que faire, par structure émettrice ; sans nom de patient
+    #[command(help_template = TEMPLATE)]
+    Report(ReportArgs),
     /// Essaie un partenaire sans rien lui envoyer : nom, TLS, certificats, accueil, horloge ; dit ce qui ne va pas
     #[command(help_template = TEMPLATE)]
     Probe(ProbeArgs),
@@ -375,6 +381,53 @@ pub(crate) enum AuditAction {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Dossier de la configuration : donne aussi le dossier des données et les certificats
+    #[arg(value_name = "DOSSIER")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Une ligne, des mesures, et les codes de Nagios : 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+    #[arg(long)]
+    pub(crate) nagios: bool,
+    /// Attente la plus longue d'un envoi (par défaut 15min)
+    #[arg(long, value_name = "DURÉE", default_value = "15min", hide_default_value = true, value_parser = jonction_settings::parse::duration)]
+    pub(crate) warning_age: std::time::Duration,
+    /// La même, pour CRITICAL (par défaut 1h)
+    #[arg(long, value_name = "DURÉE", default_value = "1h", hide_default_value = true, value_parser = jonction_settings::parse::duration)]
+    pub(crate) critical_age: std::time::Duration,
+    /// Messages et envois mis de côté (par défaut 1)
+    #[arg(long, value_name = "NOMBRE", default_value_t = 1, hide_default_value = true, value_parser = counted)]
+    pub(crate) warning_parked: u64,
+    /// Les mêmes, pour CRITICAL (par défaut 100)
+    #[arg(long, value_name = "NOMBRE", default_value_t = 100, hide_default_value = true, value_parser = counted)]
+    pub(crate) critical_parked: u64,
+    /// Place libre sur le disque (par défaut 5GB)
+    #[arg(long, value_name = "TAILLE", default_value = "5GB", hide_default_value = true, value_parser = jonction_settings::parse::size)]
+    pub(crate) warning_disk: u64,
+    /// La même, pour CRITICAL (par défaut 1GB)
+    #[arg(long, value_name = "TAILLE", default_value = "1GB", hide_default_value = true, value_parser = jonction_settings::parse::size)]
+    pub(crate) critical_disk: u64,
+    /// Vie qui reste à un certificat (par défaut 30j)
+    #[arg(long, value_name = "DURÉE", default_value = "30j", hide_default_value = true, value_parser = jonction_settings::parse::duration)]
+    pub(crate) warning_certificate: std::time::Duration,
+    /// La même, pour CRITICAL (par défaut 7j)
+    #[arg(long, value_name = "DURÉE", default_value = "7j", hide_default_value = true, value_parser = jonction_settings::parse::duration)]
+    pub(crate) critical_certificate: std::time::Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Jour, heure de Paris : 2026-01-31 (par défaut : hier)
+    #[arg(long, value_name = "DATE")]
+    pub(crate) day: Option<String>,
+    /// Une structure émettrice : MSH-4 tel qu'elle l'écrit (par défaut : toutes)
+    #[arg(long, value_name = "FINESS")]
+    pub(crate) structure: Option<String>,
+    /// Page HTML au lieu de texte
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) html: bool,
+}
+
+#[derive(Debug, Args)]
 #[command(override_usage = "jonction probe PARTENAIRE [DOSSIER]\n        jonction probe --all [DOSSIER]")]
 pub(crate) struct ProbeArgs {
     /// Partenaire de jonction.yaml
@@ -492,6 +545,9 @@ pub(crate) struct KeyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
+    /// Cette mesure seulement : jonction bench disk --data DOSSIER
+    #[arg(value_name = "MESURE", conflicts_with = "only")]
+    pub(crate) measure: Option<String>,
     /// Cette mesure seulement (jonction bench --list les nomme)
     #[arg(long, value_name = "MESURE")]
     pub(crate) only: Option<String>,
@@ -509,6 +565,10 @@ fn lines(text: &str) -> Result<u32, String> {
         .ok()
         .filter(|lines| *lines > 0)
         .ok_or_else(|| "un nombre de lignes, à partir de 1".to_owned())
+}
+
+fn counted(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "un nombre".to_owned())
 }
 
 fn message(text: &str) -> Result<u64, String> {

@@ -30,6 +30,7 @@ use crate::{
     project::Project,
     registry::{Ready, Wiring, read_partners, route_registry},
     renewal::{Renewal, Renewals},
+    reports,
 };
 
 /// A folder whose every file was read. Usable only when there is no error.
@@ -143,6 +144,10 @@ impl Gateway {
         health.set_links(links);
         let renewal = Arc::new(renewals.watch(certificates, materials.clone()));
         tokio::spawn(renewal.clone().run(listener.clone()));
+        if let Some(settings) = checked.project.reports.clone() {
+            let reader = engine.reader();
+            sources.push(tokio::spawn(reports::run(settings, reader, clock.clone(), listener.clone())));
+        }
         let pullers = directories::pullers(&checked.project, start.data, &clock)?;
         if !pullers.is_empty() {
             let suspicion = checked.project.directories.suspicion();

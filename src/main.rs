@@ -20,6 +20,7 @@ mod out;
 mod project;
 mod registry;
 mod renewal;
+mod reports;
 mod show;
 mod signals;
 mod simulators;

@@ -14,7 +14,7 @@ use jonction_certs_dev::Leaf;
 use jonction_model::{Environment, Mode, Oid, PartnerName};
 use jonction_settings::{Diagnoses, Fields, Level, Node, SourceFile, Span, nearest, parse};
 
-use crate::{addresses::Addresses, encryption::Encryption};
+use crate::{addresses::Addresses, encryption::Encryption, reports};
 
 /// What a folder says.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct Project {
     pub(crate) admin: jonction_admin::Settings,
     /// Whom to call, and from when on.
     pub(crate) alerts: jonction_admin::AlertSettings,
+    /// Block `reports`.
+    pub(crate) reports: Option<reports::Settings>,
     /// Certificates with their keys, by name.
     pub(crate) identities: BTreeMap<String, Identity>,
     /// Authorities, by name.
@@ -165,6 +167,7 @@ impl Project {
                     trust.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
                 ));
         }
+        let reports = fields.node("reports").and_then(|node| reports::Settings::read(dir, node, diagnoses));
         let partners = match fields.required_node("partners", diagnoses) {
             Some(node) => read_partners(node, diagnoses),
             None => Vec::new(),
@@ -182,6 +185,7 @@ impl Project {
             encryption,
             admin,
             alerts,
+            reports,
             identities,
             trust,
             directories,

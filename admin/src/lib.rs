@@ -22,4 +22,4 @@ pub use metrics::Metrics;
 pub use server::{Admin, AdminError, Parts};
 pub use settings::Settings;
 pub use status::Status;
-pub use watch::Watched;
+pub use watch::{Disk, Watched, disk};

@@ -293,20 +293,24 @@ fn set_lanes(metrics: &Metrics, queues: &Queues, lanes: &[LaneStanding], now: Ti
     metrics.set_all(Metric::LaneFailing, failing.iter().map(|(labels, value)| (labels.as_slice(), *value)));
 }
 
-struct Disk {
-    free: u64,
-    size: u64,
+/// Room of a disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Disk {
+    /// Free for this account.
+    pub free: u64,
+    /// In all.
+    pub size: u64,
 }
 
 /// Room of the disk a folder is on. `None`: the system does not say.
 #[cfg(unix)]
-fn disk(folder: &Path) -> Option<Disk> {
+pub fn disk(folder: &Path) -> Option<Disk> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     Some(Disk { free: disk.f_bavail * disk.f_frsize, size: disk.f_blocks * disk.f_frsize })
 }
 
 /// Elsewhere nobody says.
 #[cfg(not(unix))]
-fn disk(_: &Path) -> Option<Disk> {
+pub fn disk(_: &Path) -> Option<Disk> {
     None
 }

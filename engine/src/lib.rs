@@ -37,6 +37,7 @@ pub use lane::{
     settings::{LaneSettings, OnUnknown},
     standing::{LaneStanding, LaneState},
 };
+pub use lock::holder;
 pub use observe::Observer;
 pub use order::hold::{Held, HoldLine};
 pub use order::{
@@ -45,8 +46,8 @@ pub use order::{
     retention::{Aging, Certificate, Destroyed, LegalHold, LegalSubject, PurgeCursor, PurgeStep, Purged},
 };
 pub use questions::{
-    AttemptLine, AuditQuery, Balance, BalanceLine, DeliveryJourney, DeliveryLine, Filter, MessageJourney,
-    MessageLine, Queue, Queues, StateWord, Window,
+    AttemptLine, AuditQuery, Balance, BalanceLine, DeliveryJourney, DeliveryLine, Filter, LaneFailure,
+    LaneRecent, MessageJourney, MessageLine, Queue, Queues, Recent, StateWord, StructureDay, Window,
 };
 pub use reader::Reader;
 pub use route::{Condition, OrderBy, Policy, Registry, ReplyBinding, Route, SinkBinding, read_routes};

@@ -351,6 +351,50 @@ impl Queue {
     }
 }
 
+/// What the journal remembers of how things go.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Recent {
+    /// When the last message came.
+    pub last_message_at: Option<Timestamp>,
+    /// When something was last written durably.
+    pub last_commit_at: Option<Timestamp>,
+    /// Lanes with a success among the last deliveries, or with something that fails now; by name.
+    pub lanes: Vec<LaneRecent>,
+}
+
+/// What the journal remembers of a lane.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LaneRecent {
+    /// Its partner.
+    pub partner: PartnerName,
+    /// When a delivery last succeeded; `None`: none among the last ones.
+    pub last_success_at: Option<Timestamp>,
+    /// What fails now.
+    pub failure: Option<LaneFailure>,
+}
+
+/// Why the last delivery tried in a lane was not taken, while it waits for its next attempt.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LaneFailure {
+    /// Why.
+    pub finding: Finding,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When it is tried again.
+    pub again_at: Option<Timestamp>,
+}
+
+impl Recent {
+    /// The line of a lane, made when it is not there.
+    pub(crate) fn lane(&mut self, partner: PartnerName) -> &mut LaneRecent {
+        let at = self.lanes.iter().position(|lane| lane.partner == partner).unwrap_or(self.lanes.len());
+        if at == self.lanes.len() {
+            self.lanes.push(LaneRecent { partner, last_success_at: None, failure: None });
+        }
+        &mut self.lanes[at]
+    }
+}
+
 /// Messages of a route, a structure and a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -482,6 +526,31 @@ pub struct BalanceLine {
     /// The two lines.
     #[serde(flatten)]
     pub lines: Lines,
+}
+
+/// Messages of a structure that are not wholly delivered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Troubled {
+    /// The first of them, oldest first.
+    pub messages: Vec<MessageId>,
+    /// How many there are.
+    pub total: u64,
+}
+
+/// What one structure sent on one day (French legal time), and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StructureDay {
+    /// The day.
+    pub day: Date,
+    /// The structure that sent: MSH-4, as written; empty when unreadable.
+    pub structure: String,
+    /// Totals: those of the balance.
+    #[serde(flatten)]
+    pub lines: Lines,
+    /// Messages that are not wholly delivered, oldest first.
+    pub troubles: Vec<MessageJourney>,
+    /// How many more there are.
+    pub omitted: u64,
 }
 
 /// The whole balance.

@@ -1,7 +1,10 @@
 //! The reading side: the journal's questions, also while another process runs the gateway.
 //! In: identifiers in clear, hashed here. Out: the answers of [`crate::questions`].
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use jiff::{ToSpan as _, civil::Date};
+use jonction_model::clock::paris;
 
 use jiff::Timestamp;
 use jonction_ports::{DeliveryId, KeyKind, MessageId};
@@ -16,7 +19,10 @@ use crate::{
         audit::{AuditLine, AuditVerdict},
         retention::{Aging, LegalHold, Purged},
     },
-    questions::{AuditQuery, Balance, Filter, MessageJourney, MessageLine, Query, Queues, Window},
+    questions::{
+        AuditQuery, Balance, Filter, Lines, MessageJourney, MessageLine, Query, Queues, Recent, StructureDay,
+        Window,
+    },
     seal::Seals,
 };
 
@@ -24,6 +30,8 @@ use crate::journal::Questions;
 
 /// Journeys told for one identifier.
 const JOURNEYS_MAX: u32 = 20;
+/// Messages told one by one in the day of a structure.
+const TROUBLES_MAX: u32 = 500;
 /// Lines found when no limit was given.
 const LINES_DEFAULT: u32 = 50;
 
@@ -124,6 +132,30 @@ impl Reader {
         self.questions.queues()
     }
 
+    /// What each structure sent on a day, and what of it was not delivered. `structure`: that one alone, as MSH-4 says it.
+    pub fn day(&self, day: Date, structure: Option<&str>) -> Result<Vec<StructureDay>, Error> {
+        let window = window_of(day)?;
+        let mut totals: BTreeMap<String, Lines> = BTreeMap::new();
+        for line in self.balance(window)?.lines {
+            totals.entry(line.structure).or_default().add(&line.lines);
+        }
+        let wanted = totals.into_iter().filter(|(name, _)| structure.is_none_or(|wanted| wanted == name));
+        wanted
+            .map(|(structure, lines)| {
+                let troubled = self.questions.troubled(window, &structure, TROUBLES_MAX)?;
+                let journeys = troubled.messages.iter().map(|id| self.questions.journey(*id));
+                let troubles: Vec<_> = journeys.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+                let omitted = troubled.total.saturating_sub(troubled.messages.len() as u64);
+                Ok(StructureDay { day, structure, lines, troubles, omitted })
+            })
+            .collect()
+    }
+
+    /// What the end of the journal says of how things go.
+    pub fn recent(&self) -> Result<Recent, Error> {
+        self.questions.recent()
+    }
+
     /// The two lines, per route and day.
     pub fn balance(&self, window: Window) -> Result<Balance, Error> {
         self.questions.balance(window)
@@ -148,4 +180,14 @@ impl Reader {
     pub fn verify_audit(&self, noted: Option<AuditHash>) -> Result<AuditVerdict, Error> {
         self.questions.verify_audit(noted)
     }
+}
+
+/// A day of French legal time.
+fn window_of(day: Date) -> Result<Window, Error> {
+    let midnight = |day: Date| {
+        day.to_zoned_datetime(paris())
+            .map(|at| at.timestamp())
+            .map_err(|_| Error::Inconsistent("day".to_owned()))
+    };
+    Ok(Window { since: Some(midnight(day)?), until: Some(midnight(day.saturating_add(1.day()))?) })
 }

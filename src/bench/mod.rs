@@ -2,12 +2,15 @@
 //! A measure is a row of [`ROWS`]; one row may give several figures. Source: docs/performance.md.
 
 mod directory;
+mod disk;
 mod formats;
 mod intake;
 mod job;
 pub(crate) mod measure;
 mod program;
 mod scale;
+
+use std::path::Path;
 
 use crate::failure::Failure;
 use measure::Measure;
@@ -18,7 +21,8 @@ struct Row {
     what: &'static str,
     /// Takes minutes and gigabytes: only when named, or asked for.
     long: bool,
-    run: fn() -> Result<Vec<Measure>, Failure>,
+    /// On a folder, for what depends on its disk.
+    run: fn(&Path) -> Result<Vec<Measure>, Failure>,
 }
 
 const ROWS: &[Row] = &[
@@ -26,63 +30,69 @@ const ROWS: &[Row] = &[
         name: "hl7-index",
         what: "index HL7 contre une passe memchr nue, 2,7 Ko et 1 Mo",
         long: false,
-        run: formats::hl7_index,
+        run: |_| formats::hl7_index(),
     },
     Row {
         name: "hl7-charset",
         what: "lecture du jeu de caractères, à part",
         long: false,
-        run: formats::hl7_charset,
+        run: |_| formats::hl7_charset(),
     },
     Row {
         name: "intake",
         what: "réception durable contre une boucle SQLite nue, 1 et 64 connexions",
         long: false,
-        run: intake::intake,
+        run: |_| intake::intake(),
     },
     Row {
         name: "main-job",
         what: "un compte rendu de 330 Ko au DMP et à deux boîtes : processeur, débit, mémoire",
         long: false,
-        run: job::main_job,
+        run: |_| job::main_job(),
     },
     Row {
         name: "directory",
         what: "annuaire national : lecture, différence, écriture, mémoire, disque, recherches, 10 000 changements",
         long: false,
-        run: directory::directory,
+        run: |_| directory::directory(),
     },
     Row {
         name: "intake-sinks",
         what: "réception pendant que tout est routé et remis à 1, 4 et 16 partenaires",
         long: false,
-        run: scale::intake_sinks,
+        run: |_| scale::intake_sinks(),
     },
     Row {
         name: "drain",
         what: "envois en attente remis par 1 et 64 files à des partenaires instantanés",
         long: false,
-        run: scale::drains,
+        run: |_| scale::drains(),
     },
     Row {
         name: "restart",
         what: "redémarrage avec un million d'envois en attente : écoute, mémoire (1 Go de disque)",
         long: true,
-        run: scale::restart,
+        run: |_| scale::restart(),
     },
     Row {
         name: "stored",
         what: "dix millions de messages gardés : recherche par patient, coût d'un de plus (12 Go de disque)",
         long: true,
-        run: scale::stored,
+        run: |_| scale::stored(),
+    },
+    Row {
+        name: "disk",
+        what: "ce que fait fdatasync sur le disque du dossier donné par --data, et les messages par seconde qu'il permet",
+        long: false,
+        run: disk::disk,
     },
     Row {
         name: "start",
         what: "du lancement à l'écoute ; mémoire au repos",
         long: false,
-        run: program::start,
+        run: |_| program::start(),
     },
-    Row { name: "demo", what: "durée de la démonstration", long: false, run: program::demo },
+    Row { name: "demo", what: "durée de la démonstration", long: false, run: |_| program::demo() },
 ];
 
 /// Names of the measures, and what they say.
@@ -94,6 +104,7 @@ pub(crate) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub(crate) fn run(
     only: Option<&str>,
     long: bool,
+    folder: &Path,
     mut told: impl FnMut(&Measure),
 ) -> Result<Vec<Measure>, Failure> {
     let is_chosen = |row: &&Row| only.map_or(long || !row.long, |only| row.name == only);
@@ -105,7 +116,7 @@ pub(crate) fn run(
     }
     let mut measures = Vec::new();
     for row in chosen {
-        for measure in (row.run)()? {
+        for measure in (row.run)(folder)? {
             told(&measure);
             measures.push(measure);
         }
@@ -126,5 +137,5 @@ pub(crate) fn line(measure: &Measure) -> String {
     if let (Some(goal), Some(met)) = (&measure.goal, measure.met) {
         line += &format!("   but {goal} : {}", if met { "tenu" } else { "NON TENU" });
     }
-    format!("{}\n    {}", line.trim_end(), measure.what)
+    line.trim_end().to_owned()
 }

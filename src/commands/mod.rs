@@ -11,9 +11,11 @@ mod orders;
 mod parked;
 pub(crate) mod probe;
 mod questions;
+mod report;
 mod run;
 mod send;
 mod simulate;
+pub(crate) mod status;
 
 use std::path::{Path, PathBuf};
 
@@ -41,6 +43,8 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Directory(args) => directory::run(&args, &common),
         Command::Key(args) => key::run(&args, &common),
         Command::Bench(args) => bench::run(&args, &common),
+        Command::Status(args) => runtime()?.block_on(status::run(&args, &common)),
+        Command::Report(args) => report::run(&args, &common),
         Command::Probe(args) => runtime()?.block_on(probe::run(&args, &common)),
         Command::Run(args) => runtime()?.block_on(run::run(&args, &common)),
         Command::Simulate(args) => runtime()?.block_on(simulate::run(&args, &common)),

@@ -9,6 +9,8 @@ pub(crate) mod journey;
 pub(crate) mod live;
 pub(crate) mod parked;
 pub(crate) mod probe;
+pub(crate) mod report;
+pub(crate) mod status;
 
 use std::time::Duration;
 
@@ -44,12 +46,13 @@ pub(crate) fn duration(duration: Duration) -> String {
     text.replace('.', ",")
 }
 
-/// `102 octets`, `246 Ko`, `1,2 Mo`.
+/// `102 octets`, `246 Ko`, `1,2 Mo`, `38,4 Go`.
 pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         bytes if bytes < 1024 => format!("{bytes} octets"),
         bytes if bytes < 1 << 20 => format!("{} Ko", bytes.div_ceil(1024)),
-        bytes => format!("{:.1} Mo", bytes as f64 / f64::from(1 << 20)).replace('.', ","),
+        bytes if bytes < 1 << 30 => format!("{:.1} Mo", bytes as f64 / f64::from(1 << 20)).replace('.', ","),
+        bytes => format!("{:.1} Go", bytes as f64 / f64::from(1 << 30)).replace('.', ","),
     }
 }
 

@@ -20,6 +20,7 @@ mod restarts;
 mod routes_check;
 mod samples;
 mod sealed;
+mod status;
 mod stores;
 mod terminals;
 mod words;

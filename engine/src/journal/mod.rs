@@ -16,7 +16,7 @@ use crate::{
         hold::HoldLine,
         retention::{Aging, LegalHold, PurgeCursor, PurgeWindow, Purged},
     },
-    questions::{AuditQuery, Balance, MessageJourney, MessageLine, Query, Queues, Window},
+    questions::{AuditQuery, Balance, MessageJourney, MessageLine, Query, Queues, Recent, Troubled, Window},
 };
 
 pub mod change;
@@ -163,6 +163,12 @@ pub trait Questions: Bodies {
 
     /// What waits, per lane.
     fn queues(&self) -> Result<Queues, Error>;
+
+    /// Messages of a structure (MSH-4) that are not wholly delivered.
+    fn troubled(&self, window: Window, structure: &str, limit: u32) -> Result<Troubled, Error>;
+
+    /// What the end of the journal says of how things go.
+    fn recent(&self) -> Result<Recent, Error>;
 
     /// The two lines, per route and day.
     fn balance(&self, window: Window) -> Result<Balance, Error>;

@@ -20,7 +20,10 @@ use crate::{
         audit::{AuditLine, AuditVerdict},
         retention::{Aging, LegalHold, PurgeCursor, PurgeWindow, Purged},
     },
-    questions::{AuditQuery, Balance, DeliveryLine, MessageJourney, MessageLine, Query, Queues, Window},
+    questions::{
+        AuditQuery, Balance, DeliveryLine, MessageJourney, MessageLine, Query, Queues, Recent, Troubled,
+        Window,
+    },
 };
 
 /// A part holds labels and an address: a body of one megabyte is not one.
@@ -52,6 +55,14 @@ impl Questions for SqliteJournal {
             }
             Ok(found)
         })
+    }
+
+    fn troubled(&self, window: Window, structure: &str, limit: u32) -> Result<Troubled, Error> {
+        super::day::troubled(self, window, structure, limit)
+    }
+
+    fn recent(&self) -> Result<Recent, Error> {
+        super::recent::recent(self)
     }
 
     fn queues(&self) -> Result<Queues, Error> {
