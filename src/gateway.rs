@@ -76,6 +76,8 @@ pub(crate) struct Start<'s> {
     pub(crate) data: &'s Path,
     /// Listens on free ports, told in `addresses`.
     pub(crate) free_ports: bool,
+    /// Where alerts are shown beside the log.
+    pub(crate) screen: Option<Arc<dyn Channel>>,
 }
 
 impl Gateway {
@@ -129,8 +131,13 @@ impl Gateway {
         let health = Arc::new(Health::default());
         let materials = Arc::new(Materials::default());
         let grace = gateway.stop_grace;
-        let seen =
-            Seen { engine: engine.clone(), health: health.clone(), materials: materials.clone(), metrics };
+        let seen = Seen {
+            screen: start.screen,
+            engine: engine.clone(),
+            health: health.clone(),
+            materials: materials.clone(),
+            metrics,
+        };
         let admin = start_admin(&checked.project, &wiring, seen).await?;
         let (stop, listener) = StopHandle::new();
         let running = engine.start(checked.routes, sinks, lanes).await?;
@@ -225,6 +232,7 @@ impl Gateway {
 
 /// What the administration looks at.
 struct Seen {
+    screen: Option<Arc<dyn Channel>>,
     engine: Arc<Engine>,
     health: Arc<Health>,
     materials: Arc<Materials>,
@@ -250,7 +258,7 @@ async fn start_admin(project: &Project, wiring: &Wiring<'_>, seen: Seen) -> Resu
         metrics: seen.metrics,
         thresholds: project.alerts.thresholds,
         gateway: project.gateway.name.clone(),
-        channels: channels(project, wiring)?,
+        channels: seen.screen.into_iter().chain(channels(project, wiring)?).collect(),
     };
     let entropy = wiring.entropy.clone();
     Ok(Admin::start(jonction_admin::Parts { watched, listen, tls, token, entropy }).await?)

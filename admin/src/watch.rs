@@ -62,7 +62,10 @@ struct Kept {
 /// The watch, shared with the API.
 pub struct Watch {
     of: Watched,
+    /// Never held over IO: the status must answer while the journal hangs.
     kept: Mutex<Kept>,
+    /// One write at a time, each of the state of its moment.
+    keeping: Mutex<()>,
     post: Notify,
 }
 
@@ -81,7 +84,7 @@ impl Watch {
             None => Kept::default(),
         };
         kept.outbox.keep_channels(&names(&of.channels));
-        Arc::new(Self { of, kept: Mutex::new(kept), post: Notify::new() })
+        Arc::new(Self { of, kept: Mutex::new(kept), keeping: Mutex::new(()), post: Notify::new() })
     }
 
     /// The time.
@@ -197,15 +200,17 @@ impl Watch {
             let open = counts.get(cause).copied().unwrap_or(0);
             self.of.metrics.set(Metric::IncidentsOpen, &[cause.code()], open as f64);
         }
+        drop(kept);
         if changed {
-            self.keep(&kept).await;
+            self.keep().await;
             self.post.notify_one();
         }
     }
 
     /// A journal that cannot be written is itself an incident: it is told all the same, and perhaps again after a restart.
-    async fn keep(&self, kept: &Kept) {
-        let text = match serde_json::to_string(kept) {
+    async fn keep(&self) {
+        let _alone = self.keeping.lock().await;
+        let text = match serde_json::to_string(&*self.kept.lock().await) {
             Ok(text) => text,
             Err(error) => return tracing::error!(%error, "alerts cannot be written"),
         };
@@ -245,10 +250,9 @@ impl Watch {
                 }
             };
             self.of.metrics.add(Metric::AlertsSent, &[channel.name(), outcome], 1);
-            let mut kept = self.kept.lock().await;
-            kept.outbox.tried(&tried, sent.is_ok(), self.of.clock.now());
+            self.kept.lock().await.outbox.tried(&tried, sent.is_ok(), self.of.clock.now());
             if sent.is_ok() {
-                self.keep(&kept).await;
+                self.keep().await;
             }
         }
     }

@@ -50,7 +50,10 @@ pub(super) async fn run(args: &DemoArgs, common: &Common) -> Result<u8, Failure>
         return broken(&diagnoses);
     }
     let routes = show::count(checked.routes.len(), "route");
-    let gateway = Gateway::start(checked, Start { data: &data, free_ports: true }, &mut addresses).await?;
+    let gateway = {
+        let start = Start { data: &data, free_ports: true, screen: None };
+        Gateway::start(checked, start, &mut addresses).await?
+    };
     addresses.write(&data).map_err(|error| io("addresses.json ne s'écrit pas", &data, &error))?;
     simulators.describe().into_iter().for_each(|line| say(common, line));
     for (partner, address) in &gateway.listening {

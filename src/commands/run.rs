@@ -1,6 +1,6 @@
 //! `jonction run`: the gateway of a folder, until it is asked to stop.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use jonction_engine::Event;
 use jonction_model::{Clock as _, SystemClock};
@@ -16,7 +16,7 @@ use crate::{
     out,
     project::Project,
     show,
-    show::live::Live,
+    show::{alert::Screen, live::Live},
     signals::{Asked, Signals},
 };
 
@@ -40,7 +40,9 @@ pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> 
     };
     diagnoses.list().iter().for_each(|warning| out::warn(&warning.render()));
     let routes = show::count(checked.routes.len(), "route");
-    let mut gateway = Gateway::start(checked, Start { data: &data, free_ports }, &mut addresses).await?;
+    let screen = Arc::new(Screen { json: common.json });
+    let start = Start { data: &data, free_ports, screen: Some(screen) };
+    let mut gateway = Gateway::start(checked, start, &mut addresses).await?;
     if free_ports {
         addresses.write(&data).map_err(|error| io("addresses.json ne s'écrit pas", &data, &error))?;
     }

@@ -1,6 +1,7 @@
 //! How facts look on a terminal, in French: times, durations, sizes, identifiers, tables.
 //! In: values. Out: text. Colour: none, so that a copy in a mail reads the same.
 
+pub(crate) mod alert;
 pub(crate) mod audit;
 pub(crate) mod balance;
 pub(crate) mod directory;

@@ -83,7 +83,7 @@ fn a_partner_that_is_down_is_told_once_across_restarts_and_so_is_its_end() {
             hook.address, mails.address
         ),
     );
-    let (gateway, address) = world.gateway(&project);
+    let (mut gateway, address) = world.gateway(&project);
     world.send(address, &message(9));
 
     let start = hook.next();
@@ -108,6 +108,9 @@ fn a_partner_that_is_down_is_told_once_across_restarts_and_so_is_its_end() {
     let status: Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["incidents"][0]["code"], "alert.partner-down", "{status}");
 
+    gateway.wait_for("the alert on the screen", |line| {
+        (line.contains(r#""event":"alert""#) && line.contains("dmp-national")).then_some(())
+    });
     gateway.kill();
     let (mut gateway, _) = world.gateway(&project);
     gateway

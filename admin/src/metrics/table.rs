@@ -123,7 +123,7 @@ metrics! {
     IncidentsOpen Gauge, "gateway_incidents_open" ["cause"]
         "Incidents ouverts, par cause.";
     AlertsSent Counter, "gateway_alerts_sent_total" ["channel", "outcome"]
-        "Essais d'envoi d'une alerte, par canal (mail, webhook) et issue (sent, failed).";
+        "Essais d'envoi d'une alerte, par canal (screen, mail, webhook) et issue (sent, failed).";
     SeriesDropped Counter, "gateway_metric_series_dropped_total" []
         "Séries refusées parce qu'une métrique en avait trop.";
 }
