@@ -2,13 +2,14 @@
 //! In: health, queues, lanes, open incidents. Out: [`Status`], the JSON of `GET /v1/status`.
 
 use jiff::Timestamp;
-use jonction_engine::{HoldLine, LaneStanding, Queues};
+use jonction_engine::{HoldLine, LaneStanding, Queues, Recent};
 use serde::Serialize;
 
 use crate::{
     alerts::{Cause, incident::Incident, letter::since_then},
     api::Api,
     health::Readiness,
+    watch::{Disk, disk},
 };
 
 /// Which gateway this is.
@@ -31,6 +32,10 @@ pub struct Status {
     pub readiness: Readiness,
     /// What waits; `null` when it could not be counted.
     pub queues: Option<Queues>,
+    /// Last message, last commit, last success and failure of each lane; `null` when the journal did not say.
+    pub recent: Option<Recent>,
+    /// Room of the disk of the data; `null` when the system does not say.
+    pub disk: Option<Disk>,
     /// How each lane stands.
     pub lanes: Vec<LaneStanding>,
     /// What humans hold back.
@@ -74,6 +79,8 @@ impl Status {
             gateway: shared.gateway.clone(),
             readiness: shared.health.readiness(&shared.engine).await,
             queues: api.ask(|reader| reader.queues()).await.ok(),
+            recent: api.ask(|reader| reader.recent()).await.ok(),
+            disk: disk(shared.engine.data_dir()),
             lanes: shared.engine.lanes(),
             holds: api.ask(|reader| reader.holds()).await.unwrap_or_default(),
             incidents: incidents.into_iter().map(|incident| OpenIncident::of(incident, now)).collect(),

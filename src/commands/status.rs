@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 use jonction_admin::{Disk, disk};
-use jonction_engine::{LaneRecent, Queue, Queues, Reader, Recent};
+use jonction_engine::{HoldLine, LaneRecent, Queue, Queues, Reader, Recent};
 use jonction_model::{Clock as _, SystemClock};
 use jonction_net::Identity;
 use jonction_settings::Diagnoses;
@@ -40,6 +40,8 @@ pub(crate) struct Status {
     pub(crate) queues: Queues,
     /// What the journal remembers.
     pub(crate) recent: Recent,
+    /// What humans hold back.
+    pub(crate) holds: Vec<HoldLine>,
     /// Room of the disk.
     pub(crate) disk: Option<Disk>,
     /// Certificates of the configuration.
@@ -175,6 +177,7 @@ impl Status {
             live: admin_client::status(&data).await,
             queues: reader.queues()?,
             recent: reader.recent()?,
+            holds: reader.holds()?,
             disk: disk(&data),
             certificates: project.map_or_else(Vec::new, |project| certificates(&project, at)),
             problems: Vec::new(),

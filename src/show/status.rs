@@ -23,8 +23,15 @@ pub(crate) fn screen(status: &Status) -> String {
         number(status.waiting() - status.queues.messages_waiting),
         number(status.parked())
     );
-    if status.held() > 0 {
-        text += &format!("retenu       {} par un humain (jonction hold list)\n", number(status.held()));
+    for hold in &status.holds {
+        text += &format!(
+            "retenu       {} {}, {} envois, par {} depuis {}\n",
+            hold.kind,
+            hold.name,
+            number(hold.waiting),
+            hold.author,
+            moment(status, Some(hold.since))
+        );
     }
     if let Some(disk) = status.disk {
         text += &format!("disque       {} libres sur {}\n", size(disk.free), size(disk.size));
