@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Method, Request, Response, body::Incoming, header};
 use hyper_util::rt::TokioIo;
 use jonction_admin::LocalAccess;
-use jonction_engine::{Order, Ordered};
+use jonction_engine::{Error, Order, Ordered};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::net::TcpStream;
 
@@ -22,10 +22,12 @@ const STATUS_MAX: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Gives an order to the gateway that runs on a data folder. `locked`: what is said when nobody can be asked.
-pub(crate) async fn order(data: &Path, order: &Order, locked: Failure) -> Result<Ordered, Failure> {
+pub(crate) async fn order(data: &Path, order: &Order, locked: &Error) -> Result<Ordered, Failure> {
     let access = match LocalAccess::read(data) {
         Ok(Some(access)) => access,
-        Ok(None) => return Err(locked),
+        Ok(None) => {
+            return Err(Failure::new(locked.code(), locked.sentence()).remedy(locked.remedy()));
+        }
         Err(error) => return Err(crate::failure::io("admin.json ne se lit pas", data, &error)),
     };
     let body = serde_json::to_vec(order).map_err(|error| unreachable_gateway(&error))?;

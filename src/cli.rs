@@ -104,6 +104,12 @@ pub(crate) enum Command {
     /// Essaie un partenaire sans rien lui envoyer : nom, TLS, certificats, accueil, horloge ; dit ce qui ne va pas
     #[command(help_template = TEMPLATE)]
     Probe(ProbeArgs),
+    /// Détruit ce dont la durée de conservation est passée : les corps, puis les métadonnées ; rend un certificat
+    #[command(help_template = TEMPLATE)]
+    Purge(PurgeArgs),
+    /// Gèle un patient, un document ou un message : aucune purge ne le détruit
+    #[command(help_template = TEMPLATE, subcommand_help_heading = "Actions", subcommand_value_name = "ACTION")]
+    Legal(LegalArgs),
     /// Retient à la main, tout de suite : une route, un partenaire, une boîte, un patient ; rien n'est perdu
     #[command(help_template = TEMPLATE, subcommand_help_heading = "Quoi", subcommand_value_name = "QUOI")]
     Hold(HoldArgs),
@@ -344,6 +350,79 @@ pub(crate) struct OrderArgs {
     /// Qui décide (par défaut : le nom d'utilisateur du système)
     #[arg(long, value_name = "NOM", value_parser = author)]
     pub(crate) author: Option<Author>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PurgeArgs {
+    /// Dossier de la configuration, dont le bloc retention de jonction.yaml dit les durées
+    #[arg(value_name = "DOSSIER")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Conserve les corps ce temps (par défaut 90j)
+    #[arg(long, value_name = "DURÉE", value_parser = jonction_settings::parse::duration)]
+    pub(crate) bodies: Option<std::time::Duration>,
+    /// Conserve les métadonnées ce temps (par défaut 1096j, trois ans)
+    #[arg(long, value_name = "DURÉE", value_parser = jonction_settings::parse::duration)]
+    pub(crate) metadata: Option<std::time::Duration>,
+    /// Dit exactement ce qui serait détruit, sans rien détruire
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Réécrit ensuite toute la base : plus une page n'en garde de trace ; rien n'est acquitté pendant ce temps
+    #[arg(long)]
+    pub(crate) compact: bool,
+    /// Écrit aussi le certificat de destruction dans ce fichier
+    #[arg(long, value_name = "FICHIER")]
+    pub(crate) certificate: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) order: OrderArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LegalArgs {
+    #[command(subcommand)]
+    pub(crate) action: LegalAction,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(crate) enum LegalAction {
+    /// Gèle : rien de ce qui est désigné n'est détruit
+    #[command(help_template = TEMPLATE)]
+    Hold(LegalHoldArgs),
+    /// Lève un gel
+    #[command(help_template = TEMPLATE)]
+    Lift {
+        /// Numéro du gel, comme le montre jonction legal list
+        #[arg(value_name = "GEL", value_parser = message)]
+        hold: u64,
+        #[command(flatten)]
+        order: OrderArgs,
+    },
+    /// Liste les gels
+    #[command(help_template = TEMPLATE)]
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LegalHoldArgs {
+    #[command(flatten)]
+    pub(crate) subject: LegalSubjectArgs,
+    #[command(flatten)]
+    pub(crate) order: OrderArgs,
+}
+
+/// What is kept.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct LegalSubjectArgs {
+    /// Demande un identifiant de patient sur l'entrée standard (jamais sur la ligne de commande)
+    #[arg(long)]
+    pub(crate) patient: bool,
+    /// Identifiant unique d'un document
+    #[arg(long, value_name = "OID")]
+    pub(crate) document: Option<String>,
+    /// Numéro d'un message
+    #[arg(long, value_name = "MESSAGE", value_parser = message)]
+    pub(crate) message: Option<u64>,
 }
 
 #[derive(Debug, Args)]

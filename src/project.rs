@@ -31,6 +31,8 @@ pub(crate) struct Project {
     pub(crate) alerts: jonction_admin::AlertSettings,
     /// Block `reports`.
     pub(crate) reports: Option<reports::Settings>,
+    /// How long what is stored is kept.
+    pub(crate) retention: Retention,
     /// Certificates with their keys, by name.
     pub(crate) identities: BTreeMap<String, Identity>,
     /// Authorities, by name.
@@ -45,6 +47,42 @@ pub(crate) struct Project {
     pub(crate) text: Arc<SourceFile>,
     /// How many files were read.
     pub(crate) files: usize,
+}
+
+/// Block `retention`: what `jonction purge` destroys.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retention {
+    /// Bodies: what was received, made and sent.
+    pub(crate) bodies: Duration,
+    /// Metadata: the story of each message.
+    pub(crate) metadata: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        Self { bodies: days(90), metadata: days(1096) }
+    }
+}
+
+impl Retention {
+    fn read(node: &Node, diagnoses: &mut Diagnoses) -> Self {
+        let default = Self::default();
+        let Some(mut fields) = Fields::of(node, "retention", diagnoses) else { return default };
+        let bodies = fields.or("bodies", default.bodies, parse::duration, diagnoses);
+        let metadata = fields.or("metadata", default.metadata, parse::duration, diagnoses);
+        fields.finish(diagnoses);
+        if metadata < bodies {
+            diagnoses
+                .error(
+                    "retention.metadata-first",
+                    &node.span,
+                    "les métadonnées seraient détruites avant les corps",
+                )
+                .remedy("donner à metadata au moins la durée de bodies");
+        }
+        Self { bodies, metadata }
+    }
 }
 
 /// Block `gateway`.
@@ -146,6 +184,8 @@ impl Project {
         });
         let encryption = fields.node("encryption").and_then(|node| Encryption::read(node, diagnoses));
         let encryption = encryption.unwrap_or_default();
+        let retention =
+            fields.node("retention").map(|node| Retention::read(node, diagnoses)).unwrap_or_default();
         let admin = fields.node("admin").map(|node| jonction_admin::Settings::read(node, diagnoses));
         let admin = admin.unwrap_or_default();
         if let Some((name, span)) = admin.identity.as_ref().filter(|(name, _)| !identities.contains_key(name))
@@ -184,6 +224,7 @@ impl Project {
             gateway: gateway?,
             encryption,
             admin,
+            retention,
             alerts,
             reports,
             identities,

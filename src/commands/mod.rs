@@ -7,9 +7,11 @@ mod demo;
 mod directory;
 mod holds;
 mod key;
+mod legal;
 mod orders;
 mod parked;
 pub(crate) mod probe;
+mod purge;
 mod questions;
 mod report;
 mod run;
@@ -36,6 +38,8 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Balance(args) => questions::balance(&args, &common),
         Command::Parked(args) => parked::run(&args, &common),
         Command::Audit(args) => audit::run(&args, &common),
+        Command::Purge(args) => purge::run(&args, &common),
+        Command::Legal(args) => legal::run(&args, &common),
         Command::Hold(args) => holds::hold(&args, &common),
         Command::Lift(args) => holds::lift(&args, &common),
         Command::Pause(args) => holds::pause(&args, &common),

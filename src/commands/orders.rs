@@ -1,9 +1,12 @@
 //! How a command gives an order, whatever the act: to the gateway that runs on the data folder, else to the journal itself.
 //! In: who, why, what. Out: the order carried out, with its line of the audit chain.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use jonction_engine::{Act, Author, Engine, EngineSettings, Error, Order, Ordered, Reader};
+use jonction_engine::{Act, Author, Engine, EngineSettings, Error, Order, Ordered, Reader, Seals};
 use jonction_model::{Environment, OsEntropy, SystemClock};
 
 use super::{questions, runtime};
@@ -47,19 +50,37 @@ pub(super) fn give(common: &Common, order: Order, done: &str) -> Result<u8, Fail
     Ok(exit::DONE)
 }
 
-/// Carries out an order, wherever the journal is held.
-pub(super) fn carry_out(common: &Common, order: Order) -> Result<Ordered, Failure> {
-    let data = questions::data(common);
-    // An order makes no store.
-    let seals = questions::seals(common)?;
-    Reader::open(&data)?;
-    runtime()?.block_on(async {
-        let mut settings = EngineSettings::new(&data, Environment::Test);
+/// Who holds the journal: this command, or the gateway that runs.
+pub(super) enum Holder {
+    Here(Box<Engine>),
+    Gateway { data: PathBuf, locked: Error },
+}
+
+impl Holder {
+    /// Opens the journal of a data folder, which is there, unless somebody holds it.
+    pub(super) fn of(data: &Path, seals: Seals) -> Result<Self, Failure> {
+        // An order makes no store.
+        Reader::open(data)?;
+        let mut settings = EngineSettings::new(data, Environment::Test);
         settings.storage.seals = seals;
         match Engine::open(settings, Arc::new(SystemClock), Arc::new(OsEntropy)) {
-            Ok(engine) => Ok(engine.order(order).await?),
-            Err(locked @ Error::Locked { .. }) => admin_client::order(&data, &order, locked.into()).await,
+            Ok(engine) => Ok(Self::Here(Box::new(engine))),
+            Err(locked @ Error::Locked { .. }) => Ok(Self::Gateway { data: data.to_owned(), locked }),
             Err(error) => Err(error.into()),
         }
-    })
+    }
+
+    /// Carries out an order.
+    pub(super) async fn order(&self, order: Order) -> Result<Ordered, Failure> {
+        match self {
+            Self::Here(engine) => Ok(engine.order(order).await?),
+            Self::Gateway { data, locked } => admin_client::order(data, &order, locked).await,
+        }
+    }
+}
+
+/// Carries out an order, wherever the journal is held.
+pub(super) fn carry_out(common: &Common, order: Order) -> Result<Ordered, Failure> {
+    let holder = Holder::of(&questions::data(common), questions::seals(common)?)?;
+    runtime()?.block_on(holder.order(order))
 }

@@ -41,6 +41,9 @@ fn act(word: &str) -> &str {
         ("refuse", "refusé"),
         ("route-again", "routé à nouveau"),
         ("refuse-message", "message refusé"),
+        ("purge", "détruit"),
+        ("legal-hold", "gelé"),
+        ("legal-lift", "gel levé"),
     ];
     ACTS.iter().find(|(known, _)| *known == word).map_or(word, |(_, french)| *french)
 }

@@ -18,7 +18,13 @@ pub(crate) fn found(lines: &[MessageLine]) -> String {
     let mut text = String::new();
     for message in lines {
         let route = message.route.as_ref().map_or("sans route", |route| route.as_str());
-        let error = message.error.as_ref().map(|code| format!("  {code}")).unwrap_or_default();
+        let mut error = message.error.as_ref().map(|code| format!("  {code}")).unwrap_or_default();
+        if message.legal_hold {
+            error.push_str("  gel légal");
+        }
+        if message.purged_at.is_some() {
+            error.push_str("  corps détruits");
+        }
         // Writing to a String never fails.
         let _ = writeln!(
             text,

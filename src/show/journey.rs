@@ -63,6 +63,17 @@ pub(crate) fn journey(journey: &MessageJourney, findings: bool) -> String {
     for delivery in &journey.deliveries {
         tell(&mut text, delivery);
     }
+    if let Some(at) = journey.purged_at {
+        line(
+            &mut text,
+            &time_ms(at),
+            "corps détruits",
+            &format!("le {}, durée de conservation passée", day(at)),
+        );
+    }
+    if journey.legal_hold {
+        line(&mut text, "", "gel légal", "aucune purge ne le détruit (jonction legal list)");
+    }
     if let Some(key) = &journey.patient_key {
         let _ = writeln!(
             text,

@@ -17,6 +17,7 @@ mod probe;
 mod program;
 mod receivers;
 mod restarts;
+mod retention;
 mod routes_check;
 mod samples;
 mod sealed;

@@ -85,9 +85,11 @@ fn every_help_is_in_french() {
     for command in commands {
         helps.insert(command.to_owned(), jonction([command, "--help"]).exits(0));
     }
-    for (command, actions) in
-        [("parked", &["list", "show", "release", "refuse"][..]), ("audit", &["list", "verify"])]
-    {
+    for (command, actions) in [
+        ("parked", &["list", "show", "release", "refuse"][..]),
+        ("audit", &["list", "verify"]),
+        ("legal", &["hold", "lift", "list"]),
+    ] {
         for action in actions {
             helps.insert(format!("{command} {action}"), jonction([command, action, "--help"]).exits(0));
         }

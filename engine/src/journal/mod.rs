@@ -118,6 +118,9 @@ pub trait Journal: Bodies {
     /// The same, for bytes whose hash is known.
     fn keep_as(&self, id: BodyId, bytes: Bytes) -> Result<NewBody, Error>;
 
+    /// Writes the whole store anew, so that no page keeps a copy of what was destroyed. Nobody commits meanwhile.
+    fn compact(&self) -> Result<(), Error>;
+
     /// Reads a body through and compares its hash.
     fn verify(&self, body: BodyId) -> Result<(), BodyError>;
 

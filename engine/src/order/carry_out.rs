@@ -79,19 +79,19 @@ async fn purge(
     reason: Option<Reason>,
     step: PurgeStep,
 ) -> Result<Ordered, Error> {
+    let failed = |_| Error::Inconsistent("purge".to_owned());
     let before = step.before.as_millisecond();
     let (owned, what, after) = (shared.clone(), step.what, step.after);
-    let window = blocking(move || owned.questions.purge_window(what, before, after))
-        .await
-        .map_err(|_| Error::Inconsistent("purge".to_owned()))??;
+    let window =
+        blocking(move || owned.questions.purge_window(what, before, after)).await.map_err(failed)??;
     let (messages, next) = (window.messages, window.next);
     let mut purged = Purged { held: window.held, open: window.open, next, ..Purged::default() };
+    let mut head = None;
     if !messages.is_empty() {
         let deed = Deed::Purge(Box::new(NewPurge { what, before, messages }));
         let change = NewOrder { at: shared.now(), author, reason, deed };
-        if let (Applied::Destroyed(audit, destroyed), _) =
-            shared.commit_one(Change::Order(Box::new(change))).await?
-        {
+        let (answer, _) = shared.commit_one(Change::Order(Box::new(change))).await?;
+        if let Applied::Destroyed(audit, destroyed) = answer {
             tracing::info!(
                 act = "purge",
                 audit = audit.count,
@@ -100,14 +100,19 @@ async fn purge(
             );
             shared.say(Event::Ordered { audit: audit.count, act: "purge" });
             purged.destroyed = *destroyed;
-            return Ok(Ordered { audit, purged: Some(purged) });
+            head = Some(audit);
         }
     }
+    if step.compact && next.is_none() {
+        let journal = shared.journal.clone();
+        blocking(move || journal.compact()).await.map_err(failed)??;
+    }
     let owned = shared.clone();
-    let head = blocking(move || owned.questions.audit_head())
-        .await
-        .map_err(|_| Error::Inconsistent("audit".to_owned()))??;
-    Ok(Ordered { audit: head, purged: Some(purged) })
+    let audit = match head {
+        Some(head) => head,
+        None => blocking(move || owned.questions.audit_head()).await.map_err(failed)??,
+    };
+    Ok(Ordered { audit, purged: Some(purged) })
 }
 
 /// A name that nothing has would hold nothing, and nobody would notice. Where nothing runs, nobody can tell.

@@ -49,6 +49,9 @@ pub struct PurgeStep {
     /// Where the step before ended; absent for the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<PurgeCursor>,
+    /// After the last step, the store is written anew.
+    #[serde(default)]
+    pub compact: bool,
 }
 
 /// Messages a step looked at.

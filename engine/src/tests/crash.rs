@@ -57,6 +57,10 @@ impl Journal for Dying {
         self.inner.keep_as(id, bytes)
     }
 
+    fn compact(&self) -> Result<(), Error> {
+        self.inner.compact()
+    }
+
     fn verify(&self, body: BodyId) -> Result<(), BodyError> {
         self.inner.verify(body)
     }

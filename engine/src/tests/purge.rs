@@ -14,7 +14,7 @@ use crate::{
 
 async fn purge(world: &World, what: Aging) -> Purged {
     let before = "2026-11-21T09:00:00Z".parse().unwrap();
-    let step = PurgeStep { what, before, after: None };
+    let step = PurgeStep { what, before, after: None, compact: what == Aging::Metadata };
     let ordered = world.order(Decision::Purge(step), "fin de conservation").await.unwrap();
     ordered.purged.unwrap()
 }

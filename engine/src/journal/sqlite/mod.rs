@@ -214,7 +214,8 @@ fn configure(connection: &Connection) -> Result<(), Error> {
     // Otherwise SQLite compiles a kept statement again whenever a bound value changes: a third of its work.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;",
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;
+         PRAGMA secure_delete = FAST;",
     )?;
     Ok(())
 }

@@ -137,11 +137,10 @@ impl SqliteJournal {
     /// Files go once their destruction is durable, and the log is emptied of what was destroyed. What fails here is done at
     /// the next purge or the next start.
     pub(super) fn after_destruction(&self, connection: &Connection) {
-        let emptied = connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))
-            .map_err(Error::from);
-        let done = self.files.sweep(connection).and(emptied);
-        match done {
+        let swept = self.files.sweep(connection);
+        let emptied =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        match swept.and(emptied.map_err(Error::from)) {
             Ok(false) => {}
             Ok(true) => tracing::info!("a reader keeps the journal's log: it is emptied later"),
             Err(error) => {

@@ -37,7 +37,7 @@ impl Journal for SqliteJournal {
         }
         let load = writer.load;
         transaction.commit()?;
-        if overwrites && let Err(error) = connection.execute_batch("PRAGMA secure_delete = OFF;") {
+        if overwrites && let Err(error) = connection.execute_batch("PRAGMA secure_delete = FAST;") {
             // The batch is durable: it only costs time that later ones overwrite too.
             tracing::warn!(%error, "secure_delete stays on");
         }
@@ -52,6 +52,14 @@ impl Journal for SqliteJournal {
 
     fn keep_as(&self, id: BodyId, bytes: Bytes) -> Result<NewBody, Error> {
         self.keep_body(id, bytes)
+    }
+
+    fn compact(&self) -> Result<(), Error> {
+        let writer = self.writer.as_ref().ok_or(Error::Closed)?;
+        let connection = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        connection.execute_batch("VACUUM;")?;
+        self.after_destruction(&connection);
+        Ok(())
     }
 
     fn verify(&self, body: BodyId) -> Result<(), BodyError> {
