@@ -10,6 +10,7 @@ use std::{
 
 use jonction_annuaire::{FlatPuller, FlatSettings};
 use jonction_directory::{Ended, Judge, LastPull, Outcome, Snapshot, Store, Suspicion};
+use jonction_finess::{FinessPuller, FinessSettings};
 use jonction_model::{Clock, directory::Source};
 use jonction_net::client_config;
 use jonction_ports::{
@@ -53,12 +54,14 @@ struct SourceSettings {
 #[derive(Debug)]
 enum Block {
     Flat(FlatSettings),
+    Finess(FinessSettings),
 }
 
 impl Block {
     fn trust(&self) -> Option<&String> {
         match self {
             Self::Flat(settings) => settings.trust.as_ref(),
+            Self::Finess(settings) => settings.trust.as_ref(),
         }
     }
 }
@@ -78,13 +81,16 @@ impl Settings {
             changed_max: fields.or("changed_max", usual.changed_max, percent, diagnoses),
         };
         let mut sources = Vec::new();
-        for source in [Source::Rpps, Source::Mssante] {
+        for source in [Source::Rpps, Source::Mssante, Source::Finess] {
             let Some(node) = fields.node(source.name()) else { continue };
             let Some(mut block) = Fields::of(node, format!("l'annuaire {source}"), diagnoses) else {
                 continue;
             };
             let every = block.or("every", EVERY, parse::duration, diagnoses);
-            let read = FlatSettings::read(source, dir, &mut block, diagnoses).map(Block::Flat);
+            let read = match source {
+                Source::Finess => FinessSettings::read(dir, &mut block, diagnoses).map(Block::Finess),
+                _ => FlatSettings::read(source, dir, &mut block, diagnoses).map(Block::Flat),
+            };
             block.finish(diagnoses);
             let Some(read) = read else { continue };
             if let Some(name) = read.trust().filter(|name| !trust.contains_key(*name)) {
@@ -146,6 +152,7 @@ pub(crate) fn pullers(
         let client = Client::new(tls(&certificates, settings.block.trust())?, Timeouts::default());
         let puller: Arc<dyn Puller> = match &settings.block {
             Block::Flat(flat) => Arc::new(FlatPuller::new(flat.clone(), client, downloads, clock.clone())),
+            Block::Finess(finess) => Arc::new(FinessPuller::new(finess.clone(), client, downloads)),
         };
         pullers.push(Pulled { source: settings.source, every: settings.every, puller });
     }

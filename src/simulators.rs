@@ -6,6 +6,7 @@ use std::{fs, io, net::SocketAddr, path::Path, sync::Arc};
 use jonction_annuaire::simulator::{self as annuaire, generate::Sizes};
 use jonction_certs_dev::{DevAuthority, Leaf};
 use jonction_dmp::simulator as dmp;
+use jonction_finess::simulator as finess;
 use jonction_mllp::{Lps, LpsSettings};
 use jonction_model::{OsEntropy, SystemClock};
 use jonction_mssante::simulator::{self as mssante, Domain, Mailboxes, Operator, SimulatorSettings};
@@ -26,7 +27,14 @@ pub(crate) struct Simulators {
     mssante: Option<MssanteBlock>,
     lps: Option<LpsBlock>,
     annuaire: Option<AnnuaireBlock>,
+    finess: Option<FinessBlock>,
     seed: u64,
+}
+
+struct FinessBlock {
+    listen: SocketAddr,
+    entities: u64,
+    faults: Vec<String>,
 }
 
 struct AnnuaireBlock {
@@ -57,8 +65,9 @@ impl Simulators {
         let mssante = fields.node("mssante").and_then(|node| read_mssante(node, diagnoses));
         let lps = fields.node("lps").and_then(|node| read_lps(node, diagnoses));
         let annuaire = fields.node("annuaire").and_then(|node| read_annuaire(node, diagnoses));
+        let finess = fields.node("finess").and_then(|node| read_finess(node, diagnoses));
         fields.finish(diagnoses);
-        Some(Self { dmp, mssante, lps, annuaire, seed })
+        Some(Self { dmp, mssante, lps, annuaire, finess, seed })
     }
 }
 
@@ -118,6 +127,17 @@ fn read_annuaire(node: &Node, diagnoses: &mut Diagnoses) -> Option<AnnuaireBlock
     Some(AnnuaireBlock { listen: listen?, sizes: Sizes { persons, mailboxes }, faults })
 }
 
+fn read_finess(node: &Node, diagnoses: &mut Diagnoses) -> Option<FinessBlock> {
+    let mut fields = Fields::of(node, "le simulateur finess", diagnoses)?;
+    let listen = fields.required("listen", parse::socket_address, diagnoses);
+    let entities = fields.or("entities", 400, parse::number(1, 60_000), diagnoses);
+    let faults = read_faults(&mut fields, diagnoses, |rules| {
+        FaultPlan::parse(finess::FAULTS, rules.iter().copied(), 0).map(|_| ())
+    });
+    fields.finish(diagnoses);
+    Some(FinessBlock { listen: listen?, entities, faults })
+}
+
 fn read_faults(
     fields: &mut Fields<'_>,
     diagnoses: &mut Diagnoses,
@@ -153,6 +173,7 @@ pub(crate) struct Running {
     pub(crate) mssante: Option<mssante::Simulator>,
     pub(crate) lps: Option<Lps>,
     pub(crate) annuaire: Option<annuaire::Simulator>,
+    pub(crate) finess: Option<finess::Simulator>,
 }
 
 impl Simulators {
@@ -172,7 +193,7 @@ impl Simulators {
             }
             address
         };
-        let mut running = Running { dmp: None, mssante: None, lps: None, annuaire: None };
+        let mut running = Running { dmp: None, mssante: None, lps: None, annuaire: None, finess: None };
         if let Some(mut settings) = self.dmp {
             let declared = settings.listen;
             settings.listen = at(declared);
@@ -237,6 +258,20 @@ impl Simulators {
             addresses.insert(block.listen.port(), simulator.address());
             running.annuaire = Some(simulator);
         }
+        if let Some(block) = self.finess {
+            let settings = finess::Settings { listen: at(block.listen), entities: block.entities };
+            let faults: Vec<&str> = block.faults.iter().map(String::as_str).collect();
+            let tls = open_tls(&authority)?;
+            let simulator = finess::Simulator::start(settings, Some(tls), Arc::new(SystemClock), &faults);
+            let simulator = simulator.map_err(|error| match error {
+                finess::StartError::Listen(source) => {
+                    StartError::Listen { name: "finess", address: block.listen, source }
+                }
+                other => StartError::Other { name: "finess", detail: other.to_string() },
+            })?;
+            addresses.insert(block.listen.port(), simulator.address());
+            running.finess = Some(simulator);
+        }
         Ok(running)
     }
 }
@@ -276,7 +311,8 @@ impl Running {
         let mssante = self.mssante.as_ref().map(|mssante| ("mssante", mssante.address()));
         let lps = self.lps.as_ref().map(|lps| ("lps", lps.local_addr()));
         let annuaire = self.annuaire.as_ref().map(|annuaire| ("annuaire", annuaire.address()));
-        [dmp, mssante, lps, annuaire].into_iter().flatten().collect()
+        let finess = self.finess.as_ref().map(|finess| ("finess", finess.address()));
+        [dmp, mssante, lps, annuaire, finess].into_iter().flatten().collect()
     }
 
     /// Lines for a screen: what each is, where it listens, whom it knows.
@@ -301,7 +337,10 @@ impl Running {
         let annuaire = self.annuaire.as_ref().map(|annuaire| {
             format!("annuaire https://{}   TLS    extractions RPPS et MSSanté", annuaire.address())
         });
-        let mut lines: Vec<String> = [dmp, mssante, lps, annuaire].into_iter().flatten().collect();
+        let finess = self.finess.as_ref().map(|finess| {
+            format!("finess   https://{}   TLS    jeu de données finess-structures-1", finess.address())
+        });
+        let mut lines: Vec<String> = [dmp, mssante, lps, annuaire, finess].into_iter().flatten().collect();
         for (at, line) in lines.iter_mut().enumerate() {
             *line = format!("  {}  {line}", if at == 0 { "simulateurs" } else { "           " });
         }
@@ -329,6 +368,9 @@ impl Running {
         }
         if let Some(annuaire) = self.annuaire {
             annuaire.stop().await;
+        }
+        if let Some(finess) = self.finess {
+            finess.stop().await;
         }
     }
 }

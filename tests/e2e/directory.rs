@@ -52,7 +52,7 @@ fn a_first_pull_then_nothing_new(desk: &Desk, dir: &str) {
     ]);
     desk.ask(["directory", "pull", "--dir", dir]).exits(0).says(["inchangé", "est déjà en service"]);
     let status = desk.ask_json(["directory", "status"]).exits(0).json();
-    assert_eq!(status.len(), 2);
+    assert_eq!(status.len(), 3);
     assert!(status[0]["in_use"]["counts"]["professional"].as_u64().unwrap() > 1_900, "{}", status[0]);
 }
 
@@ -66,6 +66,9 @@ fn questions_have_answers(desk: &Desk) {
     // Written as it is heard.
     let heard = desk.ask_json(["directory", "search", "--name", "martain", "--given", "jan"]).exits(0).json();
     assert!(heard.iter().any(|line| line["family"] == "MARTIN" && line["given"] == "Jean"));
+    desk.ask(["directory", "lookup", "990000001"]).exits(0).says(["ÉTABLISSEMENT FICTIF 1", "(finess, "]);
+    let near = ["directory", "search", "--category", "355", "--commune", "99001", "--km", "30"];
+    desk.ask(near).exits(0).says([" km"]);
     desk.ask(["directory", "search"]).exits(2).warns(["trop vague"]);
     desk.ask(["directory", "report"]).exits(0).says(["premier chargement", "ajouts"]);
 }

@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{HeaderMap, Method, Response, body::Incoming, client::conn::http1::SendRequest, header};
 use hyper_util::rt::TokioIo;
 use jonction_net::{ClientTls, DialError, TlsFault, dial};
+use jonction_ports::PullError;
 use tokio::{task::AbortHandle, time::timeout};
 
 use crate::url::Url;
@@ -125,6 +126,18 @@ impl WebError {
             Self::Status(429) => "le service demande de ralentir (429)".to_owned(),
             Self::Status(status) => format!("le service répond {status}"),
         }
+    }
+
+    /// What it means for a pull: nothing is replaced, and what to do.
+    pub fn to_pull(&self) -> PullError {
+        let remedy = match self {
+            Self::Status(404) => "vérifier l'adresse (url) : le service ne publie plus ici",
+            Self::Status(401 | 403) => "vérifier la clé, et qu'elle est bien celle de ce service",
+            Self::NoTls | Self::Dial { .. } => "vérifier l'adresse, le pare-feu et les autorités (trust)",
+            Self::File(_) => "faire de la place ou corriger les droits du dossier de données",
+            _ => "rien à faire : le prochain passage reprendra où celui-ci s'est arrêté",
+        };
+        PullError::new(self.code(), self.sentence(), format!("l'annuaire en service reste ; {remedy}"))
     }
 
     /// Whether the same request may succeed a little later.

@@ -8,7 +8,7 @@ use jonction_ports::{
     BoxFuture, PullError, Puller,
     pull::{Brought, InUse, Progress, Snapshot as _},
 };
-use jonction_web::{Client, Request, Url, WebError, download};
+use jonction_web::{Client, Request, Url, download};
 
 use crate::{
     config::{FlatSettings, Origin},
@@ -96,20 +96,8 @@ impl FlatPuller {
         let request = Request::get(url.clone());
         let got =
             download(&self.client, &request, &self.folder, ATTEMPTS, &mut |done, _| progress.at(done)).await;
-        got.map(|got| got.path).map_err(|error| web_error(&error))
+        got.map(|got| got.path).map_err(|error| error.to_pull())
     }
-}
-
-/// What a fault of the network means for a pull.
-pub(crate) fn web_error(error: &WebError) -> PullError {
-    let remedy = match error {
-        WebError::Status(404) => "vérifier l'adresse (url) : le service ne publie plus ici",
-        WebError::Status(401 | 403) => "vérifier la clé, et qu'elle est bien celle de ce service",
-        WebError::NoTls | WebError::Dial { .. } => "vérifier l'adresse, le pare-feu et les autorités (trust)",
-        WebError::File(_) => "faire de la place ou corriger les droits du dossier de données",
-        _ => "rien à faire : le prochain passage reprendra où celui-ci s'est arrêté",
-    };
-    PullError::new(error.code(), error.sentence(), format!("l'annuaire en service reste ; {remedy}"))
 }
 
 impl Puller for FlatPuller {

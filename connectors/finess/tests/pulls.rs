@@ -1,0 +1,188 @@
+//! Pulls of FINESS from its simulator and from files, into a store: good ones and every fault.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program: failing is its way of speaking")]
+
+use std::{path::PathBuf, sync::Arc};
+
+use jonction_directory::{Judge, Outcome, Snapshot, Store, Suspicion};
+use jonction_finess::{
+    FinessPuller, FinessSettings, Origin,
+    simulator::{FAULTS, Settings, Simulator},
+};
+use jonction_model::{
+    ManualClock, StructureId,
+    directory::{Source, Structure},
+};
+use jonction_ports::{
+    Directory as _, PullError, Puller as _,
+    directory::{Around, StructureQuery},
+    pull::{Brought, InUse},
+};
+use jonction_web::{Client, Url, client::Timeouts};
+
+struct World {
+    simulator: Simulator,
+    store: Store,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    fn new(faults: &[&str]) -> Self {
+        let clock = Arc::new(ManualClock::at("2026-01-02T07:00:00Z".parse().unwrap()));
+        let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), entities: 200 };
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            simulator: Simulator::start(settings, None, clock.clone(), faults).unwrap(),
+            store: Store::open(folder.path(), clock).unwrap(),
+            folder,
+        }
+    }
+
+    async fn pull(&self) -> Result<Option<Outcome>, PullError> {
+        self.pull_from(Origin::Dataset(Url::parse(&self.simulator.dataset_url()).unwrap())).await
+    }
+
+    async fn pull_from(&self, origin: Origin) -> Result<Option<Outcome>, PullError> {
+        let settings = FinessSettings { origin, trust: None };
+        let puller = FinessPuller::new(
+            settings,
+            Client::new(None, Timeouts::default()),
+            self.folder.path().join("downloads"),
+        );
+        let in_use = self.store.states().into_iter().next().map(|state| InUse {
+            name: state.snapshot,
+            date: state.date,
+            sha256: state.sha256,
+            published: state.published,
+        });
+        let Brought::Snapshot(mut snapshot) = puller.bring(in_use, false, &()).await? else {
+            return Ok(None);
+        };
+        let mut pull = self.store.draft(Source::Finess).unwrap();
+        let intake = snapshot.read(&mut pull.draft, &mut |_| {})?;
+        let (name, date) = (snapshot.name().to_owned(), snapshot.date());
+        let described = Snapshot { name, date, sha256: intake.sha256, bytes: intake.bytes };
+        Ok(Some(self.store.commit(pull, described, Judge::Suspicious(Suspicion::default())).unwrap()))
+    }
+
+    fn all(&self) -> Vec<Structure> {
+        let mut all = Vec::new();
+        self.store
+            .each_structure(|found| {
+                all.push(found.record);
+                Ok(())
+            })
+            .unwrap();
+        all
+    }
+}
+
+fn published(outcome: &Result<Option<Outcome>, PullError>) -> bool {
+    matches!(outcome, Ok(Some(Outcome::Published(_))))
+}
+
+#[tokio::test]
+async fn structures_are_known_by_number_name_place_and_closed_ones_are_not_offered() {
+    let world = World::new(&[]);
+    assert!(published(&world.pull().await));
+    assert_eq!(world.all().len(), 800, "200 entities with three sites each");
+    let closed = world.store.structure(&StructureId::prefixed("1990000005")).unwrap().unwrap().record;
+    assert!(!closed.is_open("2026-01-01".parse().unwrap()));
+    let open = world.store.structure(&StructureId::prefixed("1990000001")).unwrap().unwrap().record;
+    assert_eq!((open.finess_legal.as_str(), open.address.commune.as_str()), ("999000000", "99001"));
+    assert_eq!((open.address.street.as_str(), open.phones.len()), ("DES JEUX D'ESSAI", 2));
+    assert_eq!(
+        world.store.structure(&StructureId::prefixed("1999000000")).unwrap().unwrap().record.name,
+        "ENTITÉ FICTIVE 0"
+    );
+    let near = StructureQuery {
+        category: Some("355".into()),
+        around: Some(Around::NearCommune { commune: "99001".into(), km: 30.0 }),
+        ..StructureQuery::default()
+    };
+    let page = world.store.structures(&near).unwrap();
+    assert!(!page.found.is_empty());
+    assert!(
+        page.found
+            .iter()
+            .all(|found| found.distance_km.unwrap() <= 30.0 && found.sourced.record.closed.is_none())
+    );
+    assert!(matches!(world.pull().await, Ok(None)), "the same morning");
+    world.simulator.next_day();
+    assert!(published(&world.pull().await));
+    assert_eq!(world.all().len(), 804);
+}
+
+#[tokio::test]
+async fn the_spelling_of_december_makes_the_same_store() {
+    let (now, before) = (World::new(&[]), World::new(&["old-spelling"]));
+    now.pull().await.unwrap();
+    before.pull().await.unwrap();
+    assert_eq!(now.all(), before.all());
+}
+
+#[tokio::test]
+async fn no_fault_replaces_a_good_snapshot_and_each_is_told() {
+    let world = World::new(&[]);
+    world.pull().await.unwrap();
+    let good = world.all();
+    world.simulator.next_day();
+    for (fault, code) in [
+        ("sha1", "finess.damaged"),
+        ("truncated", "finess.truncated"),
+        ("schema-v2", "finess.layout"),
+        ("http-503", "web.status"),
+        ("no-daily", "finess.dataset"),
+    ] {
+        world.simulator.play(&[fault]).unwrap();
+        let outcome = world.pull().await;
+        let Err(error) = outcome else { panic!("{fault}: {outcome:?}") };
+        assert_eq!(error.code, code, "{fault}: {}", error.sentence);
+        assert_eq!(world.all(), good, "{fault}");
+    }
+    world.simulator.play(&["shrunk"]).unwrap();
+    assert!(matches!(world.pull().await, Ok(Some(Outcome::Held(_)))));
+    assert_eq!(world.all(), good);
+}
+
+#[test]
+fn every_fault_is_played_by_a_test() {
+    for row in FAULTS {
+        assert!(
+            include_str!("pulls.rs").contains(&format!("\"{}", row.name)),
+            "{} is played by no test",
+            row.name
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_published_samples_say_the_same_in_every_format() {
+    let Some(samples) = std::env::var_os("JONCTION_SAMPLES").map(PathBuf::from) else {
+        jonction_testkit::skipped("JONCTION_SAMPLES is not set: the samples of FINESS are not read");
+        return;
+    };
+    let folder = samples.join("annuaires/finess");
+    let mut places = Vec::new();
+    for file in [
+        "finess-structures-journalier-20260101.json",
+        "etalab-cs1100507-stock-exemple-latin1.csv",
+        "etalab-cs1100502-stock-exemple-utf8.csv",
+    ] {
+        let world = World::new(&[]);
+        assert!(published(&world.pull_from(Origin::File(folder.join(file))).await), "{file}");
+        let found = world.store.structure(&StructureId::prefixed("1990001000")).unwrap().unwrap().record;
+        assert_eq!(
+            (found.name.as_str(), found.category.code.as_str()),
+            ("HÔPITAL FICTIF DE VILLEFICTIVE", "101"),
+            "{file}"
+        );
+        assert_eq!(
+            (found.address.commune.as_str(), found.address.postcode.as_str()),
+            ("99001", "99001"),
+            "{file}"
+        );
+        places.push(found.position);
+    }
+    assert!(places[0].is_some() && places[1].is_some() && places[2].is_none());
+}
