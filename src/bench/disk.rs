@@ -71,23 +71,23 @@ pub(super) fn disk(folder: &Path) -> Result<Vec<Measure>, Failure> {
     fs::create_dir_all(folder).map_err(|error| failed("ce dossier ne se crée pas", folder, &error))?;
     let place = folder.join(format!("bench-disk-{}", std::process::id()));
     fs::create_dir(&place).map_err(|error| failed("rien ne s'écrit ici", folder, &error))?;
-    let measured = all(&place).map_err(|error| failed("la mesure s'est arrêtée", folder, &error));
+    let measured = all(&place, SERIES).map_err(|error| failed("la mesure s'est arrêtée", folder, &error));
     // Whatever happened, nothing of ours stays; a failure to remove is not that of the measure.
     let _ = fs::remove_dir_all(&place);
     measured
 }
 
-fn all(place: &Path) -> io::Result<Vec<Measure>> {
+fn all(place: &Path, longest: Duration) -> io::Result<Vec<Measure>> {
     let mut measures = Vec::new();
     let mut journal_sync = 0.0;
     for series in SERIES_OF_WRITES {
-        let times = writes(place, series)?;
+        let times = writes(place, series, longest)?;
         if series.overwrite {
             journal_sync = at(&times, 0.5);
         }
         measures.extend(percentiles(series.name, series.what, &times));
     }
-    measures.extend(percentiles(RENAME, RENAME_WHAT, &renames(place)?));
+    measures.extend(percentiles(RENAME, RENAME_WHAT, &renames(place, longest)?));
     for (name, batch, what) in BATCHES {
         let allowed = batch / (journal_sync / 1e6 + batch * MESSAGE_S);
         measures.push(Measure::new(name, what, "per_s", allowed, None, Goal::None));
@@ -95,7 +95,7 @@ fn all(place: &Path) -> io::Result<Vec<Measure>> {
     Ok(measures)
 }
 
-fn writes(place: &Path, series: &Series) -> io::Result<Vec<f64>> {
+fn writes(place: &Path, series: &Series, longest: Duration) -> io::Result<Vec<f64>> {
     let path = place.join("written");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
     let bytes = noise(series.bytes);
@@ -104,7 +104,7 @@ fn writes(place: &Path, series: &Series) -> io::Result<Vec<f64>> {
         file.sync_all()?;
     }
     let mut round = 0;
-    let times = timed(|| {
+    let times = timed(longest, || {
         if series.overwrite {
             file.seek(SeekFrom::Start((round % 256) * series.bytes as u64))?;
             round += 1;
@@ -116,10 +116,10 @@ fn writes(place: &Path, series: &Series) -> io::Result<Vec<f64>> {
     Ok(times)
 }
 
-fn renames(place: &Path) -> io::Result<Vec<f64>> {
+fn renames(place: &Path, longest: Duration) -> io::Result<Vec<f64>> {
     let (draft, kept, bytes) = (place.join("draft"), place.join("kept"), noise(2 << 10));
     let folder = File::open(place)?;
-    timed(|| {
+    timed(longest, || {
         let mut file = File::create(&draft)?;
         file.write_all(&bytes)?;
         file.sync_all()?;
@@ -141,10 +141,10 @@ fn noise(length: usize) -> Vec<u8> {
 }
 
 /// Microseconds of each round.
-fn timed(mut round: impl FnMut() -> io::Result<()>) -> io::Result<Vec<f64>> {
+fn timed(longest: Duration, mut round: impl FnMut() -> io::Result<()>) -> io::Result<Vec<f64>> {
     let began = Instant::now();
     let mut times = Vec::new();
-    while times.len() < ROUNDS.1 || (times.len() < ROUNDS.0 && began.elapsed() < SERIES) {
+    while times.len() < ROUNDS.1 || (times.len() < ROUNDS.0 && began.elapsed() < longest) {
         let start = Instant::now();
         round()?;
         times.push(start.elapsed().as_secs_f64() * 1e6);
@@ -171,6 +171,19 @@ fn percentiles(names: [&'static str; 3], what: &'static str, times: &[f64]) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_are_told_for_each_operation_and_larger_batches_allow_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let measures = all(folder.path(), Duration::from_millis(5)).unwrap();
+        let value = |name: &str| measures.iter().find(|measure| measure.name == name).unwrap().value;
+        assert_eq!(measures.len(), 3 * (SERIES_OF_WRITES.len() + 1) + BATCHES.len());
+        assert!(value("append-2KB-p50") > 0.0 && value("rename-p50") <= value("rename-p99.9"));
+        assert!(
+            value("messages-x1") < value("messages-x16") && value("messages-x16") < value("messages-x64")
+        );
+        assert!(!folder.path().join("written").exists(), "what was written stays");
+    }
 
     #[test]
     fn ranks_are_those_of_sorted_values() {

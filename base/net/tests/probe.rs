@@ -289,3 +289,82 @@ async fn a_server_that_asks_for_the_certificate_by_renegotiation_is_named() {
     assert_eq!(finding.check, "net.renegotiation", "{finding:?}");
     assert!(finding.remedy.unwrap().contains("SSLVerifyClient"));
 }
+
+/// A root, an intermediate valid until then, a server under it; the server sends as much of its chain as said.
+fn chained(until: (i32, u8, u8), sends_intermediate: bool) -> (Identity, Anchors) {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+    let authority = |name: &str| {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
+    };
+    let root = CertifiedIssuer::self_signed(authority("Racine"), KeyPair::generate().unwrap()).unwrap();
+    let mut between = authority("Intermédiaire");
+    between.not_after = date_time_ymd(until.0, until.1, until.2);
+    let between = CertifiedIssuer::signed_by(between, KeyPair::generate().unwrap(), &root).unwrap();
+    let mut server = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    server.distinguished_name.push(DnType::CommonName, "serveur");
+    let key = KeyPair::generate().unwrap();
+    let mut pem = server.signed_by(&key, &between).unwrap().pem();
+    if sends_intermediate {
+        pem += &between.pem();
+    }
+    let identity = Identity::from_pem(pem.as_bytes(), key.serialize_pem().as_bytes()).unwrap();
+    (identity, Anchors::from_pem(root.pem().as_bytes()).unwrap())
+}
+
+async fn against_chain(identity: &Identity, anchors: Anchors) -> Vec<ProbeStep> {
+    let config = server_config(identity, ClientAuth::None).unwrap();
+    let limits = Limits { connections_max: 4, handshake_timeout: LONG };
+    let mut listener =
+        Listener::bind("127.0.0.1:0".parse().unwrap(), Some(Reloadable::new(config)), limits).unwrap();
+    let port = listener.local_addr().port();
+    let serving = tokio::spawn(async move { listener.accept().await });
+    let tls = ProbeTls { anchors, identity: None, server_name: None };
+    let steps = secured(&reach(port, "localhost"), &tls, Mutual::Optional).await;
+    serving.abort();
+    steps
+}
+
+#[tokio::test]
+async fn the_certificate_of_the_chain_that_is_wrong_is_named_with_its_place() {
+    let (identity, anchors) = chained((2020, 1, 31), true);
+    let steps = against_chain(&identity, anchors).await;
+    let (kind, code, text) = failure(&steps);
+    assert_eq!((kind, code), (StepKind::Chain, "net.certificate-expired"), "{text}");
+    assert!(
+        text.contains("l'autorité « Intermédiaire » (n° 2 de la chaîne) est expiré depuis le 31/01/2020"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_its_intermediate_to_itself_is_told_so() {
+    let (identity, anchors) = chained((2090, 1, 1), false);
+    let steps = against_chain(&identity, anchors).await;
+    let (_, code, text) = failure(&steps);
+    assert_eq!(code, "net.unknown-authority");
+    assert!(text.contains("émis par « Intermédiaire »") && text.contains("(n° 1 de la chaîne)"), "{text}");
+    let remedy = steps.last().unwrap().finding.as_ref().unwrap().remedy.as_ref().unwrap();
+    assert!(remedy.contains("envoyer la chaîne complète"), "{remedy}");
+    let (identity, anchors) = chained((2090, 1, 1), true);
+    assert!(against_chain(&identity, anchors).await.iter().all(|step| !step.failed()));
+}
+
+/// Thirty days before its end a certificate is a remark, which stops nothing.
+#[tokio::test]
+async fn a_certificate_that_expires_soon_is_remarked_upon() {
+    let soon = SystemClock.now().as_second() / 86_400 + 10;
+    let at = jiff::Timestamp::from_second(soon * 86_400).unwrap().to_zoned_datetime(jiff::tz::TimeZone::UTC);
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.not_after = date_time_ymd(at.year().into(), at.month() as u8, at.day() as u8);
+    let pem = params.self_signed(&key).unwrap().pem();
+    let identity = Identity::from_pem(pem.as_bytes(), key.serialize_pem().as_bytes()).unwrap();
+    let steps = against_chain(&identity, Anchors::from_pem(pem.as_bytes()).unwrap()).await;
+    let chain = steps.iter().find(|step| step.kind == StepKind::Chain).unwrap();
+    assert_eq!(chain.finding.as_ref().unwrap().check, "net.certificate-expires-soon", "{steps:?}");
+    assert!(!steps.iter().any(ProbeStep::failed), "{steps:?}");
+}

@@ -91,6 +91,15 @@ fn start(journal: &dyn Journal, delivery: u64) -> (Applied, LoadChange) {
 }
 
 fn finish(journal: &dyn Journal, delivery: u64, next: Next) -> (Applied, LoadChange) {
+    finish_with(journal, delivery, next, None)
+}
+
+fn finish_with(
+    journal: &dyn Journal,
+    delivery: u64,
+    next: Next,
+    finding: Option<Finding>,
+) -> (Applied, LoadChange) {
     let finish = Finish {
         delivery: DeliveryId(delivery),
         at: 0,
@@ -101,7 +110,7 @@ fn finish(journal: &dyn Journal, delivery: u64, next: Next) -> (Applied, LoadCha
         peer: None,
         bytes_sent: 0,
         detail: None,
-        finding: None,
+        finding,
         notes: vec![],
         next,
         shapes: vec![],
@@ -141,7 +150,44 @@ pub(crate) fn run<J: Journal + Questions, G>(open: impl Fn() -> (J, G)) {
     a_note_replaces_the_one_of_its_name(&open().0);
     an_order_and_its_audit_row_are_one(&open().0);
     a_purge_destroys_what_nobody_needs_and_the_lines_still_close(&open().0);
+    what_fails_and_what_is_not_delivered_is_told(&open().0);
     heads_and_load_agree_with_their_definition(&open);
+}
+
+fn what_fails_and_what_is_not_delivered_is_told(journal: &(impl Journal + Questions)) {
+    for (content, number) in [("a", 1), ("b", 2), ("c", 3)] {
+        one(journal, arrive(journal, content, number));
+    }
+    let nothing = journal.recent().unwrap();
+    assert_eq!(
+        (nothing.last_message_at.map(|at| at.as_millisecond()), nothing.lanes.len()),
+        (Some(1_000), 0)
+    );
+    route(journal, 1, &[None], 0);
+    route(journal, 2, &[None], 0);
+    start(journal, 1);
+    finish(journal, 1, Next::Delivered);
+    start(journal, 2);
+    let why = Finding::warning("net.refused", "rien n'écoute");
+    finish_with(journal, 2, Next::Again { next_at: 9_000 }, Some(why.clone()));
+
+    let failure = |journal: &dyn Questions| journal.recent().unwrap().lanes.remove(0).failure;
+    let lane = &journal.recent().unwrap().lanes[0];
+    assert_eq!((lane.partner.as_str(), lane.last_success_at.map(|at| at.as_millisecond())), ("dmp", Some(0)));
+    let told = failure(journal).unwrap();
+    assert_eq!((told.finding, told.again_at.map(|at| at.as_millisecond())), (why, Some(9_000)));
+    // Message 1 is delivered, 2 is not, 3 is not routed.
+    let all = crate::Window::default();
+    let troubled = journal.troubled(all, "", 10).unwrap();
+    assert_eq!((troubled.messages, troubled.total), (vec![MessageId(2), MessageId(3)], 2));
+    let cut = journal.troubled(all, "", 1).unwrap();
+    assert_eq!((cut.messages, cut.total), (vec![MessageId(2)], 2), "what is left out is counted");
+    assert_eq!(journal.troubled(all, "other", 10).unwrap().total, 0);
+
+    start(journal, 2);
+    finish(journal, 2, Next::Delivered);
+    assert_eq!(failure(journal), None, "what succeeded fails no more");
+    assert_eq!(journal.troubled(all, "", 10).unwrap().messages, [MessageId(3)]);
 }
 
 fn repeats_in_one_batch_are_one_message(journal: &(impl Journal + Questions)) {
