@@ -131,6 +131,9 @@ pub(crate) enum Command {
     /// Mesure cette machine, chaque chiffre rapporté à une référence prise en même temps
     #[command(help_template = TEMPLATE)]
     Bench(BenchArgs),
+    /// Prouve que rien ne se perd : arrêts brutaux d'une vraie passerelle, coupures de courant sur un disque simulé
+    #[command(help_template = TEMPLATE)]
+    Prove(ProveArgs),
 }
 
 #[derive(Debug, Args)]
@@ -638,6 +641,19 @@ pub(crate) struct BenchArgs {
     pub(crate) list: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ProveArgs {
+    /// Arrêts brutaux (SIGKILL) pendant le trafic (par défaut 100)
+    #[arg(long, value_name = "NOMBRE", default_value_t = 100, hide_default_value = true, value_parser = count)]
+    pub(crate) kills: u64,
+    /// Coupures de courant sur un disque simulé, à chaque écriture, fsync et renommage (par défaut aucune)
+    #[arg(long, value_name = "NOMBRE", default_value_t = 0, hide_default_value = true, value_parser = count)]
+    pub(crate) cuts: u64,
+    /// Graine : la même refait les mêmes choix (par défaut tirée au sort, et affichée)
+    #[arg(long, value_name = "NOMBRE", value_parser = count)]
+    pub(crate) seed: Option<u64>,
+}
+
 /// clap's own numbers complain in English.
 fn lines(text: &str) -> Result<u32, String> {
     text.parse()
@@ -675,6 +691,10 @@ fn source(text: &str) -> Result<jonction_model::directory::Source, String> {
 fn kilometres(text: &str) -> Result<f64, String> {
     let km = text.replace(',', ".").parse::<f64>().ok().filter(|km| (0.0..=500.0).contains(km));
     km.ok_or_else(|| "une distance entre 0 et 500".to_owned())
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "un nombre entier".to_owned())
 }
 
 fn delivery(text: &str) -> Result<u64, String> {

@@ -18,6 +18,7 @@ mod gateway;
 mod letters;
 mod out;
 mod project;
+mod prove;
 mod registry;
 mod renewal;
 mod reports;

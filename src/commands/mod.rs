@@ -11,6 +11,7 @@ mod legal;
 mod orders;
 mod parked;
 pub(crate) mod probe;
+mod prove;
 mod purge;
 mod questions;
 mod report;
@@ -47,6 +48,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Directory(args) => directory::run(&args, &common),
         Command::Key(args) => key::run(&args, &common),
         Command::Bench(args) => bench::run(&args, &common),
+        Command::Prove(args) => prove::run(&args, &common),
         Command::Status(args) => runtime()?.block_on(status::run(&args, &common)),
         Command::Report(args) => report::run(&args, &common),
         Command::Probe(args) => runtime()?.block_on(probe::run(&args, &common)),

@@ -132,6 +132,25 @@ pub(crate) fn imaging_report(control_id: &str, number: u32, serial: u16) -> Stri
     mdm(control_id, Event::New, &report, cda, "VALI", &[To::Doctor(GENERALIST), To::Patient], ALL)
 }
 
+/// A letter to the DMP and to the doctor, with reports, each different by its number; and its document alone.
+/// `serial`: which of the persons like CAMILLE. `image_side`: 0 for a page of text, 424 for the weight of an imaging report.
+pub(crate) fn discharge_letter(
+    control_id: &str,
+    number: u32,
+    serial: u16,
+    image_side: usize,
+) -> (String, String) {
+    let patient = Patient { serial, ..CAMILLE };
+    // Each begins a set of its own.
+    let letter = Letter {
+        set: 4_000_000_000 - number,
+        ..letter(patient, number, DISCHARGE, "Lettre de liaison de sortie")
+    };
+    let cda = level1(&letter, &pdf("Lettre de liaison de sortie", &[control_id], image_side));
+    let to = &[To::Doctor(GENERALIST)];
+    (mdm(control_id, Event::New, &letter, cda.clone(), "VALI", to, NOT_PATIENT), cda)
+}
+
 /// The whole morning.
 pub(crate) fn scenes() -> Vec<Scene> {
     let once = Scene {

@@ -10,6 +10,7 @@ pub(crate) mod journey;
 pub(crate) mod live;
 pub(crate) mod parked;
 pub(crate) mod probe;
+pub(crate) mod prove;
 pub(crate) mod purge;
 pub(crate) mod report;
 pub(crate) mod status;

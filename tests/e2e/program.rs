@@ -190,13 +190,6 @@ impl Program {
         }
     }
 
-    /// Its next line; `None` when it said nothing until then, or will never say anything more.
-    pub(crate) fn line_until(&mut self, end: Instant) -> Option<String> {
-        let line = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())).ok()?;
-        self.said.push(line.clone());
-        Some(line)
-    }
-
     /// Reads lines until one gives what is looked for.
     #[track_caller]
     pub(crate) fn wait_for<T>(&mut self, what: &str, mut found: impl FnMut(&str) -> Option<T>) -> T {
