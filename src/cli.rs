@@ -116,6 +116,9 @@ pub(crate) enum Command {
     /// Laisse partir ce qui était retenu
     #[command(help_template = TEMPLATE, subcommand_help_heading = "Quoi", subcommand_value_name = "QUOI")]
     Lift(LiftArgs),
+    /// Rappelle un document parti au mauvais patient : supprimé là où il est parti, annulé là où il attend, compte rendu
+    #[command(help_template = TEMPLATE)]
+    Recall(RecallArgs),
     /// Arrête la file d'un partenaire : comme jonction hold partner
     #[command(help_template = TEMPLATE)]
     Pause(NamedArgs),
@@ -332,6 +335,19 @@ pub(crate) enum HeldAction {
     /// Un patient : son identifiant (INS ou IPP) est demandé sur l'entrée standard
     #[command(help_template = TEMPLATE)]
     Patient(OrderArgs),
+}
+
+/// What is taken back, by whom and why.
+#[derive(Debug, Args)]
+pub(crate) struct RecallArgs {
+    /// Identifiant unique du document, comme le montre jonction journey
+    #[arg(value_name = "OID")]
+    pub(crate) document: String,
+    /// Montre ce qui serait fait, sans rien faire
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) order: OrderArgs,
 }
 
 /// A name of the configuration, by whom and why.

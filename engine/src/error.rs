@@ -114,6 +114,15 @@ pub enum Error {
         /// The names there are.
         known: String,
     },
+    /// Nothing to take back: no such document in this message, or it is a deletion itself.
+    #[error("message {0} holds nothing that can be recalled under this identifier")]
+    NothingToRecall(u64),
+    /// The document was taken back before.
+    #[error("this document of message {0} was recalled already")]
+    RecalledAlready(u64),
+    /// Only a running gateway can do that.
+    #[error("the gateway is not running")]
+    NotRunning,
     /// It is held already.
     #[error("this {0} is held already")]
     HeldAlready(&'static str),
@@ -161,6 +170,9 @@ impl Error {
             Self::ReasonMissing(_) => "engine.reason-missing",
             Self::NotReleasable(_) => "engine.not-releasable",
             Self::UnknownTarget { .. } => "engine.unknown-target",
+            Self::NothingToRecall(_) => "engine.nothing-to-recall",
+            Self::RecalledAlready(_) => "engine.recalled-already",
+            Self::NotRunning => "engine.not-running",
             Self::HeldAlready(_) => "engine.held-already",
             Self::NotHeld(_) => "engine.not-held",
             Self::UnknownSink { .. } => "engine.unknown-sink",
@@ -216,6 +228,11 @@ impl Error {
                 let kind = if *kind == "route" { "aucune route" } else { "aucun partenaire" };
                 format!("{kind} ne s'appelle « {name} »")
             }
+            Self::NothingToRecall(message) => {
+                format!("le message {message} ne porte aucun document à rappeler sous cet identifiant")
+            }
+            Self::RecalledAlready(message) => format!("ce document du message {message} est déjà rappelé"),
+            Self::NotRunning => "la passerelle ne tourne pas".to_owned(),
             Self::HeldAlready(_) => "c'est déjà retenu".to_owned(),
             Self::NotHeld(_) => "ce n'est pas retenu".to_owned(),
             Self::UnknownSink { route, sink } => {
@@ -264,6 +281,8 @@ impl Error {
                 "le refuser (jonction parked refuse), corriger la cause chez l'émetteur, et faire renvoyer le message"
             }
             Self::UnknownTarget { known, .. } => return format!("noms connus : {known}"),
+            Self::NothingToRecall(_) | Self::RecalledAlready(_) => "voir son parcours : jonction journey",
+            Self::NotRunning => "la lancer (jonction run), puis recommencer",
             Self::HeldAlready(_) | Self::NotHeld(_) => "voir ce qui est retenu : jonction hold list",
             Self::UnknownSink { .. } => "déclarer ce partenaire dans jonction.yaml",
         }

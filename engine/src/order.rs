@@ -14,6 +14,7 @@ use retention::{LegalSubject, PurgeStep, Purged};
 pub mod audit;
 pub(crate) mod carry_out;
 pub mod hold;
+mod recall;
 pub mod retention;
 
 /// A text of an order that cannot be taken.
@@ -136,6 +137,13 @@ pub enum Act {
         /// What.
         what: Held,
     },
+    /// A document that went to the wrong person is taken back: what left is deleted, what has not is cancelled.
+    Recall {
+        /// The message that carried it.
+        message: MessageId,
+        /// Its uniqueId.
+        document: String,
+    },
 }
 
 impl Act {
@@ -151,6 +159,7 @@ impl Act {
             Self::RefuseMessage { .. } => "refuse-message",
             Self::Hold { .. } => "hold",
             Self::Lift { .. } => "lift",
+            Self::Recall { .. } => "recall",
         }
     }
 
@@ -163,7 +172,8 @@ impl Act {
             | Self::Purge(_)
             | Self::LegalHold { .. }
             | Self::LegalLift { .. }
-            | Self::Hold { .. } => true,
+            | Self::Hold { .. }
+            | Self::Recall { .. } => true,
         }
     }
 }

@@ -217,6 +217,10 @@ pub struct MessageJourney {
     pub patient_key: Option<String>,
     /// The documents it carries.
     pub documents: Vec<DocumentLine>,
+    /// For a recall: the message whose document is taken back.
+    pub recalls: Option<MessageId>,
+    /// Recalls of its documents.
+    pub recalled_by: Vec<MessageId>,
     /// When it came again.
     pub repetitions: Vec<Repetition>,
     /// What it owes.

@@ -14,6 +14,7 @@ pub(crate) mod probe;
 mod prove;
 mod purge;
 mod questions;
+mod recall;
 mod report;
 mod run;
 mod send;
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Legal(args) => legal::run(&args, &common),
         Command::Hold(args) => holds::hold(&args, &common),
         Command::Lift(args) => holds::lift(&args, &common),
+        Command::Recall(args) => recall::run(&args, &common),
         Command::Pause(args) => holds::pause(&args, &common),
         Command::Resume(args) => holds::resume(&args, &common),
         Command::Directory(args) => directory::run(&args, &common),

@@ -51,6 +51,7 @@ pub(crate) fn journey(journey: &MessageJourney, findings: bool) -> String {
             }
         }
     }
+    linked(&mut text, journey);
     routed(&mut text, journey, findings);
     for repetition in &journey.repetitions {
         line(
@@ -94,6 +95,17 @@ fn operation(word: &str) -> &str {
         "replace" => "remplacement",
         "delete" => "suppression",
         _ => "dépôt",
+    }
+}
+
+/// A recall and what it takes back name each other.
+fn linked(text: &mut String, journey: &MessageJourney) {
+    let at = time_ms(journey.received_at);
+    if let Some(first) = journey.recalls {
+        line(text, &at, "rappel", &format!("du document du message #{first} : jonction journey '#{first}'"));
+    }
+    for recall in &journey.recalled_by {
+        line(text, "", "rappelé", &format!("par le message #{recall} : jonction journey '#{recall}'"));
     }
 }
 

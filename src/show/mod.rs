@@ -12,6 +12,7 @@ pub(crate) mod parked;
 pub(crate) mod probe;
 pub(crate) mod prove;
 pub(crate) mod purge;
+pub(crate) mod recall;
 pub(crate) mod report;
 pub(crate) mod status;
 

@@ -15,6 +15,7 @@ mod orders;
 mod probe;
 mod program;
 mod prove;
+mod recall;
 mod receivers;
 mod restarts;
 mod retention;

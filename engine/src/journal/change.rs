@@ -310,6 +310,36 @@ pub enum Deed {
     Hold(HeldKey),
     /// What was held goes on.
     Lift(HeldKey),
+    /// A document that went to the wrong person is taken back.
+    Recall(Box<NewRecall>),
+}
+
+/// A recall: a message of our own, linked to the first one.
+#[derive(Clone, Debug)]
+pub struct NewRecall {
+    /// The message that carried the document.
+    pub origin: MessageId,
+    /// Which document of which message: a second recall of the same is refused.
+    pub once: KeyHash,
+    /// What was ordered, as the body of the new message.
+    pub raw: NewBody,
+    /// An empty answer: nobody waits for one.
+    pub reply: NewBody,
+    /// The deletion.
+    pub shape: NewShape,
+    /// How it can be found.
+    pub keys: Vec<Key>,
+    /// What becomes of each delivery of the first message.
+    pub parts: Vec<RecallPart>,
+}
+
+/// What becomes of one delivery: what may have left is deleted, what has not is cancelled; the journal knows which.
+#[derive(Clone, Debug)]
+pub struct RecallPart {
+    /// The delivery, cancelled so.
+    pub refusal: HandRefusal,
+    /// Its deletion; `None`: its sink takes none.
+    pub deletion: Option<NewDelivery>,
 }
 
 /// A step of a purge.

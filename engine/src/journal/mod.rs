@@ -28,8 +28,8 @@ mod suite;
 
 pub use change::{
     Applied, Arrive, Birth, Change, Committed, Deed, Finish, HandRefusal, Key, LegalKey, LoadChange, Millis,
-    NewArtefact, NewBody, NewDelivery, NewOrder, NewPurge, NewShape, Next, NotRouted, NotRoutedWhy,
-    RepeatKey, Routed, Start, Version,
+    NewArtefact, NewBody, NewDelivery, NewOrder, NewPurge, NewRecall, NewShape, Next, NotRouted,
+    NotRoutedWhy, RecallPart, RepeatKey, Routed, Start, Version,
 };
 pub use sqlite::SqliteJournal;
 pub use state::{AttemptState, DeliveryState, MessageState};

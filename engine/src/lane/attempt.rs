@@ -29,6 +29,13 @@ pub(crate) struct Loaded {
     pub(super) part: Part,
 }
 
+impl Loaded {
+    /// What it carries, if it can be read.
+    pub(crate) fn shape(&self) -> Option<&Shape> {
+        self.shape.as_deref()
+    }
+}
+
 /// What happened to an attempt, before it is journaled.
 pub(super) struct Attempted {
     pub(super) report: AttemptReport,

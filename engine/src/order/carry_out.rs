@@ -9,6 +9,7 @@ use jonction_ports::{DeliveryId, KeyKind};
 use super::{
     Act, Author, Order, Ordered, Reason,
     hold::Held,
+    recall,
     retention::{LegalSubject, PurgeStep, Purged},
 };
 use crate::{
@@ -65,6 +66,12 @@ async fn deed(shared: &Arc<Shared>, act: &Act, reason: Option<&Reason>) -> Resul
             Deed::Hold(what.key(&shared.hasher))
         }
         Act::Lift { what } => Deed::Lift(what.key(&shared.hasher)),
+        Act::Recall { message, document } => {
+            let (owned, message, document) = (shared.clone(), *message, document.trim().to_owned());
+            let reason = reason.map_or(String::new(), |reason| reason.as_str().to_owned());
+            let recall = blocking(move || recall::recall(&owned, message, &document, &reason));
+            Deed::Recall(Box::new(recall.await.map_err(|_| Error::Inconsistent("recall".to_owned()))??))
+        }
     })
 }
 
@@ -144,6 +151,7 @@ fn impossible(act: &Act, answer: &Applied) -> Error {
         (Act::LegalHold { .. } | Act::Purge(_), _) => Error::Inconsistent("answer to an order".to_owned()),
         (Act::Hold { what }, _) => Error::HeldAlready(what.word()),
         (Act::Lift { what }, _) => Error::NotHeld(what.word()),
+        (Act::Recall { message, .. }, _) => Error::RecalledAlready(message.0),
     }
 }
 

@@ -8,6 +8,7 @@ mod hostile;
 mod lanes;
 mod partners;
 mod purge;
+mod recall;
 mod refusals;
 mod repeats;
 mod sealed;

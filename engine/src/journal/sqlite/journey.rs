@@ -65,6 +65,8 @@ impl SqliteJournal {
             version: json(row, "version_text")?,
             patient_key: patient.map(|hash| hash.to_string()),
             documents: self.documents(connection, id)?,
+            recalls: get::<Option<i64>>(row, "recalls")?.and_then(|id| u64::try_from(id).ok()).map(MessageId),
+            recalled_by: recalled_by(connection, id)?,
             repetitions: repetitions(connection, id)?,
             deliveries: self.deliveries(connection, id)?,
         }))
@@ -150,6 +152,16 @@ fn behind(connection: &Connection, id: DeliveryId) -> Result<u64, Error> {
     )?;
     let count: i64 = statement.query_row(params![row_number(id.0)], |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or(0))
+}
+
+fn recalled_by(connection: &Connection, message: MessageId) -> Result<Vec<MessageId>, Error> {
+    let mut statement = connection.prepare_cached("SELECT id FROM message WHERE recalls = ?1 ORDER BY id")?;
+    let mut rows = statement.query(params![row_number(message.0)])?;
+    let mut recalls = Vec::new();
+    while let Some(row) = rows.next()? {
+        recalls.push(MessageId(number(row, "id")?));
+    }
+    Ok(recalls)
 }
 
 fn repetitions(connection: &Connection, message: MessageId) -> Result<Vec<Repetition>, Error> {

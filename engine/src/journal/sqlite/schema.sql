@@ -83,13 +83,16 @@ CREATE TABLE message (
     route_findings TEXT,
     patient        BLOB,
     owed           INTEGER NOT NULL DEFAULT 0,
-    purged_at      INTEGER
+    purged_at      INTEGER,
+    -- For a recall: the message whose document is taken back.
+    recalls        INTEGER REFERENCES message (id)
 );
 CREATE INDEX message_received ON message (received_at);
 CREATE INDEX message_control ON message (control_id) WHERE control_id IS NOT NULL;
 CREATE INDEX message_repeat ON message (repeat_key) WHERE repeat_key IS NOT NULL;
 CREATE INDEX message_waiting ON message (id) WHERE state = 0;
 CREATE INDEX message_parked ON message (id) WHERE state = 4;
+CREATE INDEX message_recalls ON message (recalls) WHERE recalls IS NOT NULL;
 CREATE INDEX message_held ON message (route) WHERE state = 6;
 
 CREATE TABLE repetition (

@@ -20,6 +20,7 @@ mod audit;
 mod hold;
 mod order;
 mod purge;
+mod recall;
 mod recover;
 mod route;
 
@@ -86,7 +87,7 @@ impl Writer<'_> {
 
     fn standing(&self, delivery: i64) -> Result<Option<Standing>, Error> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT message, sink, ordering, state, attempts, barred FROM delivery WHERE id = ?1",
+            "SELECT message, sink, ordering, state, attempts, barred, after_unknown, next_at FROM delivery WHERE id = ?1",
         )?;
         let mut rows = statement.query(params![delivery])?;
         let Some(row) = rows.next()? else { return Ok(None) };
@@ -97,6 +98,8 @@ impl Writer<'_> {
             state: get(row, "state")?,
             attempts: get(row, "attempts")?,
             barred: get(row, "barred")?,
+            after_unknown: get(row, "after_unknown")?,
+            timed: get::<Option<Millis>>(row, "next_at")?.is_some(),
         }))
     }
 
@@ -195,6 +198,9 @@ struct Standing {
     state: i64,
     attempts: i64,
     barred: bool,
+    after_unknown: bool,
+    /// It has a time: it counts as open.
+    timed: bool,
 }
 
 /// SQLite's integers are signed; our numbers start at 1 and never come near the end.

@@ -27,6 +27,7 @@ impl Writer<'_> {
             Deed::RefuseMessage { message, finding } => self.refuse_message(*message, finding, at)?,
             Deed::Hold(key) => self.hold(key, order)?,
             Deed::Lift(key) => self.lift(key, at)?,
+            Deed::Recall(recall) => self.recall(recall, at)?,
         };
         match done {
             Ok(told) => {
@@ -58,14 +59,25 @@ impl Writer<'_> {
     fn refuse(&mut self, refusal: &HandRefusal, at: Millis) -> Result<Done, Error> {
         let id = number(refusal.delivery.0);
         let Some(row) = self.parked(id)? else { return Ok(Err(Applied::Skipped)) };
+        self.end_refused(id, &row, refusal, at)?;
+        Ok(Ok(Told { message: Some(row.message), delivery: Some(id), ..Told::new("refuse") }))
+    }
+
+    /// Ends a delivery as refused, and tells who wants to know.
+    pub(super) fn end_refused(
+        &mut self,
+        id: i64,
+        row: &Standing,
+        refusal: &HandRefusal,
+        at: Millis,
+    ) -> Result<(), Error> {
         self.connection.execute(
             "UPDATE delivery SET state = 5, next_at = NULL, ended_at = ?2, error = ?3, finding = ?4, report_code = ?5
              WHERE id = ?1",
             params![id, at, refusal.finding.check, to_json(&refusal.finding)?, refusal.code.code],
         )?;
         self.promote(&row.sink, row.ordering.as_deref(), at)?;
-        self.replies(row.message, id, &refusal.shapes, &refusal.replies, at)?;
-        Ok(Ok(Told { message: Some(row.message), delivery: Some(id), ..Told::new("refuse") }))
+        self.replies(row.message, id, &refusal.shapes, &refusal.replies, at)
     }
 
     fn route_again(&mut self, message: MessageId) -> Result<Done, Error> {
