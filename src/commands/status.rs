@@ -262,6 +262,9 @@ impl Status {
         if let Some(level) = at_least(self.parked(), limits.warning_parked, limits.critical_parked) {
             add(level, format!("{} mis de côté : un humain doit décider", self.parked()));
         }
+        for hold in &self.holds {
+            add(Level::Warning, format!("{} {} : retenu par {}", hold.kind, hold.name, hold.author));
+        }
         if let Some(disk) = self.disk
             && let Some(level) = at_most(disk.free, limits.warning_disk, limits.critical_disk)
         {

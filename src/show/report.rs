@@ -132,7 +132,7 @@ fn totals(of: &StructureDay) -> [String; 2] {
             number(m.received),
             number(m.routed),
             number(m.filtered),
-            number(m.refused),
+            number(m.refused + m.refused_by_hand),
             number(m.repeated),
             number(m.parked),
             number(m.waiting)
@@ -322,6 +322,24 @@ mod tests {
         assert_eq!(file_stem(&of("120456789")), "2026-11-24_120456789");
         assert_ne!(file_stem(&of("a/b")), file_stem(&of("a-b")));
         assert!(file_stem(&of("")).starts_with("2026-11-24_illisible"));
+    }
+
+    /// Both sentences are sums: every part of the balance is in one of their terms.
+    #[test]
+    fn the_totals_add_up_whatever_became_of_the_messages() {
+        let mut day = of("120456789");
+        let m = &mut day.lines.messages;
+        (m.routed, m.filtered, m.refused, m.repeated) = (1, 2, 4, 8);
+        (m.parked, m.refused_by_hand, m.waiting) = (16, 32, 64);
+        m.received = 127;
+        let d = &mut day.lines.deliveries;
+        (d.owed, d.delivered, d.refused, d.parked, d.in_flight) = (15, 1, 2, 4, 8);
+        assert!(day.lines.closes());
+        for line in totals(&day) {
+            let numbers: Vec<u64> =
+                line.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect();
+            assert_eq!(numbers[0], numbers[1..].iter().sum::<u64>(), "{line}");
+        }
     }
 
     #[test]
