@@ -249,11 +249,12 @@ impl Watch {
                     "failed"
                 }
             };
-            self.of.metrics.add(Metric::AlertsSent, &[channel.name(), outcome], 1);
             self.kept.lock().await.outbox.tried(&tried, sent.is_ok(), self.of.clock.now());
             if sent.is_ok() {
                 self.keep().await;
             }
+            // Counted once it is kept: whoever sees the number may pull the plug, and no letter leaves twice.
+            self.of.metrics.add(Metric::AlertsSent, &[channel.name(), outcome], 1);
         }
     }
 

@@ -2,7 +2,7 @@
 //! the gateway runs, a stop that is orderly or at once.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::{
     demo::closes,
     desk::{Desk, answered, stops},
-    program::{IDLE, PATIENCE, Program, copy_folder, example, example_messages, jonction},
+    program::{IDLE, PATIENCE, Program, copy_folder, example, example_messages, files_of, jonction},
     receivers::{Door, http, relay, webhook},
     world::{Counterparts, World},
 };
@@ -79,7 +79,7 @@ fn a_partner_that_is_down_is_told_once_across_restarts_and_so_is_its_end() {
         &format!(
             "alerts:\n  webhook: {{ url: \"http://{}/astreinte\" }}\n  \
              mail: {{ to: [astreinte@chu.example], from: jonction@chu.example, host: \"{}\", security: none }}\n  \
-             partner_down: 1s\n  every: 200ms\n  calm: 1s\n  spacing: 0s",
+             partner_down: 1s\n  commit: 1h\n  disk_free: 1MB\n  every: 200ms\n  calm: 1s\n  spacing: 0s",
             hook.address, mails.address
         ),
     );
@@ -111,6 +111,11 @@ fn a_partner_that_is_down_is_told_once_across_restarts_and_so_is_its_end() {
     gateway.wait_for("the alert on the screen", |line| {
         (line.contains(r#""event":"alert""#) && line.contains("dmp-national")).then_some(())
     });
+    until("every letter left and noted", || {
+        let text = ask(&world.data, "GET", "/metrics", "").1;
+        let sent = |channel| text.contains(&format!(r#"{{channel="{channel}",outcome="sent"}} 1"#));
+        ["screen", "webhook", "mail"].into_iter().all(sent)
+    });
     gateway.kill();
     let (mut gateway, _) = world.gateway(&project);
     gateway
@@ -125,7 +130,35 @@ fn a_partner_that_is_down_is_told_once_across_restarts_and_so_is_its_end() {
     assert!(end["text"].as_str().unwrap().starts_with("dmp-national répond de nouveau depuis"), "{end}");
     mails.next();
     stops(gateway);
-    assert_eq!((hook.rest().len(), mails.rest().len()), (0, 0), "no start was told twice");
+    assert_eq!(hook.rest(), [] as [Value; 0], "no start was told twice");
+    assert_eq!(mails.rest(), [] as [String; 0]);
+}
+
+/// Pages of docs/operate/ tell what to type at night: it must exist.
+#[test]
+fn every_command_of_the_operators_pages_exists() {
+    let mut commands: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
+    for page in files_of(&crate::program::project().join("docs/operate")) {
+        let text = fs::read_to_string(&page).unwrap();
+        for line in text.split("`jonction ").skip(1).filter_map(|rest| rest.split('`').next()) {
+            let word = |word: &&str| {
+                !word.starts_with("--") && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+            };
+            // The command, for some its action, and the options it is given.
+            let command = line.split(' ').take_while(word).take(2).map(str::to_owned).collect();
+            let options = line.split(' ').filter(|word| word.starts_with("--")).map(str::to_owned);
+            commands.entry(command).or_default().extend(options);
+        }
+    }
+    assert!(commands.len() > 10, "{commands:?}");
+    for (command, options) in commands {
+        let said = jonction(command.iter().map(String::as_str).chain(["--help"]));
+        let line = command.join(" ");
+        assert_eq!(said.code, 0, "jonction {line}: {}", said.err);
+        for option in options {
+            assert!(said.out.contains(&option), "jonction {line} has no {option}");
+        }
+    }
 }
 
 #[test]

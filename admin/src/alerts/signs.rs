@@ -159,7 +159,7 @@ fn parked(queues: &Queues, limits: &Thresholds) -> Sign {
             counted(deliveries, "envoi", "envois"),
             counted(queues.messages_parked, "message non routé", "messages non routés")
         ),
-        todo: "jonction parked list, puis pour chacun release, resend ou refuse".to_owned(),
+        todo: "jonction parked list dit pourquoi, puis pour chacun release ou refuse".to_owned(),
     };
     sign(Cause::Parked, "", level, said)
 }
