@@ -107,6 +107,12 @@ pub(crate) enum Command {
     /// Détruit ce dont la durée de conservation est passée : les corps, puis les métadonnées ; rend un certificat
     #[command(help_template = TEMPLATE)]
     Purge(PurgeArgs),
+    /// Copie le journal et ses corps dans un dossier vide, sans arrêter la passerelle
+    #[command(help_template = TEMPLATE)]
+    Backup(BackupArgs),
+    /// Remet une sauvegarde dans un dossier de données vide
+    #[command(help_template = TEMPLATE)]
+    Restore(RestoreArgs),
     /// Gèle un patient, un document ou un message : aucune purge ne le détruit
     #[command(help_template = TEMPLATE, subcommand_help_heading = "Actions", subcommand_value_name = "ACTION")]
     Legal(LegalArgs),
@@ -391,6 +397,25 @@ pub(crate) struct PurgeArgs {
     /// Écrit aussi le certificat de destruction dans ce fichier
     #[arg(long, value_name = "FICHIER")]
     pub(crate) certificate: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) order: OrderArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// Dossier de la sauvegarde : vide, ou qui n'existe pas encore
+    #[arg(value_name = "DOSSIER")]
+    pub(crate) target: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// Dossier de la sauvegarde
+    #[arg(value_name = "SAUVEGARDE")]
+    pub(crate) source: PathBuf,
+    /// Clé d'index gardée à part (keys/index.key du dossier des données d'origine)
+    #[arg(long, value_name = "FICHIER")]
+    pub(crate) index_key: PathBuf,
     #[command(flatten)]
     pub(crate) order: OrderArgs,
 }

@@ -92,6 +92,21 @@ pub enum Error {
     /// The message is not parked in routing.
     #[error("message {0} is not parked")]
     MessageNotParked(u64),
+    /// A backup or a restoration needs a folder with nothing in it.
+    #[error("{} is not empty", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file of a backup is missing or is not the one that was copied.
+    #[error("backup is damaged: {file}")]
+    BackupDamaged {
+        /// The file.
+        file: String,
+    },
+    /// A purge destroyed a file while it was to be copied.
+    #[error("a purge passed during the backup")]
+    BackupOvertaken,
     /// There is no legal hold of this number.
     #[error("no legal hold {0}")]
     NoLegalHold(u64),
@@ -165,6 +180,9 @@ impl Error {
             Self::Closed => "journal.closed",
             Self::NotParked(_) => "engine.not-parked",
             Self::MessageNotParked(_) => "engine.message-not-parked",
+            Self::NotEmpty { .. } => "backup.not-empty",
+            Self::BackupDamaged { .. } => "backup.damaged",
+            Self::BackupOvertaken => "backup.overtaken",
             Self::NoLegalHold(_) => "engine.no-legal-hold",
             Self::NoMessage(_) => "engine.no-message",
             Self::ReasonMissing(_) => "engine.reason-missing",
@@ -216,6 +234,11 @@ impl Error {
             Self::Closed => "le journal est fermé".to_owned(),
             Self::NotParked(delivery) => format!("l'envoi {delivery} n'attend personne"),
             Self::MessageNotParked(message) => format!("le message {message} n'est pas mis de côté"),
+            Self::NotEmpty { path } => format!("le dossier {} n'est pas vide", path.display()),
+            Self::BackupDamaged { file } => {
+                format!("la sauvegarde est abîmée : {file} manque ou n'est plus ce qui a été copié")
+            }
+            Self::BackupOvertaken => "une purge est passée pendant la sauvegarde".to_owned(),
             Self::NoLegalHold(hold) => format!("aucun gel légal ne porte le numéro {hold}"),
             Self::NoMessage(message) => format!("aucun message ne porte le numéro {message}"),
             Self::ReasonMissing(act) => format!("l'ordre « {act} » demande une raison"),
@@ -273,6 +296,9 @@ impl Error {
             }
             Self::Inconsistent(_) => "restaurer la dernière sauvegarde et transmettre ce message",
             Self::Closed | Self::Stopping => "relancer la passerelle",
+            Self::NotEmpty { .. } => "donner un dossier vide, ou qui n'existe pas encore",
+            Self::BackupDamaged { .. } => "prendre une autre sauvegarde ; rien n'a été restauré",
+            Self::BackupOvertaken => "effacer ce dossier et recommencer la sauvegarde",
             Self::NoLegalHold(_) => "voir les gels : jonction legal list",
             Self::NoMessage(_) => "chercher le message : jonction find",
             Self::ReasonMissing(_) => "dire pourquoi avec --reason, sans nommer de patient",

@@ -2,6 +2,7 @@
 //! In: judged messages from sources, routes and sinks from the program. Out: deliveries that end, and their whole story.
 //! Source: architecture §3 to §5. Deliberately absent: HL7, XML, mail.
 
+pub mod backup;
 pub mod bench_support;
 mod clock_watch;
 pub mod engine;

@@ -110,6 +110,11 @@ pub enum Act {
         /// The message.
         message: MessageId,
     },
+    /// The store comes from a backup: what was open then is of unknown outcome now.
+    Restored {
+        /// When the backup was taken.
+        made_at: jiff::Timestamp,
+    },
     /// Old messages are destroyed: one step of a purge.
     Purge(PurgeStep),
     /// Messages are kept from any purge.
@@ -153,6 +158,7 @@ impl Act {
             Self::Release { .. } => "release",
             Self::Refuse { .. } => "refuse",
             Self::RouteAgain { .. } => "route-again",
+            Self::Restored { .. } => "restored",
             Self::Purge(_) => "purge",
             Self::LegalHold { .. } => "legal-hold",
             Self::LegalLift { .. } => "legal-lift",
@@ -169,6 +175,7 @@ impl Act {
             Self::Release { .. } | Self::RouteAgain { .. } | Self::Lift { .. } => false,
             Self::Refuse { .. }
             | Self::RefuseMessage { .. }
+            | Self::Restored { .. }
             | Self::Purge(_)
             | Self::LegalHold { .. }
             | Self::LegalLift { .. }

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod audit;
+mod backup;
 mod bench;
 mod check;
 mod demo;
@@ -40,6 +41,8 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Balance(args) => questions::balance(&args, &common),
         Command::Parked(args) => parked::run(&args, &common),
         Command::Audit(args) => audit::run(&args, &common),
+        Command::Backup(args) => backup::backup(&args, &common),
+        Command::Restore(args) => backup::restore(&args, &common),
         Command::Purge(args) => purge::run(&args, &common),
         Command::Legal(args) => legal::run(&args, &common),
         Command::Hold(args) => holds::hold(&args, &common),

@@ -42,6 +42,7 @@ fn act(word: &str) -> &str {
         ("route-again", "routé à nouveau"),
         ("refuse-message", "message refusé"),
         ("purge", "détruit"),
+        ("restored", "restauré"),
         ("legal-hold", "gelé"),
         ("legal-lift", "gel levé"),
     ];

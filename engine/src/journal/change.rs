@@ -290,6 +290,11 @@ pub enum Deed {
         /// The message.
         message: MessageId,
     },
+    /// The store comes from a backup.
+    Restored {
+        /// When it was taken.
+        made_at: Millis,
+    },
     /// Old messages are destroyed.
     Purge(Box<NewPurge>),
     /// Messages are kept from any purge.

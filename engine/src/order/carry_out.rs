@@ -50,6 +50,7 @@ async fn deed(shared: &Arc<Shared>, act: &Act, reason: Option<&Reason>) -> Resul
             LegalSubject::Document(id) => LegalKey::Key(key(shared, KeyKind::Document, id)),
             LegalSubject::Message(id) => LegalKey::Message(*id),
         }),
+        Act::Restored { made_at } => Deed::Restored { made_at: made_at.as_millisecond() },
         Act::LegalLift { hold } => Deed::LegalLift { hold: *hold },
         // Carried out by `purge`, step by step.
         Act::Purge(step) => Deed::Purge(Box::new(NewPurge {
@@ -148,7 +149,9 @@ fn impossible(act: &Act, answer: &Applied) -> Error {
         }
         (Act::LegalLift { hold }, _) => Error::NoLegalHold(*hold),
         (Act::LegalHold { subject: LegalSubject::Message(id) }, _) => Error::NoMessage(id.0),
-        (Act::LegalHold { .. } | Act::Purge(_), _) => Error::Inconsistent("answer to an order".to_owned()),
+        (Act::LegalHold { .. } | Act::Restored { .. } | Act::Purge(_), _) => {
+            Error::Inconsistent("answer to an order".to_owned())
+        }
         (Act::Hold { what }, _) => Error::HeldAlready(what.word()),
         (Act::Lift { what }, _) => Error::NotHeld(what.word()),
         (Act::Recall { message, .. }, _) => Error::RecalledAlready(message.0),

@@ -21,6 +21,7 @@ impl Writer<'_> {
             Deed::Release { delivery } => self.release(*delivery, at)?,
             Deed::Refuse(refusal) => self.refuse(refusal, at)?,
             Deed::RouteAgain { message } => self.route_again(*message)?,
+            Deed::Restored { made_at } => self.restored(*made_at)?,
             Deed::Purge(purge) => self.purge(purge, at)?,
             Deed::LegalHold(subject) => self.legal_hold(subject)?,
             Deed::LegalLift { hold } => self.legal_lift(*hold)?,

@@ -2,14 +2,14 @@
 //! In: the lanes there are. Out: rows, and one of the audit chain. Cost: what is to change, and one look per lane; never what merely waits.
 //! The terms `state < 4` beside `state = …` name the partial indexes: SQLite does not deduce them.
 
-use jonction_model::PartnerName;
+use jonction_model::{Finding, PartnerName};
 use rusqlite::{OptionalExtension as _, params};
 use serde_json::json;
 
-use super::{INTERRUPTED, SINK_GONE, Writer, audit::Told, interrupted, sink_gone, to_json};
+use super::{INTERRUPTED, SINK_GONE, Writer, audit::Told, interrupted, order::Done, sink_gone, to_json};
 use crate::{
     error::Error,
-    journal::{Applied, AttemptState, Millis},
+    journal::{Applied, AttemptState, Millis, sqlite::rows::timestamp},
     lane::unknown_outcome,
     order::audit::PROCESS,
 };
@@ -164,4 +164,54 @@ impl Writer<'_> {
         }
         Ok(back.len())
     }
+
+    /// A store from a backup: nobody knows what was sent after it was taken. What was prepared goes on as after a crash in
+    /// mid-air: probed or sent again with the same identifiers, or left to a human, as its lane says. What was not may
+    /// have left under identifiers that are lost: a human decides.
+    pub(super) fn restored(&mut self, made_at: Millis) -> Result<Done, Error> {
+        let timed = "next_at IS NOT NULL AND state < 2";
+        let count = |which: &str| -> Result<i64, Error> {
+            let sql = format!("SELECT count(*) FROM delivery WHERE {which}");
+            Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
+        };
+        let lost = count(&format!("{timed} AND artefact IS NULL"))?;
+        let finding = restored();
+        let json = to_json(&finding)?;
+        let unprepared = self.connection.execute(
+            "UPDATE delivery SET state = 3, next_at = NULL, error = ?1, finding = ?2 WHERE state < 3 AND artefact IS NULL",
+            params![finding.check, json],
+        )?;
+        self.connection.execute(
+            "INSERT OR REPLACE INTO attempt (delivery, number, started_at, outcome)
+             SELECT id, attempts + 1, ?1, 0 FROM delivery WHERE state < 2 AND next_at IS NOT NULL",
+            params![made_at],
+        )?;
+        let prepared = self.connection.execute(
+            "UPDATE delivery SET state = 2, attempts = attempts + 1, next_at = NULL, after_unknown = 1
+             WHERE state < 2 AND next_at IS NOT NULL",
+            [],
+        )?;
+        let messages = self.connection.execute(
+            "UPDATE message SET state = 4, error = ?1, route_findings = ?2 WHERE state = 0",
+            params![finding.check, to_json(&[&finding])?],
+        )?;
+        self.load.deliveries -= lost;
+        self.load.messages -= i64::try_from(messages).unwrap_or(0);
+        let detail = json!({
+            "made_at": timestamp(made_at)?, "unknown": prepared, "parked": unprepared, "messages_parked": messages
+        });
+        Ok(Ok(Told { detail: Some(detail), ..Told::new("restored") }))
+    }
+}
+
+/// What could have left after the backup.
+fn restored() -> Finding {
+    Finding::error(
+        "engine.restored",
+        "le journal vient d'une sauvegarde : ceci a pu partir après elle, sans que personne ne le sache ici",
+    )
+    .remedy(
+        "demander au partenaire s'il l'a reçu ; sinon le libérer (jonction parked release), ou le refuser \
+         (jonction parked refuse)",
+    )
 }
