@@ -78,7 +78,8 @@ fn mistakes_on_the_command_line_are_told_in_french() {
 #[test]
 fn every_help_is_in_french() {
     let commands = [
-        "demo", "run", "check", "simulate", "send", "find", "journey", "balance", "parked", "audit", "bench",
+        "demo", "run", "check", "simulate", "send", "find", "journey", "balance", "parked", "audit", "purge",
+        "legal", "backup", "restore", "bench",
     ];
     let whole = jonction(["--help"]).exits(0);
     let mut helps = BTreeMap::from([("jonction".to_owned(), whole)]);
