@@ -603,6 +603,9 @@ pub(crate) enum DirectoryAction {
         #[arg(value_name = "SOURCE", value_parser = source)]
         source: Option<jonction_model::directory::Source>,
     },
+    /// Écrit l'annuaire régional des correspondants MSSanté : CSV, FHIR, page à imprimer, différences
+    #[command(help_template = TEMPLATE)]
+    Export(ExportArgs),
     /// Remet en service l'annuaire d'avant la dernière mise à jour
     #[command(help_template = TEMPLATE)]
     Rollback {
@@ -610,6 +613,22 @@ pub(crate) enum DirectoryAction {
         #[arg(value_name = "SOURCE", value_parser = source)]
         source: jonction_model::directory::Source,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Dossier où écrire l'édition
+    #[arg(value_name = "SORTIE")]
+    pub(crate) out: PathBuf,
+    /// Code INSEE de la région : 32 Hauts-de-France…
+    #[arg(long, value_name = "CODE", required_unless_present = "department")]
+    pub(crate) region: Option<String>,
+    /// Département, au lieu d'une région ; peut être répété
+    #[arg(long, value_name = "CODE", conflicts_with = "region")]
+    pub(crate) department: Vec<String>,
+    /// Dossier de l'édition précédente, pour dire ce qui a changé
+    #[arg(long, value_name = "DOSSIER")]
+    pub(crate) previous: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod last;
 mod lookups;
 mod pack;
 mod prints;
+pub mod regional;
 mod search;
 mod sort;
 pub mod steps;

@@ -8,8 +8,10 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jonction_directory::{Ended, LastPull, Store};
-use jonction_model::{Clock, MssAddress, PersonId, StructureId, SystemClock, directory::Source};
+use jonction_directory::{Ended, LastPull, Store, regional};
+use jonction_model::{
+    Clock, MssAddress, PersonId, StructureId, SystemClock, clock::paris, directory::Source,
+};
 use jonction_ports::{
     Directory as _,
     directory::{Around, ProfessionalQuery, StructureQuery},
@@ -20,7 +22,7 @@ use serde_json::json;
 
 use super::{check::report, data_folder, runtime};
 use crate::{
-    cli::{Common, DirectoryAction, DirectoryArgs, PullArgs, SearchArgs},
+    cli::{Common, DirectoryAction, DirectoryArgs, ExportArgs, PullArgs, SearchArgs},
     directories::{self, Asked},
     failure::{Failure, exit},
     out,
@@ -40,6 +42,7 @@ pub(super) fn run(args: &DirectoryArgs, common: &Common) -> Result<u8, Failure> 
         DirectoryAction::Lookup { id } => lookup(&store, id, common),
         DirectoryAction::Search(search) => self::search(&store, search, common),
         DirectoryAction::Report { source } => changes(&store, *source, common),
+        DirectoryAction::Export(export) => self::export(&store, export, common),
         DirectoryAction::Rollback { source } => rollback(&store, *source, common),
     }
 }
@@ -273,6 +276,34 @@ fn changes(store: &Store, only: Option<Source>, common: &Common) -> Result<u8, F
         }
     }
     Ok(if told { exit::DONE } else { nothing(common) })
+}
+
+fn export(store: &Store, args: &ExportArgs, common: &Common) -> Result<u8, Failure> {
+    let region = args.region.as_deref().map(|code| {
+        regional::REGIONS.iter().find(|(known, _, _)| *known == code).ok_or_else(|| {
+            let known: Vec<String> =
+                regional::REGIONS.iter().map(|(code, name, _)| format!("{code} {name}")).collect();
+            Failure::usage("directory.unknown-region", "aucune région ne porte ce code")
+                .remedy(format!("régions connues : {}", known.join(", ")))
+        })
+    });
+    let (territory, departments) = match region.transpose()? {
+        Some((_, name, departments)) => {
+            ((*name).to_owned(), departments.iter().map(|&code| code.to_owned()).collect())
+        }
+        None => {
+            (format!("département {}", args.department.join(", ")), args.department.iter().cloned().collect())
+        }
+    };
+    let day = SystemClock.now().to_zoned_datetime(paris()).date();
+    let edition = regional::Edition { territory, departments, day, previous: args.previous.as_deref() };
+    let manifest = regional::export(store, &edition, &args.out)?;
+    if common.json {
+        out::json(&manifest);
+    } else {
+        out::write(&show::exported(&manifest, &args.out));
+    }
+    Ok(exit::DONE)
 }
 
 fn rollback(store: &Store, source: Source, common: &Common) -> Result<u8, Failure> {

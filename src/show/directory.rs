@@ -246,3 +246,30 @@ pub(crate) fn professional_line(found: &Found<Professional>) -> String {
 pub(crate) fn structure_line(found: &Found<Structure>) -> String {
     format!("{}{}", place(&found.sourced.record), distance(found.distance_km))
 }
+
+/// What an edition of the regional directory holds.
+pub(crate) fn exported(
+    manifest: &jonction_directory::regional::Manifest,
+    folder: &std::path::Path,
+) -> String {
+    let lines: Vec<String> =
+        manifest.lines.iter().map(|(kind, count)| format!("{} {kind}", number(*count))).collect();
+    let change = match manifest.previous {
+        Some(before) => format!(
+            "depuis l'édition du {} : {} lignes nouvelles, {} disparues",
+            before.strftime("%d/%m/%Y"),
+            number(manifest.added),
+            number(manifest.removed)
+        ),
+        None => "première édition".to_owned(),
+    };
+    format!(
+        "{} : {}   {change}\n  établissements ouverts ayant une boîte  {} sur {}\n  boîtes sans lieu connu                   {}\n  écrit dans  {}\n",
+        manifest.territory,
+        if lines.is_empty() { "aucune boîte".to_owned() } else { lines.join(", ") },
+        number(manifest.structures_with_mailbox),
+        number(manifest.structures),
+        number(manifest.unplaced),
+        folder.display()
+    )
+}

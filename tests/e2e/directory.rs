@@ -20,6 +20,7 @@ fn a_recipient_named_by_rpps_gets_the_mailbox_of_the_directory_and_an_obsolete_o
     let simulators = desk.simulate(&example);
     a_first_pull_then_nothing_new(&desk, dir);
     questions_have_answers(&desk);
+    an_edition_is_read_by_an_independent_reader(&desk);
     let mut gateway = desk.run(&example);
     let messages = files_of(&example.join("messages"));
     let files: Vec<&Path> = messages.iter().map(AsRef::as_ref).collect();
@@ -78,4 +79,33 @@ fn what_is_in_use_survives_the_loss_of_its_source(desk: &Desk, dir: &str) {
     desk.ask(["directory", "status"]).exits(1).says(["échec le"]);
     desk.ask(["directory", "lookup", "10933333352"]).exits(0).says(["Jean MARTIN"]);
     desk.ask(["directory", "pull", "ror", "--dir", dir]).exits(2).warns(["n'est pas dans jonction.yaml"]);
+}
+
+/// Python's `csv` and `json` read what we write, and find the same counts.
+fn an_edition_is_read_by_an_independent_reader(desk: &Desk) {
+    let (first, second) = (desk.folder.path().join("e1"), desk.folder.path().join("e2"));
+    let (first, second) = (first.to_str().unwrap(), second.to_str().unwrap());
+    let written = desk.ask_json(["directory", "export", first, "--department", "99"]).exits(0).json();
+    let again = ["directory", "export", second, "--department", "99", "--previous", first];
+    desk.ask(again).exits(0).says(["0 lignes nouvelles, 0 disparues"]);
+    for file in ["correspondants.csv", "correspondants.json"] {
+        let read = |folder: &str| std::fs::read(Path::new(folder).join(file)).unwrap();
+        assert!(read(first) == read(second), "{file}: the same snapshots give the same bytes");
+    }
+    let lines =
+        written[0]["lines"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum::<u64>();
+    assert!(lines > 500, "{}", written[0]);
+    let script = "import csv,json,sys\nrows=list(csv.DictReader(open(sys.argv[1]+'/correspondants.csv',encoding='utf-8'),delimiter=';'))\n\
+        bundle=json.load(open(sys.argv[1]+'/correspondants.json',encoding='utf-8'))\n\
+        boxes={t['value'] for e in bundle['entry'] for t in e['resource']['telecom']}\n\
+        assert boxes=={r['adresse_mss'] for r in rows}\nprint(len(rows))";
+    match std::process::Command::new("python3").args(["-c", script, first]).output() {
+        Ok(output) => {
+            assert!(output.status.success(), "{}", output.stderr.escape_ascii());
+            assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), lines.to_string());
+        }
+        Err(_) => {
+            jonction_testkit::skipped("python3 is not installed: the regional directory is not read back")
+        }
+    }
 }
