@@ -138,15 +138,22 @@ pub(crate) fn run(asked: Asked, progress: &mut dyn FnMut(String)) -> Result<Repo
 fn cut(asked: Asked, report: &mut Report, progress: &mut dyn FnMut(String)) -> Result<(), Failure> {
     let campaign = Campaign { seed: asked.seed, cuts: asked.cuts, mutation: None, until: None };
     let mut told = 0;
-    let done = campaign.run(|so_far| {
-        if so_far.cuts >= told + 500 || so_far.cuts >= asked.cuts {
-            told = so_far.cuts;
-            progress(format!(
-                "{} / {} coupures, {} messages acquittés",
-                so_far.cuts, asked.cuts, so_far.accepted
-            ));
-        }
-    });
+    let mut run = || {
+        campaign.run(|so_far| {
+            if so_far.cuts >= told + 500 || so_far.cuts >= asked.cuts {
+                told = so_far.cuts;
+                progress(format!(
+                    "{} / {} coupures, {} messages acquittés",
+                    so_far.cuts, asked.cuts, so_far.accepted
+                ));
+            }
+        })
+    };
+    // The engine tells each refusal of a disk that is made to refuse: of use to whoever asked for the log only.
+    let done = match std::env::var_os("JONCTION_LOG") {
+        Some(_) => run(),
+        None => tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), run),
+    };
     let done = done.map_err(|error| Failure::new("prove.broken", error.to_string()))?;
     report.cuts = Some(Cuts {
         cuts: done.cuts,

@@ -18,8 +18,8 @@ use std::{
 
 use jiff::Timestamp;
 use jonction_engine::{
-    CommitMode, Condition, Engine, EngineSettings, Error, LaneSettings, OrderBy, Policy, ReplyBinding, Route,
-    SinkBinding, Storage, route::Stage,
+    BodyKey, CommitMode, Condition, Engine, EngineSettings, Error, LaneSettings, OrderBy, Policy,
+    ReplyBinding, Route, Seals, SinkBinding, Storage, route::Stage,
 };
 use jonction_model::{Clock, Environment, PartnerName, RouteName, SeededEntropy};
 use tokio::time::Instant;
@@ -79,6 +79,7 @@ pub(crate) struct World {
     dice: RefCell<Dice>,
     clock: Arc<VirtualClock>,
     mutation: Option<Mutation>,
+    sealed: bool,
     letters: u64,
     /// Letters each link has yet to send, or to see acknowledged.
     queues: RefCell<[VecDeque<Letter>; LINKS]>,
@@ -98,6 +99,7 @@ impl World {
                 zero: Instant::now(),
             }),
             mutation,
+            sealed: dice.fork(4).percent(50),
             letters: 0,
             queues: RefCell::default(),
         }
@@ -123,11 +125,22 @@ impl World {
             files: Arc::new(self.disk.clone()),
             vfs: Some(crate::VFS),
             checkpoints: CommitMode::Inline,
-            ..Storage::default()
+            seals: self.seals(),
         };
         // A process that starts again does not draw the same identifiers.
         let entropy = SeededEntropy::new(self.dice.borrow_mut().number());
         Engine::open(settings, self.clock.clone(), Arc::new(entropy))
+    }
+
+    /// Half of the worlds seal their bodies; the key changes from life to life, as one that is renewed would.
+    fn seals(&self) -> Seals {
+        let keys = ["11", "22"].map(|byte| BodyKey::parse(&byte.repeat(32)).ok());
+        let [one, two] = keys;
+        match (self.sealed, self.dice.borrow_mut().percent(50)) {
+            (false, _) => Seals::default(),
+            (true, true) => Seals { current: one, old: two.into_iter().collect() },
+            (true, false) => Seals { current: two, old: one.into_iter().collect() },
+        }
     }
 
     fn data_dir(&self) -> PathBuf {
