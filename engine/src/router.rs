@@ -77,17 +77,31 @@ async fn route_window(
         if deciding.len() == WIDTH
             && let Some(first) = deciding.pop_front()
         {
-            committing.push(first.commit(shared).await?);
+            committing.push(first.commit(shared).await);
+        }
+        // After a failure nothing younger is committed; what was before it is announced all the same.
+        if committing.last().is_some_and(Result::is_err) {
+            break;
         }
         deciding.push_back(Deciding::start(shared, plan, &held, message));
     }
-    for decided in deciding {
-        committing.push(decided.commit(shared).await?);
+    while committing.last().is_none_or(Result::is_ok)
+        && let Some(decided) = deciding.pop_front()
+    {
+        committing.push(decided.commit(shared).await);
     }
+    let mut whole = Ok(Some(last));
     for committed in committing {
-        committed.announce(shared).await?;
+        let announced = match committed {
+            Ok(committed) => committed.announce(shared).await,
+            Err(error) => Err(error),
+        };
+        // Each is announced, or its lane would sleep on what it owes; the first failure is the one to tell.
+        if let (Err(error), true) = (announced, whole.is_ok()) {
+            whole = Err(error);
+        }
     }
-    Ok(Some(last))
+    whole
 }
 
 /// A message whose decision is being made.
