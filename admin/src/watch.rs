@@ -140,6 +140,7 @@ impl Watch {
             written: Some(written),
             queues: self.queues().await,
             lanes: Some(self.of.engine.lanes()),
+            answered: self.of.metrics.first_labels(Metric::Attempts, &["done", "refused"]),
             disk_free: disk(self.of.engine.data_dir()).map(|disk| disk.free),
             commit: (count > 0).then(|| Duration::from_secs_f64(sum.max(0.0) / count as f64)),
             certificates: self.of.materials.ends(),

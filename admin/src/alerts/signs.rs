@@ -27,6 +27,8 @@ pub struct Sample {
     pub queues: Option<Queues>,
     /// How lanes stand.
     pub lanes: Option<Vec<LaneStanding>>,
+    /// Lanes whose partner answered since the start: a lane that was not tried yet is not well.
+    pub answered: Vec<String>,
     /// Free room of the disk, in bytes.
     pub disk_free: Option<u64>,
     /// Mean time of the commits since the last look.
@@ -64,7 +66,8 @@ pub fn signs(sample: &Sample, now: Timestamp, limits: &Thresholds, open: &[Incid
         signs.push(parked(queues, limits));
         for lane in lanes {
             let queue = queues.lanes.iter().find(|queue| queue.partner == lane.partner);
-            signs.push(partner(lane, queue, now, limits));
+            let answered = sample.answered.iter().any(|name| name == lane.partner.as_str());
+            signs.push(partner(lane, queue, answered, now, limits));
             signs.push(late(lane, queue, now, limits));
         }
     }
@@ -169,8 +172,15 @@ fn is_at_rest(lane: &LaneStanding) -> bool {
     matches!(lane.state, LaneState::Closed { .. } | LaneState::Held)
 }
 
-fn partner(lane: &LaneStanding, queue: Option<&Queue>, now: Timestamp, limits: &Thresholds) -> Sign {
+fn partner(
+    lane: &LaneStanding,
+    queue: Option<&Queue>,
+    answered: bool,
+    now: Timestamp,
+    limits: &Thresholds,
+) -> Sign {
     let level = match lane.failing_since {
+        None if !answered && queue.is_some_and(|queue| queue.retrying > 0) => Level::Between,
         None => Level::Good,
         Some(since) if !is_at_rest(lane) && age(since, now) >= limits.partner_down => Level::Bad(1),
         Some(_) => Level::Between,

@@ -128,6 +128,14 @@ impl Metrics {
             .collect()
     }
 
+    /// First labels of the series whose second label is one of these.
+    pub fn first_labels(&self, metric: Metric, second: &[&str]) -> Vec<String> {
+        let series = self.series(metric).into_keys();
+        let wanted =
+            |labels: &Vec<String>| labels.get(1).is_some_and(|label| second.contains(&label.as_str()));
+        series.filter(wanted).filter_map(|labels| labels.into_iter().next()).collect()
+    }
+
     /// How many values a histogram without labels took, and their sum.
     pub fn totals(&self, metric: Metric) -> (u64, f64) {
         match self.cell(metric, &[]).as_deref() {
