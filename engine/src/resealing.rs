@@ -1,6 +1,6 @@
 //! After a change of key: what is stored is sealed anew in the background, a few bodies at a time.
 //! In: bodies that are not sealed as the configuration says. Out: the same, sealed with the current key; then the other
-//! keys are forgotten. A restart goes on. Source: decision « sealed bodies ».
+//! keys are forgotten. A restart goes on. Source: decision 0029.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,7 +1,7 @@
 //! Bodies sealed at rest: AES-256-GCM under a key of their own, in pieces, so that a range is read without the rest.
 //! In: a body and its hash, the keys. Out: a header and sealed pieces; readers of them. Deterministic, nothing is drawn:
 //! one key per body (HKDF of the store's key and the hash) never seals two contents, so its counters may start at 0.
-//! Source: architecture §4.10, decision « sealed bodies ».
+//! Source: architecture §4.10, decision 0029.
 
 use std::{
     fmt,

@@ -85,6 +85,8 @@ pub struct StoredDelivery {
     pub after_unknown: bool,
     /// What is sent, once prepared.
     pub artefact: Option<Artefact>,
+    /// What was prepared makes no sense any more: its row is damaged.
+    pub damaged: bool,
     /// When the message came.
     pub received_at: Millis,
     /// Since when it is owed (or was released): its age counts from here.

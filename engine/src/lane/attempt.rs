@@ -118,8 +118,22 @@ pub(crate) fn load_any(
         let damage = damage(journal, stored.shape.body)?.or(damage(journal, stored.part.body)?);
         finding = Some(damage.unwrap_or_else(|| panicked("ce qui devait être envoyé ne se relit pas")));
     }
+    if stored.damaged {
+        finding = Some(row_damaged());
+    }
     let loaded = Loaded { stored, shape: shape.map(Arc::new), part: part.unwrap_or_else(unreadable_part) };
     Ok(Some((loaded, finding)))
+}
+
+/// It is never prepared again: what was sent before might differ from what would be sent now.
+fn row_damaged() -> Finding {
+    Finding::error(
+        "journal.row-damaged",
+        "ce qui avait été préparé pour cet envoi ne se relit plus dans le journal",
+    )
+    .remedy(
+        "vérifier le disque, restaurer la dernière sauvegarde ; sinon refuser et faire renvoyer le message",
+    )
 }
 
 /// `None`: the body is damaged, missing, or of another form than ours.

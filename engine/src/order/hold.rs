@@ -1,7 +1,7 @@
 //! What a human holds back: a route, a partner, a mailbox, a patient. At once, durably, until lifted.
 //! In: a target, in clear for routes and partners, as a keyed hash for whoever could name a person.
 //! A held route: its messages are taken and acknowledged, not routed, and what it owes does not leave. A held partner: its
-//! lane stands still (`jonction pause`). A held mailbox or patient: what goes to them waits. Source: decision 0022.
+//! lane stands still (`jonction pause`). A held mailbox or patient: what goes to them waits. Source: decision 0028.
 
 use jiff::Timestamp;
 use jonction_model::{Masked, PartnerName, RouteName};

@@ -1,6 +1,6 @@
 //! What is destroyed, when, and what keeps it from being destroyed: two clocks, legal holds, a certificate.
 //! In: a moment before which messages are too old. Out: what a purge destroyed, step by step, and its certificate.
-//! Source: architecture §5 « Retention and purge », decision 0024.
+//! Source: architecture §5 « Retention and purge », decision 0030.
 
 use jiff::Timestamp;
 use jonction_model::Masked;

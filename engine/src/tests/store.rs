@@ -172,3 +172,98 @@ async fn a_chain_that_somebody_changed_names_its_first_broken_row() {
         assert_eq!(reader.verify_audit(None).unwrap(), whole, "{sql}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_row_is_parked_and_never_prepared_again() {
+    let world = World::new().await;
+    world.script("dmp", "M1", &[Act::RetryAfter(3000)]);
+    world.send("M1;dmp").await;
+    while world.seen("dmp").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let database = rusqlite::Connection::open(world.path().join("journal.db")).unwrap();
+    let changed = database.execute("UPDATE delivery SET artefact = substr(artefact, 2)", []).unwrap();
+    assert_eq!(changed, 1);
+    world.idle().await;
+
+    let delivery = &world.journey("M1").deliveries[0];
+    assert_eq!(delivery.finding.as_ref().unwrap().check, "journal.row-damaged");
+    assert_eq!((delivery.state, world.seen("dmp").len()), (crate::DeliveryState::Parked, 1));
+}
+
+/// The whole database as text, so that a review sees what changed.
+fn dump(database: &rusqlite::Connection) -> String {
+    let mut objects = database
+        .prepare("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type DESC, name")
+        .unwrap();
+    let objects: Vec<(String, String, String)> = objects
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let mut text = String::new();
+    for (kind, name, sql) in objects {
+        text.push_str(&format!("{sql};\n"));
+        if kind != "table" {
+            continue;
+        }
+        let mut columns = database.prepare(&format!("SELECT name FROM pragma_table_info('{name}')")).unwrap();
+        let columns: Vec<String> = columns
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(|name: Result<String, _>| format!("quote({})", name.unwrap()))
+            .collect();
+        let mut rows =
+            database.prepare(&format!("SELECT {} FROM {name}", columns.join(" || ', ' || "))).unwrap();
+        for row in rows.query_map([], |row| row.get::<_, String>(0)).unwrap() {
+            text.push_str(&format!("INSERT INTO {name} VALUES ({});\n", row.unwrap()));
+        }
+    }
+    text
+}
+
+const FORMAT_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/format-1.sql");
+
+/// Written by the program of the first format, with `UPDATE=1`; never again once that format was released.
+async fn write_format_1() {
+    let world = World::new().await;
+    world.script("dmp", "M2", &[Act::Park]);
+    world.send_all(&["M1;dmp;mail", "M2;dmp", "M3;refuse", "M4;other"]).await;
+    world.idle().await;
+    let key = fs::read(key_path(&world.path())).unwrap();
+    let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let database = rusqlite::Connection::open(world.path().join("journal.db")).unwrap();
+    fs::write(FORMAT_1, format!("-- index key {key}\n{}", dump(&database))).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_of_the_first_format_is_opened_told_and_goes_on() {
+    if std::env::var_os("UPDATE").is_some() {
+        write_format_1().await;
+    }
+    let text = fs::read_to_string(FORMAT_1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let key = text.lines().next().unwrap().strip_prefix("-- index key ").unwrap();
+    let digit = |at: usize| u8::from_str_radix(&key[2 * at..2 * at + 2], 16).unwrap();
+    fs::create_dir(folder.path().join("keys")).unwrap();
+    fs::write(key_path(folder.path()), (0..key.len() / 2).map(digit).collect::<Vec<_>>()).unwrap();
+    let database = rusqlite::Connection::open(folder.path().join("journal.db")).unwrap();
+    database
+        .execute_batch(&format!(
+            "PRAGMA foreign_keys = OFF; PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; {text}"
+        ))
+        .unwrap();
+    drop(database);
+
+    let engine = open(folder.path()).unwrap();
+    let reader = engine.reader();
+    assert!(reader.balance(crate::Window::default()).unwrap().closes());
+    let states = |id: &str| -> Vec<_> {
+        let journey = reader.journey(id).unwrap().remove(0);
+        journey.deliveries.iter().map(|delivery| (delivery.sink.to_string(), delivery.state)).collect()
+    };
+    assert_eq!(states("M1")[0], ("dmp".to_owned(), crate::DeliveryState::Delivered));
+    assert_eq!(states("M2"), [("dmp".to_owned(), crate::DeliveryState::Parked)]);
+    let message = |id: &str| reader.journey(id).unwrap().remove(0).state;
+    assert_eq!((message("M3"), message("M4")), (MessageState::Refused, MessageState::Filtered));
+}

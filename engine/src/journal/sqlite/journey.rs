@@ -112,7 +112,8 @@ impl SqliteJournal {
         while let Some(row) = rows.next()? {
             let part = self.part(&whole(row, "hash", "length")?);
             let id = DeliveryId(number(row, "id")?);
-            let artefact: Option<jonction_ports::Artefact> = json(row, "artefact")?;
+            // A damaged column takes nothing away from the rest of the story.
+            let artefact: Option<jonction_ports::Artefact> = json(row, "artefact").unwrap_or_default();
             let cause: Option<i64> = get(row, "cause")?;
             let (state, finding) = standing(row)?;
             deliveries.push(DeliveryJourney {

@@ -142,6 +142,11 @@ impl Journal for SqliteJournal {
             )?;
             let mut rows = statement.query(params![i64::try_from(id.0).unwrap_or(i64::MAX)])?;
             let Some(row) = rows.next()? else { return Ok(None) };
+            let (artefact, damaged) = match json(row, "artefact") {
+                Ok(artefact) => (artefact, false),
+                Err(Error::Inconsistent(_)) => (None, true),
+                Err(error) => return Err(error),
+            };
             Ok(Some(StoredDelivery {
                 id,
                 message: MessageId(number(row, "message")?),
@@ -152,7 +157,8 @@ impl Journal for SqliteJournal {
                 state: state(row, "state", DeliveryState::of)?,
                 attempts: small(row, "attempts")?,
                 after_unknown: get(row, "after_unknown")?,
-                artefact: json(row, "artefact")?,
+                artefact,
+                damaged,
                 received_at: get(row, "received_at")?,
                 since: get(row, "since")?,
                 is_report: get(row, "is_report")?,

@@ -1,6 +1,6 @@
 //! Which keys the bodies of a store are sealed with, and the bodies that are not sealed with the current one.
 //! In: the keys of the configuration. Out: a refusal when one is missing; bodies sealed anew, a few at a time.
-//! Source: decision « sealed bodies ».
+//! Source: decision 0029.
 
 use jonction_model::ContentRef;
 use jonction_ports::{Bodies as _, BodyError};
