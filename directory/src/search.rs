@@ -21,6 +21,9 @@ const SCANNED_MAX: usize = 12_000;
 /// Records one question may read beyond those it gives.
 const READ_MAX: usize = 200;
 
+/// From so many bearers on, one name is as frequent as another.
+const RARE_ENOUGH: usize = 1_000;
+
 /// Lower is better.
 pub(crate) type Score = (usize, u64, String);
 
@@ -154,9 +157,9 @@ fn by_name(
     candidates: &mut Candidates,
     found: &mut Vec<(Score, Found<Professional>)>,
 ) -> Result<(), Error> {
-    // The longest word tells most.
-    let Some(token) = tokens(family).max_by_key(|token| token.len()) else { return Ok(()) };
-    let term = NameTerm::new(token, asked.given.as_deref().unwrap_or_default());
+    let given = asked.given.as_deref().unwrap_or_default();
+    let Some(token) = rarest(reading, family, given)? else { return Ok(()) };
+    let term = NameTerm::new(token, given);
     let passes: &[(bool, bool)] = match asked.given {
         // (spelt alike, with that given name)
         Some(_) => &[(true, true), (false, true), (true, false)],
@@ -178,6 +181,27 @@ fn by_name(
         }
     }
     Ok(())
+}
+
+/// The word of a name that fewest people bear: of « DUPUIS-MARTIN », the one that finds its bearers among few.
+fn rarest<'f>(reading: &Reading<'_>, family: &'f str, given: &str) -> Result<Option<&'f str>, Error> {
+    let mut words: Vec<&str> = tokens(family).collect();
+    if words.len() < 2 {
+        return Ok(words.pop());
+    }
+    let mut best: Option<(usize, &str)> = None;
+    for word in words {
+        let mut bearers = 0;
+        // A word nobody spells so may still be heard: counted as it is heard.
+        reading.targets(NameTerm::new(word, given).heard(), |_, _| {
+            bearers += 1;
+            Ok(bearers < RARE_ENOUGH)
+        })?;
+        if bearers > 0 && best.is_none_or(|(fewest, _)| bearers < fewest) {
+            best = Some((bearers, word));
+        }
+    }
+    Ok(best.map(|(_, word)| word))
 }
 
 struct Asked<'q> {

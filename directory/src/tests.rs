@@ -508,3 +508,15 @@ fn everybody_is_told_once_by_the_most_believed_source() {
     assert_eq!(told.len(), 3);
     assert!(told.contains(&("AUTRE".to_owned(), Source::AnnuaireFhir)));
 }
+
+/// At national size one joined name in two hundred was lost among the bearers of its frequent half.
+#[test]
+fn a_joined_name_is_found_among_hundreds_who_bear_one_half_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let mut people: Vec<_> = (0..400).map(|n| record(person(n, "FOURNIER", "Anne", &[]))).collect();
+    people.push(record(person(900, "VAFALOUT-FOURNIER", "Anne", &[])));
+    publish(&store, Source::Rpps, &people, CAREFUL);
+    assert_eq!(names(&store, "VAFALOUT-FOURNIER", None), ["VAFALOUT-FOURNIER Anne"]);
+    assert_eq!(names(&store, "vafalout fournier", Some("anne")), ["VAFALOUT-FOURNIER Anne"]);
+}
