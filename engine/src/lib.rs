@@ -26,6 +26,7 @@ mod routing;
 pub mod seal;
 mod shared;
 pub mod store_fault;
+mod witness;
 
 pub use engine::{CommitLimits, CommitMode, Engine, EngineSettings, Running};
 pub use error::Error;

@@ -19,6 +19,7 @@ use crate::{
         OrderBy, Route,
         condition::{Judgement, Subject},
     },
+    witness::Witness,
 };
 
 /// Where and when a message is routed.
@@ -61,8 +62,12 @@ pub(crate) fn decide(context: &Context<'_>, plan: &Plan, message: &Unrouted) -> 
         findings: Vec::new(),
         reading: Reading::default(),
     };
+    let bodies = Witness::new(context.journal);
     for step in &route.steps {
-        if let Err(finding) = step.run(&mut flow, context.journal) {
+        if let Err(finding) = step.run(&mut flow, &bodies) {
+            if let Some(error) = bodies.failure() {
+                return Err(Error::io("read a body")(error));
+            }
             return Ok(parked(context, message, Some(route), flow.findings, finding));
         }
     }

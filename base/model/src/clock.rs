@@ -57,8 +57,8 @@ pub fn paris() -> TimeZone {
 
 /// A day (`2026-01-31`) or a minute (`2026-01-31T08:00`) typed by somebody in France, or a full timestamp.
 pub fn moment(text: &str) -> Option<Timestamp> {
-    let local = text.parse::<civil::Date>().map(civil::DateTime::from);
-    let local = local.or_else(|_| text.parse::<civil::DateTime>());
+    // A day alone is its midnight.
+    let local = text.parse::<civil::DateTime>();
     match text.parse::<Timestamp>() {
         Ok(exact) => Some(exact),
         Err(_) => Some(local.ok()?.to_zoned_datetime(paris()).ok()?.timestamp()),
