@@ -108,7 +108,7 @@ pub(crate) struct Reading<'r> {
 }
 
 impl Reading<'_> {
-    /// A record by its key. Sites are references: see [`Reading::with_sites`].
+    /// A record by its key. The sites of a practice stay references.
     pub(crate) fn get<T: Stored>(&self, key: i64) -> Result<Option<Sourced<T>>, Error> {
         let mut select = self.db.prepare_cached(T::SQL[0])?;
         let mut rows = select.query([key])?;
