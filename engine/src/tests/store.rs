@@ -110,8 +110,8 @@ async fn a_damaged_message_is_parked_and_never_served() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_damaged_artefact_is_parked_and_never_sent() {
+/// A delivery of M1 that was prepared and tried, and will be again; its database, to be damaged.
+async fn tried_once() -> (World, rusqlite::Connection) {
     let world = World::new().await;
     world.script("dmp", "M1", &[Act::RetryAfter(3000)]);
     world.send("M1;dmp").await;
@@ -119,6 +119,12 @@ async fn a_damaged_artefact_is_parked_and_never_sent() {
         tokio::task::yield_now().await;
     }
     let database = rusqlite::Connection::open(world.path().join("journal.db")).unwrap();
+    (world, database)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_artefact_is_parked_and_never_sent() {
+    let (world, database) = tried_once().await;
     let changed = database.execute("UPDATE body SET bytes = 'forged' WHERE bytes LIKE 'head %'", []).unwrap();
     assert_eq!(changed, 1);
     world.idle().await;
@@ -175,13 +181,7 @@ async fn a_chain_that_somebody_changed_names_its_first_broken_row() {
 
 #[tokio::test(start_paused = true)]
 async fn a_damaged_row_is_parked_and_never_prepared_again() {
-    let world = World::new().await;
-    world.script("dmp", "M1", &[Act::RetryAfter(3000)]);
-    world.send("M1;dmp").await;
-    while world.seen("dmp").is_empty() {
-        tokio::task::yield_now().await;
-    }
-    let database = rusqlite::Connection::open(world.path().join("journal.db")).unwrap();
+    let (world, database) = tried_once().await;
     let changed = database.execute("UPDATE delivery SET artefact = substr(artefact, 2)", []).unwrap();
     assert_eq!(changed, 1);
     world.idle().await;
