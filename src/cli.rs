@@ -551,10 +551,12 @@ pub(crate) struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(override_usage = "jonction probe PARTENAIRE [DOSSIER]\n        jonction probe --all [DOSSIER]")]
+#[command(
+    override_usage = "jonction probe PARTENAIRE [DOSSIER]\n        jonction probe --all [DOSSIER]\n        jonction probe --alerts [DOSSIER]"
+)]
 pub(crate) struct ProbeArgs {
     /// Partenaire de jonction.yaml
-    #[arg(value_name = "PARTENAIRE", required_unless_present = "all")]
+    #[arg(value_name = "PARTENAIRE", required_unless_present_any = ["all", "alerts"])]
     pub(crate) partner: Option<String>,
     /// Dossier de la configuration (par défaut : le dossier courant)
     #[arg(value_name = "DOSSIER")]
@@ -562,6 +564,9 @@ pub(crate) struct ProbeArgs {
     /// Tous les partenaires
     #[arg(long)]
     pub(crate) all: bool,
+    /// Une lettre d'essai part par chaque voie d'alerte réglée (courriel, webhook)
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) alerts: bool,
     /// Ports d'écoute
     #[arg(long, value_enum, default_value_t, value_name = "PORTS", hide_possible_values = true,
           hide_default_value = true, help = PORTS_HELP)]

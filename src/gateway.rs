@@ -273,7 +273,7 @@ fn admin_tls(name: &str, wiring: &Wiring<'_>) -> Result<ServerTls, CertificateEr
 }
 
 /// The ways out of alerts, as declared.
-fn channels(project: &Project, wiring: &Wiring<'_>) -> Result<Vec<Arc<dyn Channel>>, Failure> {
+pub(crate) fn channels(project: &Project, wiring: &Wiring<'_>) -> Result<Vec<Arc<dyn Channel>>, Failure> {
     let secret = |what: &str, secret: Option<&Secret>| {
         secret.map(|secret| secret.resolve(wiring.base)).transpose().map_err(|error| {
             Failure::new("secret.unreadable", format!("alerts : {what} ne peut pas être lu ({error})"))

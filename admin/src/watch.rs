@@ -240,11 +240,12 @@ impl Watch {
             };
             let outcome = match &sent {
                 Ok(()) => "sent",
-                Err(cause) => {
+                Err(finding) => {
                     tracing::warn!(
                         error_code = "admin.alert-not-sent",
                         channel = channel.name(),
-                        cause,
+                        cause = finding.check.as_str(),
+                        found = finding.found.as_deref(),
                         "alert was not sent"
                     );
                     "failed"

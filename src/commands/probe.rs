@@ -2,11 +2,12 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use jonction_admin::alerts::{Channel, Letter};
 use jonction_model::{Finding, OsEntropy, SystemClock, nearest};
 use jonction_ports::{Probe, ProbeStep, StepKind, Steps};
 use jonction_settings::Diagnoses;
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinHandle};
 
 use super::{check::report, data_folder, read_addresses};
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     certificates::Certificates,
     cli::{Common, Ports, ProbeArgs},
     failure::{Failure, exit},
-    gateway::{Checked, check},
+    gateway::{Checked, channels, check},
     out,
     project::Project,
     registry::{Ready, Wiring},
@@ -38,8 +39,8 @@ pub(crate) struct Tried {
 }
 
 pub(super) async fn run(args: &ProbeArgs, common: &Common) -> Result<u8, Failure> {
-    // With --all, what stands first is the folder.
-    let (wanted, dir) = match args.all {
+    // With --all or --alerts, what stands first is the folder.
+    let (wanted, dir) = match args.all || args.alerts {
         true => (None, args.partner.as_ref().map(PathBuf::from).or_else(|| args.dir.clone())),
         false => (args.partner.as_deref(), args.dir.clone()),
     };
@@ -57,7 +58,6 @@ pub(super) async fn run(args: &ProbeArgs, common: &Common) -> Result<u8, Failure
         report(&diagnoses, 1, common.json);
         return Ok(exit::CONFIGURATION);
     };
-    let chosen = chosen(&checked, wanted)?;
     let certificates = Certificates::open(&checked.project, &data)?;
     let wiring = Wiring {
         certificates: &certificates,
@@ -70,12 +70,10 @@ pub(super) async fn run(args: &ProbeArgs, common: &Common) -> Result<u8, Failure
         base: &checked.project.dir,
         free_ports: args.ports == Ports::Auto,
     };
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    let running: Vec<_> = chosen
-        .into_iter()
-        .flat_map(|ready| ways(ready, &wiring, &addresses))
-        .map(|way| tokio::spawn(try_it(way, places.clone())))
-        .collect();
+    let running = match args.alerts {
+        true => letters(&checked, &wiring)?,
+        false => partners(chosen(&checked, wanted)?, &wiring, &addresses),
+    };
     let mut worst = exit::DONE;
     for tried in running {
         let tried = tried.await.map_err(|error| Failure::new("probe.lost", error.to_string()))?;
@@ -88,6 +86,44 @@ pub(super) async fn run(args: &ProbeArgs, common: &Common) -> Result<u8, Failure
         }
     }
     Ok(worst)
+}
+
+/// Tries every way to these partners, several at once.
+fn partners(chosen: Vec<&Ready>, wiring: &Wiring<'_>, addresses: &Addresses) -> Vec<JoinHandle<Tried>> {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    chosen
+        .into_iter()
+        .flat_map(|ready| ways(ready, wiring, addresses))
+        .map(|way| tokio::spawn(try_it(way, places.clone())))
+        .collect()
+}
+
+/// Sends a letter of trial by each way out of alerts: the one probe that leaves something behind.
+fn letters(checked: &Checked, wiring: &Wiring<'_>) -> Result<Vec<JoinHandle<Tried>>, Failure> {
+    let channels = channels(&checked.project, wiring)?;
+    if channels.is_empty() {
+        return Err(Failure::usage("probe.no-alerts", "aucune voie d'alerte n'est réglée")
+            .remedy("ajouter « alerts: » à jonction.yaml (docs/operate/alertes.md)"));
+    }
+    let letter = Arc::new(Letter::trial(&checked.project.gateway.name));
+    let tried = channels.into_iter().map(|channel| tokio::spawn(try_letter(channel, letter.clone())));
+    Ok(tried.collect())
+}
+
+async fn try_letter(channel: Arc<dyn Channel>, letter: Arc<Letter>) -> Tried {
+    let mut steps = Steps::default();
+    match channel.send(&letter).await {
+        Ok(()) => steps.done(StepKind::Exchange, "lettre d'essai prise"),
+        Err(finding) => steps.failed(StepKind::Exchange, finding),
+    }
+    let steps = steps.into_vec();
+    Tried {
+        partner: "alerts".to_owned(),
+        connector: channel.name().to_owned(),
+        target: channel.target(),
+        reachable: !steps.iter().any(ProbeStep::failed),
+        steps,
+    }
 }
 
 fn chosen<'c>(checked: &'c Checked, wanted: Option<&str>) -> Result<Vec<&'c Ready>, Failure> {

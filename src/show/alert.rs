@@ -1,6 +1,7 @@
 //! Alerts where `jonction run` is read: the letter as it would be mailed, or an event for a program.
 
 use jonction_admin::alerts::{Channel, Letter};
+use jonction_model::Finding;
 use jonction_ports::BoxFuture;
 
 use crate::out;
@@ -16,7 +17,11 @@ impl Channel for Screen {
         "screen"
     }
 
-    fn send<'a>(&'a self, letter: &'a Letter) -> BoxFuture<'a, Result<(), String>> {
+    fn target(&self) -> String {
+        "stdout".to_owned()
+    }
+
+    fn send<'a>(&'a self, letter: &'a Letter) -> BoxFuture<'a, Result<(), Finding>> {
         Box::pin(async move {
             if self.json {
                 out::json(&serde_json::json!({"event": "alert", "notices": letter.json["notices"]}));

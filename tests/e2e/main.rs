@@ -3,6 +3,7 @@
 //! Bounded everywhere: a wait that ends badly says what it waited for and what the program had said.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
+mod alerts;
 mod backups;
 mod demo;
 mod desk;

@@ -21,7 +21,7 @@ use crate::{
     demo::closes,
     desk::{Desk, answered, stops},
     program::{IDLE, PATIENCE, Program, copy_folder, example, example_messages, files_of, jonction},
-    receivers::{Door, http, relay, webhook},
+    receivers::{Door, Wire, http, relay, webhook},
     world::{Counterparts, World},
 };
 
@@ -71,7 +71,7 @@ fn until(what: &str, mut found: impl FnMut() -> bool) {
 #[test]
 fn a_partner_that_is_down_is_told_once_across_restarts_and_so_is_its_end() {
     let world = World::start(&Counterparts::default());
-    let (hook, mails) = (webhook(), relay());
+    let (hook, mails) = (webhook(Wire::Clear), relay(Wire::Clear));
     let door = Door::closed(world.dmp.addr());
     dmp_is_at(&world.data, door.address);
     let project = project(

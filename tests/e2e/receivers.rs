@@ -2,7 +2,7 @@
 //! In: connections of the loopback. Out: what came, in order.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
@@ -12,6 +12,8 @@ use std::{
     thread,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
 use crate::program::PATIENCE;
@@ -35,70 +37,137 @@ impl<T> Received<T> {
     }
 }
 
+/// How a receiver is spoken to.
+pub(crate) enum Wire {
+    Clear,
+    Tls(Arc<ServerConfig>),
+    StartTls(Arc<ServerConfig>),
+}
+
+trait Link: Read + Write + Send {}
+impl<T: Read + Write + Send> Link for T {}
+
+impl Wire {
+    /// What carries the first byte.
+    fn opened(&self, stream: TcpStream) -> Option<Box<dyn Link>> {
+        match self {
+            Self::Tls(config) => secured(config, stream),
+            Self::Clear | Self::StartTls(_) => Some(Box::new(stream)),
+        }
+    }
+}
+
+fn secured(config: &Arc<ServerConfig>, stream: TcpStream) -> Option<Box<dyn Link>> {
+    let connection = ServerConnection::new(config.clone()).ok()?;
+    Some(Box::new(StreamOwned::new(connection, stream)))
+}
+
+/// One line, read byte by byte: what follows may be TLS.
+fn line(link: &mut dyn Link) -> Option<String> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while !line.ends_with(b"\n") {
+        link.read_exact(&mut byte).ok()?;
+        line.push(byte[0]);
+    }
+    String::from_utf8(line).ok()
+}
+
 /// Serves each connection on its own thread.
-fn listen<T: Send + 'static>(serve: fn(TcpStream) -> Option<T>) -> Received<T> {
+fn listen<T: Send + 'static>(serve: impl Fn(TcpStream) -> Option<T> + Send + Sync + 'static) -> Received<T> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (heard, came) = channel();
+    let serve = Arc::new(serve);
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            let heard = heard.clone();
+            let (heard, serve) = (heard.clone(), serve.clone());
             thread::spawn(move || serve(stream).map(|value| heard.send(value)));
         }
     });
     Received { address, came }
 }
 
-/// An HTTP server that takes every POST of JSON.
-pub(crate) fn webhook() -> Received<Value> {
-    listen(|stream| {
-        let mut reader = BufReader::new(stream.try_clone().ok()?);
-        let mut length = 0;
+/// Token that a webhook in TLS asks for.
+pub(crate) const TOKEN: &str = "jeton-d-essai";
+
+/// An HTTP server that takes every POST of JSON; in TLS, only with [`TOKEN`].
+pub(crate) fn webhook(wire: Wire) -> Received<Value> {
+    listen(move |stream| {
+        let mut link = wire.opened(stream)?;
+        let (mut length, mut allowed) = (0, matches!(wire, Wire::Clear));
         loop {
-            let mut line = String::new();
-            reader.read_line(&mut line).ok()?;
-            match line.trim_end().to_ascii_lowercase().split_once(": ") {
-                Some(("content-length", value)) => length = value.parse().ok()?,
-                None if line.trim().is_empty() => break,
+            let line = line(&mut *link)?;
+            let line = line.trim_end();
+            match line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value)) {
+                Some((name, value)) if name == "content-length" => length = value.parse().ok()?,
+                Some((name, value)) if name == "authorization" => {
+                    allowed |= value == format!("Bearer {TOKEN}");
+                }
+                None if line.is_empty() => break,
                 _ => {}
             }
         }
         let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
-        (&stream).write_all(b"HTTP/1.1 204 No Content\r\n\r\n").ok()?;
-        serde_json::from_slice(&body).ok()
+        link.read_exact(&mut body).ok()?;
+        let status = if allowed { "204 No Content" } else { "401 Unauthorized" };
+        link.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).ok()?;
+        link.flush().ok()?;
+        serde_json::from_slice(&body).ok().filter(|_| allowed)
     })
 }
 
-/// A relay in clear that takes every mail.
-pub(crate) fn relay() -> Received<String> {
-    listen(|mut stream| {
-        let mut reader = BufReader::new(stream.try_clone().ok()?);
+/// User and password that a relay in TLS asks for.
+pub(crate) const LOGIN: (&str, &str) = ("jonction", "mot-de-passe");
+
+/// A relay that takes every mail; in TLS, only after [`LOGIN`].
+pub(crate) fn relay(wire: Wire) -> Received<String> {
+    listen(move |stream| {
+        let tls = stream.try_clone().ok()?;
+        let mut link = wire.opened(stream)?;
+        let mut plain = matches!(wire, Wire::StartTls(_));
+        let mut known = matches!(wire, Wire::Clear);
+        let expected = format!("AUTH PLAIN {}", STANDARD.encode(format!("\0{}\0{}", LOGIN.0, LOGIN.1)));
         let mut mail = String::new();
         let mut in_mail = false;
-        stream.write_all(b"220 relais.example\r\n").ok()?;
+        link.write_all(b"220 relais.example\r\n").ok()?;
         loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
+            link.flush().ok()?;
+            let line = line(&mut *link)?;
             let answer = match line.trim_end() {
                 "." if in_mail => {
-                    stream.write_all(b"250 pris\r\n").ok()?;
+                    link.write_all(b"250 pris\r\n").ok()?;
+                    link.flush().ok()?;
                     return Some(mail);
                 }
                 _ if in_mail => {
                     mail.push_str(&line);
                     continue;
                 }
+                command if command.starts_with("EHLO") => match (plain, known) {
+                    (true, _) => "250-relais.example\r\n250 STARTTLS",
+                    (false, false) => "250-relais.example\r\n250 AUTH PLAIN",
+                    (false, true) => "250 relais.example",
+                },
+                "STARTTLS" => {
+                    link.write_all(b"220 allez\r\n").ok()?;
+                    let Wire::StartTls(config) = &wire else { return None };
+                    (link, plain) = (secured(config, tls.try_clone().ok()?)?, false);
+                    continue;
+                }
+                command if command == expected && !plain => {
+                    known = true;
+                    "235 bien"
+                }
+                command if command.starts_with("AUTH") => "535 non",
+                _ if !known => "530 qui etes-vous",
                 "DATA" => {
                     in_mail = true;
                     "354 allez"
                 }
-                command if command.starts_with("EHLO") => "250 relais.example",
                 _ => "250 bien",
             };
-            stream.write_all(format!("{answer}\r\n").as_bytes()).ok()?;
+            link.write_all(format!("{answer}\r\n").as_bytes()).ok()?;
         }
     })
 }

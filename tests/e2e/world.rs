@@ -121,7 +121,7 @@ pub(crate) fn sender(to: SocketAddr) -> Sender {
 }
 
 /// The test authority of a data folder: made once for all tests, then copied.
-fn authority(data: &Path) -> DevAuthority {
+pub(crate) fn authority(data: &Path) -> DevAuthority {
     static MADE: Mutex<Option<tempfile::TempDir>> = Mutex::new(None);
     let structure =
         Structure { name: "Hôpital de Démonstration".to_owned(), finess: "990000018".to_owned() };
@@ -160,6 +160,6 @@ fn start_lps() -> Lps {
     Lps::start(settings, None, Arc::new(SystemClock), Arc::new(OsEntropy)).unwrap()
 }
 
-fn server_identity(authority: &DevAuthority) -> Identity {
+pub(crate) fn server_identity(authority: &DevAuthority) -> Identity {
     Identity::from_files(authority.chain_of(Leaf::Server), authority.key_of(Leaf::Server)).unwrap()
 }

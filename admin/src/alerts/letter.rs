@@ -55,6 +55,17 @@ impl Letter {
         });
         Self { subject, text, json }
     }
+
+    /// To learn whether letters arrive. It tells of no incident.
+    pub fn trial(gateway: &str) -> Self {
+        let text = "Essai : cette lettre dit seulement que les alertes de cette passerelle arrivent ici.\n\
+                    Rien ne s'est passé, il n'y a rien à faire.\n";
+        Self {
+            subject: format!("[jonction {gateway}] essai des alertes"),
+            text: text.to_owned(),
+            json: json!({ "gateway": gateway, "text": text, "notices": [] }),
+        }
+    }
 }
 
 fn first_line(notice: &Notice) -> String {

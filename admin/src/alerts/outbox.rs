@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use jonction_model::Finding;
 use jonction_ports::BoxFuture;
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +23,11 @@ pub trait Channel: Send + Sync {
     /// `mail`, `webhook`.
     fn name(&self) -> &'static str;
 
-    /// Sends; at most as long as its own limits allow. Errors: why, for the log: no datum of a person, no secret.
-    fn send<'a>(&'a self, letter: &'a Letter) -> BoxFuture<'a, Result<(), String>>;
+    /// Where it leads: `smtps://smtp.chu.example:465`. No datum of a person, no secret.
+    fn target(&self) -> String;
+
+    /// Sends; at most as long as its own limits allow. Errors: why, and what to do: no datum of a person, no secret.
+    fn send<'a>(&'a self, letter: &'a Letter) -> BoxFuture<'a, Result<(), Finding>>;
 }
 
 /// A letter and the channels it has not left by.

@@ -193,49 +193,54 @@ impl MssanteProbe {
                 line.unexpected("SMTP (220 …)")
             }
             Stop::Session(SessionError::Closed) => line.explain(&DialError::Closed),
-            Stop::Session(error) => of_session(&error, line.peer()),
+            Stop::Session(error) => error.finding(line.peer()),
         };
         steps.failed(kind, finding);
     }
 }
 
-fn of_session(error: &SessionError, peer: &str) -> Finding {
-    let (sentence, found, remedy) = match error {
-        SessionError::NoStartTls => (
-            "n'offre pas STARTTLS : rien ne lui serait dit en clair".to_owned(),
-            None,
-            "vérifier le port ; sinon quelqu'un retire STARTTLS en route : prévenir l'opérateur",
-        ),
-        SessionError::StartTlsRefused(codes) => {
-            ("refuse STARTTLS".to_owned(), Some(codes), "prévenir l'opérateur : rien n'est envoyé en clair")
-        }
-        SessionError::Injected => (
-            "fait suivre STARTTLS d'octets en clair : quelqu'un s'interpose".to_owned(),
-            None,
-            "ne rien envoyer ; faire vérifier le réseau jusqu'à l'opérateur",
-        ),
-        SessionError::AuthNotOffered => (
-            "n'offre pas le mode d'authentification réglé".to_owned(),
-            None,
-            "comparer « auth » avec ce que demande l'opérateur",
-        ),
-        SessionError::AuthRefused(codes) => (
-            "refuse notre authentification".to_owned(),
-            Some(codes),
-            "vérifier le certificat, la boîte et le mot de passe avec l'opérateur",
-        ),
-        SessionError::Closing(codes) => (
-            "accueille par un refus".to_owned(),
-            Some(codes),
-            "service interrompu, ou adresse de cette machine refusée : prévenir l'opérateur si cela dure",
-        ),
-        SessionError::OutOfStep(_) | SessionError::BadReply(_) | SessionError::Closed => {
-            ("répond de travers".to_owned(), None, "vérifier le port, puis prévenir l'opérateur")
-        }
-    };
-    let mut finding = Finding::error(error.code(), format!("{peer} {sentence}")).remedy(remedy);
-    finding.found = found.cloned();
-    finding
+impl SessionError {
+    /// What to tell the operator; `peer`: `host:port`.
+    pub fn finding(&self, peer: &str) -> Finding {
+        let (sentence, found, remedy) = match self {
+            Self::NoStartTls => (
+                "n'offre pas STARTTLS : rien ne lui serait dit en clair".to_owned(),
+                None,
+                "vérifier le port ; sinon quelqu'un retire STARTTLS en route : prévenir l'opérateur",
+            ),
+            Self::StartTlsRefused(codes) => (
+                "refuse STARTTLS".to_owned(),
+                Some(codes),
+                "prévenir l'opérateur : rien n'est envoyé en clair",
+            ),
+            Self::Injected => (
+                "fait suivre STARTTLS d'octets en clair : quelqu'un s'interpose".to_owned(),
+                None,
+                "ne rien envoyer ; faire vérifier le réseau jusqu'à l'opérateur",
+            ),
+            Self::AuthNotOffered => (
+                "n'offre pas le mode d'authentification réglé".to_owned(),
+                None,
+                "comparer « auth » avec ce que demande l'opérateur",
+            ),
+            Self::AuthRefused(codes) => (
+                "refuse notre authentification".to_owned(),
+                Some(codes),
+                "vérifier le certificat, la boîte et le mot de passe avec l'opérateur",
+            ),
+            Self::Closing(codes) => (
+                "accueille par un refus".to_owned(),
+                Some(codes),
+                "service interrompu, ou adresse de cette machine refusée : prévenir l'opérateur si cela dure",
+            ),
+            Self::OutOfStep(_) | Self::BadReply(_) | Self::Closed => {
+                ("répond de travers".to_owned(), None, "vérifier le port, puis prévenir l'opérateur")
+            }
+        };
+        let mut finding = Finding::error(self.code(), format!("{peer} {sentence}")).remedy(remedy);
+        finding.found = found.cloned();
+        finding
+    }
 }
 
 /// `DSN, SIZE 25 Mo, AUTH EXTERNAL`.

@@ -84,39 +84,40 @@ pub(super) fn explain(fault: &DialError, seen: &Seen) -> Finding {
             "le correspondant a fermé la connexion au milieu de l'échange, sans dire pourquoi",
         )
         .remedy("chercher la raison dans ses journaux, à l'heure de cet essai"),
-        _ => {
-            let (sentence, remedy) = plain(fault, &seen.peer);
-            Finding::error(fault.code(), sentence).remedy(remedy)
-        }
+        _ => fault.finding(&seen.peer),
     }
 }
 
-fn plain(fault: &DialError, peer: &str) -> (String, &'static str) {
-    match fault {
-        DialError::NameNotFound => (
-            format!("le nom de {peer} n'est connu d'aucun annuaire (DNS)"),
-            "vérifier l'orthographe de l'adresse, puis le DNS de cette machine (getent hosts NOM)",
-        ),
-        DialError::Refused => (
-            format!("rien n'écoute sur {peer} : connexion refusée"),
-            "vérifier le numéro de port ; s'il est bon, le service du partenaire est arrêté",
-        ),
-        DialError::Unreachable => (
-            format!("{peer} n'est pas joignable depuis cette machine"),
-            "vérifier la route, le VPN et le pare-feu entre les deux machines",
-        ),
-        DialError::Timeout => (
-            format!("{peer} ne répond rien dans le délai"),
-            "machine arrêtée, ou pare-feu qui jette les paquets : faire ouvrir ce port vers cette adresse",
-        ),
-        DialError::Closed => (
-            format!("{peer} ferme la connexion aussitôt, sans un mot"),
-            "le partenaire filtre sans doute les adresses : lui donner celle de cette machine",
-        ),
-        DialError::Tls(fault) => (fault.sentence(), THEIR_TURN),
-        DialError::Io(kind) => {
-            (format!("erreur du réseau avec {peer} ({kind})"), "recommencer, puis voir le réseau")
-        }
+impl DialError {
+    /// What to tell the operator when nothing more was seen than this fault; `peer`: `host:port`.
+    pub fn finding(&self, peer: &str) -> Finding {
+        let (sentence, remedy) = match self {
+            Self::NameNotFound => (
+                format!("le nom de {peer} n'est connu d'aucun annuaire (DNS)"),
+                "vérifier l'orthographe de l'adresse, puis le DNS de cette machine (getent hosts NOM)",
+            ),
+            Self::Refused => (
+                format!("rien n'écoute sur {peer} : connexion refusée"),
+                "vérifier le numéro de port ; s'il est bon, le service du partenaire est arrêté",
+            ),
+            Self::Unreachable => (
+                format!("{peer} n'est pas joignable depuis cette machine"),
+                "vérifier la route, le VPN et le pare-feu entre les deux machines",
+            ),
+            Self::Timeout => (
+                format!("{peer} ne répond rien dans le délai"),
+                "machine arrêtée, ou pare-feu qui jette les paquets : faire ouvrir ce port vers cette adresse",
+            ),
+            Self::Closed => (
+                format!("{peer} ferme la connexion aussitôt, sans un mot"),
+                "le partenaire filtre sans doute les adresses : lui donner celle de cette machine",
+            ),
+            Self::Tls(fault) => (fault.sentence(), THEIR_TURN),
+            Self::Io(kind) => {
+                (format!("erreur du réseau avec {peer} ({kind})"), "recommencer, puis voir le réseau")
+            }
+        };
+        Finding::error(self.code(), sentence).remedy(remedy)
     }
 }
 
