@@ -265,10 +265,10 @@ fn take(
     let store_error =
         |error: jonction_directory::Error| PullError::from(jonction_ports::DirectoryError::from(error));
     let mut pull = store.draft(source).map_err(store_error)?;
-    progress.stage("lecture", Some(snapshot.bytes()).filter(|bytes| *bytes > 0));
+    progress.stage("lecture", Some(snapshot.facts().bytes).filter(|bytes| *bytes > 0));
     let Intake { sha256, bytes, remarks, .. } =
         snapshot.read(&mut pull.draft, &mut |done| progress.at(done))?;
-    let described = Snapshot { name: snapshot.name().to_owned(), date: snapshot.date(), sha256, bytes };
+    let described = Snapshot::of(snapshot.facts(), sha256, bytes);
     progress.stage("comparaison", None);
     let compared = store.compare(pull).map_err(store_error)?;
     progress.stage("écriture", None);

@@ -19,7 +19,7 @@ use jonction_model::{
     clock::paris,
     directory::{Kind, Record, Source},
 };
-use jonction_ports::directory::SourceState;
+use jonction_ports::{directory::SourceState, pull::Facts};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -51,6 +51,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// What a puller knew of it, and what reading it showed.
+    pub fn of(facts: &Facts, sha256: String, bytes: u64) -> Self {
+        Self { name: facts.name.clone(), date: facts.date, sha256, bytes }
+    }
+
     /// The day records are dated with.
     pub fn day(&self) -> Date {
         self.date.to_zoned_datetime(paris()).date()

@@ -203,12 +203,7 @@ fn load(store: &Store, source: Source, paths: Vec<PathBuf>) -> Result<(f64, f64)
     let intake = snapshot.read(&mut pull.draft, &mut |_| {})?;
     let compared = store.compare(pull)?;
     let read = start.elapsed().as_secs_f64();
-    let described = Snapshot {
-        name: snapshot.name().to_owned(),
-        date: snapshot.date(),
-        sha256: intake.sha256,
-        bytes: intake.bytes,
-    };
+    let described = Snapshot::of(snapshot.facts(), intake.sha256, intake.bytes);
     compared.commit(store, described, Judge::Suspicious(Suspicion::default()))?;
     Ok((read, start.elapsed().as_secs_f64() - read))
 }

@@ -61,16 +61,21 @@ pub enum Brought {
     Changes(Changes),
 }
 
+/// What is known of a snapshot before it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Name its source gave it.
+    pub name: String,
+    /// When its source made it.
+    pub date: Timestamp,
+    /// Bytes it will read, for progress; 0 when unknown.
+    pub bytes: u64,
+}
+
 /// A whole snapshot, on disk, not believed yet.
 pub trait Snapshot: Send {
-    /// Name its source gave it.
-    fn name(&self) -> &str;
-
-    /// When its source made it.
-    fn date(&self) -> Timestamp;
-
-    /// Bytes it will read, for progress; 0 when unknown.
-    fn bytes(&self) -> u64;
+    /// What is known of it already.
+    fn facts(&self) -> &Facts;
 
     /// Reads it to the end, on a blocking thread. `progress` gets bytes read so far.
     /// An error means that nothing of it may be used, whatever was put before.

@@ -1,6 +1,7 @@
 //! One exchange at a time with a service, over a connection that is kept for the next one.
 //! In: a request without effect (a question, a form). Out: a bounded answer, or why there is none.
-//! Redirections are followed only where asked, and secrets stay with the host they are for.
+//! Redirections are followed only where asked, and secrets stay with the host they are for. A service that asks to slow
+//! down is obeyed (`pace.rs`).
 
 use std::{
     collections::HashMap,
@@ -17,7 +18,10 @@ use jonction_net::{ClientTls, DialError, TlsFault, dial};
 use jonction_ports::PullError;
 use tokio::{task::AbortHandle, time::timeout};
 
-use crate::url::Url;
+use crate::{
+    pace::{Pace, Patience, Wait},
+    url::Url,
+};
 
 /// Most redirections in a row.
 const REDIRECTS_MAX: usize = 5;
@@ -140,14 +144,9 @@ impl WebError {
         PullError::new(self.code(), self.sentence(), format!("l'annuaire en service reste ; {remedy}"))
     }
 
-    /// Whether the same request may succeed a little later.
+    /// Whether the same request may succeed a little later. A service that asked to slow down was already waited for.
     pub fn is_passing(&self) -> bool {
-        match self {
-            Self::Timeout | Self::Lost | Self::Cut => true,
-            Self::Dial { error, .. } => !matches!(error, DialError::Tls(_)),
-            Self::Status(status) => matches!(status, 429 | 500 | 502 | 503 | 504),
-            _ => false,
-        }
+        matches!(self, Self::Timeout | Self::Lost | Self::Cut | Self::Status(500 | 502 | 504))
     }
 }
 
@@ -269,16 +268,51 @@ pub struct Client {
     tls: Option<ClientTls>,
     timeouts: Timeouts,
     idle: Arc<Mutex<HashMap<String, Connection>>>,
+    pace: Arc<Pace>,
 }
 
 impl Client {
     /// With TLS material for `https` addresses; without, only `http` ones can be called.
     pub fn new(tls: Option<ClientTls>, timeouts: Timeouts) -> Self {
-        Self { tls, timeouts, idle: Arc::default() }
+        let pace = Arc::new(Pace::new(Patience::default(), Pace::timer()));
+        Self { tls, timeouts, idle: Arc::default(), pace }
     }
 
-    /// Sends, and reads the head of the answer, whatever its status. Redirections are not followed.
+    /// With other bounds on patience.
+    #[must_use]
+    pub fn patient(mut self, patience: Patience) -> Self {
+        self.pace = Arc::new(Pace::new(patience, self.pace.wait.clone()));
+        self
+    }
+
+    /// Waiting in another way than by the timer of the runtime.
+    #[must_use]
+    pub fn waiting(mut self, wait: Wait) -> Self {
+        self.pace = Arc::new(Pace::new(self.pace.patience, wait));
+        self
+    }
+
+    /// Sends, and reads the head of the answer, whatever its status: again, a bounded number of times, while the service
+    /// asks to slow down. Redirections are not followed.
     pub async fn send(&self, request: &Request) -> Result<Answer, WebError> {
+        let host = request.url.origin();
+        let mut attempt = 1;
+        loop {
+            self.pace.turn(&host).await;
+            let answer = self.once(request).await?;
+            if !self.pace.again(&host, &answer, attempt) {
+                return Ok(answer);
+            }
+            attempt += 1;
+        }
+    }
+
+    /// The next request to this address waits a little: an attempt failed, counted from 1.
+    pub fn failed(&self, url: &Url, attempt: u32) {
+        self.pace.failed(&url.origin(), attempt);
+    }
+
+    async fn once(&self, request: &Request) -> Result<Answer, WebError> {
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).remove(&request.url.origin());
         if let Some(mut connection) = kept.filter(|connection| connection.sender.is_ready()) {
             // A connection that died while idle: the question goes on a new one.

@@ -39,22 +39,26 @@ struct Part {
     total: Option<u64>,
 }
 
-/// Downloads into `folder`, as `name.part` until whole. `attempts`: how many times a broken transfer is taken up at once.
+/// Downloads into `folder`, as `name.part` until whole. `attempts`: how many times a broken transfer is taken up, each a
+/// little later than the one before.
 /// Errors: of the last attempt; what came stays for the next call.
 pub async fn download(
     client: &Client,
     request: &Request,
     folder: &Path,
-    attempts: usize,
+    attempts: u32,
     progress: &mut (dyn FnMut(u64, Option<u64>) + Send),
 ) -> Result<Downloaded, WebError> {
     fs::create_dir_all(folder).map_err(WebError::File)?;
     let place = Place { part: folder.join("download.part"), told: folder.join("download.json") };
     let mut last = WebError::Lost;
-    for _ in 0..attempts.max(1) {
+    for number in 1..=attempts.max(1) {
         match attempt(client, request, folder, &place, progress).await {
             Ok(downloaded) => return Ok(downloaded),
-            Err(error) if error.is_passing() => last = error,
+            Err(error) if error.is_passing() => {
+                client.failed(&request.url, number);
+                last = error;
+            }
             Err(error) => return Err(error),
         }
     }

@@ -15,6 +15,7 @@ use jonction_web::{
     Client, Request, Server, Url, WebError,
     client::Timeouts,
     download,
+    pace::at_once,
     server::{Arrived, Reply},
 };
 
@@ -53,9 +54,9 @@ fn ranged(arrived: &Arrived, tag: &str) -> Reply {
 async fn fetch(
     server: &Server,
     folder: &std::path::Path,
-    attempts: usize,
+    attempts: u32,
 ) -> Result<(Vec<u8>, bool), WebError> {
-    let client = Client::new(None, Timeouts::default());
+    let client = Client::new(None, Timeouts::default()).waiting(at_once());
     let url = Url::parse(&format!("{}/F", server.origin())).unwrap();
     let got = download(&client, &Request::get(url), folder, attempts, &mut |_, _| {}).await?;
     assert_eq!(got.name, "F_1.zip");
@@ -131,7 +132,7 @@ async fn secrets_stay_with_their_host_across_redirections() {
         assert_eq!(arrived.header("esante-api-key"), "cle");
         Reply::status(302).header("location", if n == 0 { "/again".to_owned() } else { target.clone() })
     });
-    let client = Client::new(None, Timeouts::default());
+    let client = Client::new(None, Timeouts::default()).waiting(at_once());
     let url = Url::parse(&format!("{}/F", first.origin())).unwrap();
     let answer = client.follow(&Request::get(url).secret("ESANTE-API-KEY", "cle")).await.unwrap();
     assert_eq!((answer.status, answer.url.origin()), (200, elsewhere.origin()));
@@ -141,7 +142,7 @@ async fn secrets_stay_with_their_host_across_redirections() {
 #[tokio::test]
 async fn a_loop_of_redirections_ends() {
     let server = start(|_, _| Reply::status(302).header("location", "/again"));
-    let client = Client::new(None, Timeouts::default());
+    let client = Client::new(None, Timeouts::default()).waiting(at_once());
     let url = Url::parse(&server.origin()).unwrap();
     assert!(matches!(client.follow(&Request::get(url)).await, Err(WebError::Redirect)));
 }
@@ -149,7 +150,7 @@ async fn a_loop_of_redirections_ends() {
 #[tokio::test]
 async fn an_answer_over_its_bound_is_not_read() {
     let server = start(|_, _| file("\"a\""));
-    let client = Client::new(None, Timeouts::default());
+    let client = Client::new(None, Timeouts::default()).waiting(at_once());
     let url = Url::parse(&server.origin()).unwrap();
     let request = Request::get(url);
     assert_eq!(client.send(&request).await.unwrap().bytes(FILE.len() as u64).await.unwrap(), FILE);

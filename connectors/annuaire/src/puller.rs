@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How often a broken transfer is taken up within one call.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: u32 = 5;
 /// An extraction may be dated so far ahead of our clock, no more.
 const AHEAD_MAX: Duration = Duration::from_secs(24 * 3600);
 
@@ -52,23 +52,23 @@ impl FlatPuller {
             }
         };
         let snapshot = FlatSnapshot::open(self.settings.source, files, self.settings.encoding)?;
+        let facts = snapshot.facts();
         if let Some(in_use) = in_use.filter(|_| !whole) {
-            if snapshot.date() < in_use.date {
+            if facts.date < in_use.date {
                 return Ok(Brought::NothingNew(format!(
                     "{} est plus ancien que {}, qui reste en service",
-                    snapshot.name(),
-                    in_use.name
+                    facts.name, in_use.name
                 )));
             }
-            if snapshot.name() == in_use.name {
+            if facts.name == in_use.name {
                 return Ok(Brought::NothingNew(format!("{} est déjà en service", in_use.name)));
             }
         }
         let latest = self.clock.now() + AHEAD_MAX;
-        if snapshot.date() > latest {
+        if facts.date > latest {
             return Err(PullError::new(
                 "annuaire.future",
-                format!("{} porte une date à venir", snapshot.name()),
+                format!("{} porte une date à venir", facts.name),
                 "vérifier l'heure de cette machine ; sinon attendre l'extraction suivante : l'annuaire en service reste",
             ));
         }

@@ -9,7 +9,7 @@ use jonction_annuaire::{
     flat::Encoding,
     simulator::{
         Settings, Simulator,
-        faults::FAULTS,
+        faults::{FAULTS, Fault},
         generate::{Nation, Sizes},
     },
 };
@@ -22,9 +22,10 @@ use jonction_ports::{
     Directory as _, PullError, Puller as _,
     pull::{Brought, InUse, Intake},
 };
-use jonction_web::{Client, Url, client::Timeouts};
+use jonction_web::{Client, Url, client::Timeouts, pace::at_once};
 
 const TOWN: Sizes = Sizes { persons: 1_500, mailboxes: 450 };
+const HAMLET: Sizes = Sizes { persons: 300, mailboxes: 90 };
 
 struct World {
     simulator: Simulator,
@@ -42,8 +43,12 @@ enum Ended {
 
 impl World {
     fn new(faults: &[&str]) -> Self {
+        Self::sized(TOWN, faults)
+    }
+
+    fn sized(sizes: Sizes, faults: &[&str]) -> Self {
         let clock = Arc::new(ManualClock::at("2026-01-02T07:00:00Z".parse().unwrap()));
-        let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), seed: 3, sizes: TOWN };
+        let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), seed: 3, sizes };
         let folder = tempfile::tempdir().unwrap();
         Self {
             simulator: Simulator::start(settings, None, clock.clone(), faults).unwrap(),
@@ -68,8 +73,12 @@ impl World {
             trust: None,
         };
         let downloads = self.folder().join("downloads").join(source.name());
-        let puller =
-            FlatPuller::new(settings, Client::new(None, Timeouts::default()), downloads, self.clock.clone());
+        let puller = FlatPuller::new(
+            settings,
+            Client::new(None, Timeouts::default()).waiting(at_once()),
+            downloads,
+            self.clock.clone(),
+        );
         let in_use = self.store.states().into_iter().find(|state| state.source == source).map(|state| {
             InUse { name: state.snapshot, date: state.date, sha256: state.sha256, published: state.published }
         });
@@ -80,12 +89,7 @@ impl World {
         };
         let mut pull = self.store.draft(source).unwrap();
         let intake = snapshot.read(&mut pull.draft, &mut |_| {})?;
-        let described = Snapshot {
-            name: snapshot.name().to_owned(),
-            date: snapshot.date(),
-            sha256: intake.sha256.clone(),
-            bytes: intake.bytes,
-        };
+        let described = Snapshot::of(snapshot.facts(), intake.sha256.clone(), intake.bytes);
         let outcome = self.store.commit(pull, described, Judge::Suspicious(Suspicion::default())).unwrap();
         Ok(Ended::Read(Box::new((intake, outcome))))
     }
@@ -159,15 +163,95 @@ fn truth(seed: u64) -> (u64, u64, u64) {
     )
 }
 
+/// What a fault must come to.
+#[derive(Clone, Copy)]
+enum Expected {
+    /// The same people as without it, over so many requests more.
+    Same(u64),
+    /// Refused, under that name.
+    Refused(&'static str),
+    /// Read, then held back for a human.
+    Held,
+    /// Left aside: it is older than what is in use.
+    Older,
+}
+
+/// Every fault: when it is played, and what it must come to. A fault that is not here does not compile.
+fn expected(fault: Fault) -> (&'static [&'static str], Expected) {
+    use Expected::{Held, Older, Refused, Same};
+    match fault {
+        Fault::Unavailable => (&["http-503"], Refused("web.status")),
+        Fault::RateLimit => (&["http-429"], Refused("web.status")),
+        Fault::Drop => (&["drop"], Refused("web.lost")),
+        Fault::Cut => (&["cut nth 1"], Same(1)),
+        Fault::NoRange => (&["cut nth 1", "no-range nth 2"], Same(1)),
+        Fault::NoValidator => (&["no-validator"], Same(0)),
+        Fault::Html => (&["html"], Refused("annuaire.missing-file")),
+        Fault::Empty => (&["empty"], Refused("annuaire.missing-file")),
+        Fault::TruncatedArchive => (&["truncated-archive"], Refused("annuaire.bad-archive")),
+        Fault::Bomb => (&["bomb"], Refused("annuaire.bad-archive")),
+        Fault::Traversal => (&["traversal"], Refused("annuaire.bad-archive")),
+        Fault::MissingMember => (&["missing-member"], Refused("annuaire.missing-file")),
+        Fault::Older => (&["older"], Older),
+        Fault::Future => (&["future"], Refused("annuaire.future")),
+        Fault::Shrunk => (&["shrunk"], Held),
+        Fault::ColumnRemoved => (&["column-removed"], Refused("annuaire.layout")),
+        Fault::ColumnAdded => (&["column-added"], Same(0)),
+        Fault::ColumnsReordered => (&["columns-reordered"], Same(0)),
+        // Told apart below: what the layout of 2018 lacks is missing.
+        Fault::OldLayout => (&["old-layout"], Held),
+        Fault::Latin1 => (&["latin1"], Refused("annuaire.not-utf8")),
+        Fault::BomCrlf => (&["bom-crlf"], Same(0)),
+        Fault::ShortRows => (&["short-rows"], Refused("annuaire.too-many-bad-rows")),
+    }
+}
+
+/// Whatever happens, yesterday's directory answers, and what happened is told; the next good morning is taken.
 #[tokio::test]
-async fn files_that_say_the_same_another_way_make_the_same_store() {
+async fn every_fault_comes_to_what_it_must_and_none_replaces_a_good_snapshot() {
+    let clean = World::sized(HAMLET, &[]);
+    clean.pull(Source::Rpps).await.unwrap();
+    let yesterday = clean.people();
+    clean.simulator.next_day();
+    let before = clean.simulator.requests();
+    clean.pull(Source::Rpps).await.unwrap();
+    let (today, usual) = (clean.people(), clean.simulator.requests() - before);
+    for row in FAULTS {
+        let (rules, expected) = expected(row.fault);
+        assert!(
+            rules.iter().any(|rule| rule.split(' ').next() == Some(row.name)),
+            "{} is not played",
+            row.name
+        );
+        let world = World::sized(HAMLET, &[]);
+        world.pull(Source::Rpps).await.unwrap();
+        world.simulator.next_day();
+        world.simulator.play(rules).unwrap();
+        let before = world.simulator.requests();
+        let ended = world.pull(Source::Rpps).await;
+        match (expected, &ended) {
+            (Expected::Same(more), _) if published(&ended) => {
+                assert_eq!(world.people(), today, "{}", row.name);
+                assert_eq!(world.simulator.requests() - before, usual + more, "{}", row.name);
+                continue;
+            }
+            (Expected::Refused(code), Err(error)) => {
+                assert_eq!(error.code, code, "{}: {}", row.name, error.sentence);
+            }
+            (Expected::Older, Ok(Ended::NothingNew(why))) => assert!(why.contains("plus ancien"), "{why}"),
+            (Expected::Held, _) if matches!(outcome(&ended), Some(Outcome::Held(_))) => {}
+            _ => panic!("{}: {ended:?}", row.name),
+        }
+        assert_eq!(world.people(), yesterday, "{}", row.name);
+        world.simulator.play(&[]).unwrap();
+        assert!(published(&world.pull(Source::Rpps).await), "{}: the next good morning", row.name);
+    }
+}
+
+#[tokio::test]
+async fn the_old_encoding_is_read_where_the_settings_say_so() {
     let plain = World::new(&[]);
     plain.pull(Source::Rpps).await.unwrap();
-    for fault in ["columns-reordered", "column-added", "bom-crlf", "cut", "no-validator", "no-range"] {
-        let world = World::new(&[fault]);
-        assert!(published(&world.pull(Source::Rpps).await), "{fault}");
-        assert_eq!(world.people(), plain.people(), "{fault}");
-    }
     let mut world = World::new(&["latin1"]);
     world.encoding = Encoding::Latin1;
     assert!(published(&world.pull(Source::Rpps).await));
@@ -180,52 +264,6 @@ async fn an_older_layout_is_read_and_told() {
     let Ok(Ended::Read(read)) = world.pull(Source::Rpps).await else { panic!("refused") };
     let intake = &read.0;
     assert_eq!(intake.remarks.iter().filter(|remark| remark.code == "annuaire.missing-column").count(), 8);
-}
-
-/// Each fault with what is said of it. Whatever happens, yesterday's directory answers.
-#[tokio::test]
-async fn no_fault_replaces_a_good_snapshot_and_each_is_told() {
-    let world = World::new(&[]);
-    world.pull(Source::Rpps).await.unwrap();
-    let good = world.people();
-    world.simulator.next_day();
-    for (fault, code) in [
-        ("http-503", "web.status"),
-        ("http-429", "web.status"),
-        ("drop", "web.lost"),
-        ("html", "annuaire.missing-file"),
-        ("empty", "annuaire.missing-file"),
-        ("truncated-archive", "annuaire.bad-archive"),
-        ("bomb", "annuaire.bad-archive"),
-        ("traversal", "annuaire.bad-archive"),
-        ("missing-member", "annuaire.missing-file"),
-        ("future", "annuaire.future"),
-        ("column-removed", "annuaire.layout"),
-        ("latin1", "annuaire.not-utf8"),
-        ("short-rows", "annuaire.too-many-bad-rows"),
-    ] {
-        world.simulator.play(&[fault]).unwrap();
-        let ended = world.pull(Source::Rpps).await;
-        let Err(error) = ended else { panic!("{fault}: {ended:?}") };
-        assert_eq!(error.code, code, "{fault}: {}", error.sentence);
-        assert_eq!(world.people(), good, "{fault}");
-    }
-    world.simulator.play(&["shrunk"]).unwrap();
-    assert!(matches!(outcome(&world.pull(Source::Rpps).await), Some(Outcome::Held(_))));
-    world.simulator.play(&["older"]).unwrap();
-    let Ok(Ended::NothingNew(why)) = world.pull(Source::Rpps).await else { panic!("older taken") };
-    assert!(why.contains("plus ancien"), "{why}");
-    assert_eq!(world.people(), good);
-    world.simulator.play(&[]).unwrap();
-    assert!(published(&world.pull(Source::Rpps).await), "and the next good morning is taken");
-}
-
-#[test]
-fn every_fault_is_played_by_a_test() {
-    let tests = include_str!("pulls.rs");
-    for row in FAULTS {
-        assert!(tests.contains(&format!("\"{}", row.name)), "{} is played by no test", row.name);
-    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 use std::{collections::HashMap, fs, path::PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use jiff::{Timestamp, civil::Date};
+use jiff::civil::Date;
 use jonction_model::{
     clock::paris,
     directory::{Coded, Position, PostalAddress, Record, Structure},
@@ -13,7 +13,7 @@ use jonction_model::{
 use jonction_ports::{
     PullError,
     directory::Records,
-    pull::{Intake, Remark, Snapshot},
+    pull::{Facts, Intake, Remark, Snapshot},
 };
 
 use crate::place::{cog_of_archive, position};
@@ -24,10 +24,8 @@ const BYTES_MAX: u64 = 512 << 20;
 /// A file on disk.
 pub struct ArchiveSnapshot {
     text: String,
-    name: String,
-    date: Timestamp,
+    facts: Facts,
     sha256: String,
-    bytes: u64,
 }
 
 impl ArchiveSnapshot {
@@ -58,21 +56,13 @@ impl ArchiveSnapshot {
         let day = day.ok_or_else(|| refused("sa première ligne n'est pas « finess;etalab;numéro;date »"))?;
         let date = paris().to_timestamp(day.at(3, 0, 0, 0)).map_err(|_| refused("sa date n'existe pas"))?;
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("archive").to_owned();
-        Ok(Self { text, name, date, sha256, bytes: length })
+        Ok(Self { text, facts: Facts { name, date, bytes: length }, sha256 })
     }
 }
 
 impl Snapshot for ArchiveSnapshot {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn date(&self) -> Timestamp {
-        self.date
-    }
-
-    fn bytes(&self) -> u64 {
-        self.bytes
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn read(
@@ -80,7 +70,8 @@ impl Snapshot for ArchiveSnapshot {
         records: &mut dyn Records,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Intake, PullError> {
-        let mut intake = Intake { sha256: self.sha256.clone(), bytes: self.bytes, ..Intake::default() };
+        let total = self.facts.bytes;
+        let mut intake = Intake { sha256: self.sha256.clone(), bytes: total, ..Intake::default() };
         let points = points(&self.text);
         let (mut sites, mut bad) = (0_u64, 0_u64);
         for line in self.text.lines().skip(1).filter(|line| line.starts_with("structureet")) {
@@ -94,7 +85,7 @@ impl Snapshot for ArchiveSnapshot {
                 None => bad += 1,
             }
             if sites.is_multiple_of(10_000) {
-                progress(self.bytes * sites / (sites + bad).max(1));
+                progress(total * sites / (sites + bad).max(1));
             }
         }
         if sites == 0 || bad > 10 && bad * 1000 > sites {

@@ -16,7 +16,7 @@ use jonction_model::directory::{Coded, PostalAddress, Record, Source, Structure}
 use jonction_ports::{
     PullError,
     directory::Records,
-    pull::{Intake, Remark, Snapshot},
+    pull::{Facts, Intake, Remark, Snapshot},
 };
 use serde::{
     Deserializer as _,
@@ -34,9 +34,7 @@ const SCHEMA: &str = "v1";
 /// A file on disk.
 pub struct JsonSnapshot {
     path: PathBuf,
-    name: String,
-    date: Timestamp,
-    bytes: u64,
+    facts: Facts,
 }
 
 impl JsonSnapshot {
@@ -50,7 +48,7 @@ impl JsonSnapshot {
             )
         })?;
         let bytes = fs::metadata(&path).map_err(|error| unreadable(&error))?.len();
-        Ok(Self { path, name, date, bytes })
+        Ok(Self { path, facts: Facts { name, date, bytes } })
     }
 }
 
@@ -65,16 +63,8 @@ pub(crate) fn stamp(name: &str) -> Option<Timestamp> {
 }
 
 impl Snapshot for JsonSnapshot {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn date(&self) -> Timestamp {
-        self.date
-    }
-
-    fn bytes(&self) -> u64 {
-        self.bytes
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn read(

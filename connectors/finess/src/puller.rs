@@ -23,7 +23,7 @@ use crate::{
     json::{JsonSnapshot, SOURCE, stamp},
 };
 
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: u32 = 5;
 /// The description of a dataset.
 const DATASET_BYTES_MAX: u64 = 8 << 20;
 /// Title of the daily file.
@@ -83,9 +83,12 @@ impl FinessPuller {
                 Box::new(JsonSnapshot::open(path, resource.title)?)
             }
         };
-        if let Some(in_use) = in_use.filter(|in_use| snapshot.date() < in_use.date && !whole) {
-            let why =
-                format!("{} est plus ancien que {}, qui reste en service", snapshot.name(), in_use.name);
+        if let Some(in_use) = in_use.filter(|in_use| snapshot.facts().date < in_use.date && !whole) {
+            let why = format!(
+                "{} est plus ancien que {}, qui reste en service",
+                snapshot.facts().name,
+                in_use.name
+            );
             return Ok(Brought::NothingNew(why));
         }
         Ok(Brought::Snapshot(snapshot))

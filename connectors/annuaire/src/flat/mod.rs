@@ -20,7 +20,7 @@ use jonction_model::{
 use jonction_ports::{
     PullError,
     directory::Records,
-    pull::{Intake, Remark, Snapshot},
+    pull::{Facts, Intake, Remark, Snapshot},
 };
 
 pub(crate) use columns::{DIPLOMES, Layout, MSSANTE, PERSONNE_ACTIVITE, SAVOIR_FAIRE};
@@ -47,12 +47,10 @@ impl Default for ArchiveLimits {
 /// Files on disk, one ZIP or the plain texts.
 pub struct FlatSnapshot {
     source: Source,
-    name: String,
-    date: Timestamp,
+    facts: Facts,
     files: Vec<PathBuf>,
     encoding: Encoding,
     limits: ArchiveLimits,
-    bytes: u64,
 }
 
 /// Which layouts a source has; the first must be there.
@@ -80,7 +78,8 @@ impl FlatSnapshot {
         for file in &files {
             bytes += fs::metadata(file).map_err(|error| on_disk(file, &error))?.len();
         }
-        Ok(Self { source, name, date, files, encoding, limits: ArchiveLimits::default(), bytes })
+        let facts = Facts { name, date, bytes };
+        Ok(Self { source, facts, files, encoding, limits: ArchiveLimits::default() })
     }
 
     /// With other limits.
@@ -104,16 +103,8 @@ pub fn stamp(name: &str) -> Option<Timestamp> {
 }
 
 impl Snapshot for FlatSnapshot {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn date(&self) -> Timestamp {
-        self.date
-    }
-
-    fn bytes(&self) -> u64 {
-        self.bytes
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn read(
