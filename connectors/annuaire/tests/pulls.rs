@@ -25,7 +25,7 @@ use jonction_ports::{
 use jonction_web::{Client, Url, client::Timeouts, pace::at_once};
 
 const TOWN: Sizes = Sizes { persons: 1_500, mailboxes: 450 };
-const HAMLET: Sizes = Sizes { persons: 300, mailboxes: 90 };
+const HAMLET: Sizes = Sizes { persons: 700, mailboxes: 200 };
 
 struct World {
     simulator: Simulator,
