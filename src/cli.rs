@@ -598,7 +598,7 @@ pub(crate) enum DirectoryAction {
         #[arg(value_name = "IDENTIFIANT")]
         id: String,
     },
-    /// Cherche des professionnels, ou des structures avec --structure
+    /// Cherche des professionnels, des structures (--structure, --category) ou des offres de soins (--offers, --activity, --finess)
     #[command(help_template = TEMPLATE)]
     Search(SearchArgs),
     /// Ce que la dernière mise à jour a changé
@@ -669,6 +669,21 @@ pub(crate) struct SearchArgs {
     /// Catégorie de structure : 500 EHPAD, 620 pharmacie…
     #[arg(long, value_name = "CODE", conflicts_with_all = ["name", "given", "profession", "skill"])]
     pub(crate) category: Option<String>,
+    /// Cherche des offres de soins (ROR)
+    #[arg(long, conflicts_with_all = ["name", "given", "profession", "skill", "structure", "category"])]
+    pub(crate) offers: bool,
+    /// Offres de cette activité opérationnelle (code TRE_R211)
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["name", "given", "profession", "skill", "structure", "category"])]
+    pub(crate) activity: Option<String>,
+    /// Offres de cet établissement, ou de cette entité juridique
+    #[arg(long, value_name = "FINESS", conflicts_with_all = ["name", "given", "profession", "skill", "structure", "category"])]
+    pub(crate) finess: Option<String>,
+    /// Offres pour une personne de cet âge
+    #[arg(long, value_name = "ANS", conflicts_with_all = ["name", "given", "profession", "skill", "structure", "category"])]
+    pub(crate) age: Option<u32>,
+    /// Montre aussi les offres sensibles, que seul peut voir qui y a droit
+    #[arg(long, conflicts_with_all = ["name", "given", "profession", "skill", "structure", "category"])]
+    pub(crate) sensitive: bool,
     /// Commune (code COG, 5 caractères)
     #[arg(long, value_name = "COG")]
     pub(crate) commune: Option<String>,

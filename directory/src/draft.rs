@@ -145,10 +145,12 @@ impl Read {
             words: &mut self.words,
             postings: Sorter::new(&self.folder, "postings", self.memory.arena_bytes),
         };
-        work.kind::<Structure>(&mut self.structures, |site| communes.note(site))?;
+        work.kind::<Structure>(&mut self.structures, |site| {
+            communes.note(&site.address.commune, site.position)
+        })?;
         work.kind::<Professional>(&mut self.professionals, |_| {})?;
         work.kind::<Mailbox>(&mut self.mailboxes, |_| {})?;
-        work.kind::<Offer>(&mut self.offers, |_| {})?;
+        work.kind::<Offer>(&mut self.offers, |offer| communes.note(&offer.address.commune, offer.position))?;
         let mut postings =
             std::mem::replace(&mut work.postings, Sorter::new(&self.folder, "none", 0)).sorted()?;
         drop(work);
@@ -209,17 +211,17 @@ impl Work<'_> {
     }
 }
 
-/// The middle of each commune, from the structures that stand there: nobody else gives it.
+/// The middle of each commune, from the structures and offers that stand there: nobody else gives it.
 #[derive(Default)]
 pub(crate) struct Communes(HashMap<String, (f64, f64, f64)>);
 
 impl Communes {
-    pub(crate) fn note(&mut self, site: &Structure) {
-        let Some(Position { latitude, longitude, .. }) = site.position else { return };
-        if site.address.commune.is_empty() {
+    pub(crate) fn note(&mut self, commune: &str, position: Option<Position>) {
+        let Some(Position { latitude, longitude, .. }) = position else { return };
+        if commune.is_empty() {
             return;
         }
-        let sum = self.0.entry(site.address.commune.clone()).or_default();
+        let sum = self.0.entry(commune.to_owned()).or_default();
         *sum = (sum.0 + latitude, sum.1 + longitude, sum.2 + 1.0);
     }
 

@@ -367,7 +367,8 @@ impl Store {
         let mut candidates = Vec::new();
         for found in self.offers(&query)?.found {
             for contact in &found.sourced.record.contacts {
-                if contact.confidentiality.code != FREE {
+                // An ordinary address is never one for health data, whatever it looks like.
+                if contact.confidentiality.code != FREE || !contact.mss {
                     continue;
                 }
                 if let Ok(address) = MssAddress::parse(&contact.value) {

@@ -6,8 +6,8 @@ use jiff::civil::Date;
 use jonction_model::{
     PersonId, StructureId,
     directory::{
-        Coded, Contact, Diploma, Holder, Mailbox, MailboxKind, Offer, Position, PostalAddress, Practice,
-        Professional, Structure,
+        Capacity, Coded, Contact, Diploma, Holder, Mailbox, MailboxKind, Offer, Position, PostalAddress,
+        Practice, Professional, Structure, Zone, ZoneKind,
     },
 };
 
@@ -17,6 +17,10 @@ pub(crate) trait Pack: Sized {
     fn text(&mut self, text: &mut String);
     /// A text that many records share.
     fn word(&mut self, text: &mut String);
+    /// A text that is kept, and is no change by itself.
+    fn aside(&mut self, text: &mut String) {
+        self.text(text);
+    }
     /// A number, small ones shorter.
     fn number(&mut self, number: &mut u64);
     /// A code with its label.
@@ -227,20 +231,48 @@ pub(crate) fn offer(p: &mut impl Pack, record: &mut Offer) {
     p.maybe(&mut record.age_max);
     p.structure_id(&mut record.structure);
     p.structure_id(&mut record.legal);
+    p.text(&mut record.unit);
     address(p, &mut record.address);
     p.position(&mut record.position);
-    p.list(&mut record.zone, |p, commune| p.word(commune));
-    p.list(&mut record.contacts, |p, contact: &mut Contact| {
-        p.coded(&mut contact.function);
-        p.coded(&mut contact.channel);
-        p.text(&mut contact.value);
-        p.coded(&mut contact.confidentiality);
+    p.list(&mut record.zone, zone);
+    p.list(&mut record.contacts, contact);
+    p.list(&mut record.capacities, |p, capacity: &mut Capacity| {
+        p.coded(&mut capacity.kind);
+        let mut count = Some(capacity.count);
+        p.maybe(&mut count);
+        capacity.count = count.unwrap_or_default();
+    });
+    p.list(&mut record.equipment, Pack::coded);
+    p.list(&mut record.acts, Pack::coded);
+    p.list(&mut record.professionals, |p, id: &mut PersonId| {
+        let mut some = Some(std::mem::take(id));
+        p.person(&mut some);
+        *id = some.unwrap_or_default();
     });
     p.flag(&mut record.sensitive);
     p.coded(&mut record.structure_category);
     p.word(&mut record.region);
     p.date(&mut record.closed);
-    p.text(&mut record.updated);
+    p.date(&mut record.reopens);
+    p.aside(&mut record.updated);
+}
+
+fn zone(p: &mut impl Pack, record: &mut Zone) {
+    let mut kind = record.kind as u64;
+    p.number(&mut kind);
+    record.kind = usize::try_from(kind)
+        .ok()
+        .and_then(|at| ZoneKind::ALL.get(at))
+        .map_or(ZoneKind::Territory, |row| row.0);
+    p.word(&mut record.code);
+}
+
+fn contact(p: &mut impl Pack, record: &mut Contact) {
+    p.coded(&mut record.function);
+    p.coded(&mut record.channel);
+    p.text(&mut record.value);
+    p.coded(&mut record.confidentiality);
+    p.flag(&mut record.mss);
 }
 
 /// Numbers for texts that repeat.
@@ -423,6 +455,8 @@ impl Pack for Printer {
     fn word(&mut self, text: &mut String) {
         self.text(text);
     }
+
+    fn aside(&mut self, _: &mut String) {}
 
     fn number(&mut self, number: &mut u64) {
         varint(&mut self.out, *number);

@@ -39,6 +39,11 @@ pub const REGIONS: &[(&str, &str, &[&str])] = &[
     ("06", "Mayotte", &["976"]),
 ];
 
+/// The region of a department.
+pub fn region_of(department: &str) -> Option<&'static str> {
+    REGIONS.iter().find(|(_, _, departments)| departments.contains(&department)).map(|(code, _, _)| *code)
+}
+
 /// Columns of the CSV.
 const COLUMNS: [&str; 18] = [
     "type_bal",

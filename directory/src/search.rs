@@ -4,7 +4,9 @@
 use std::collections::HashSet;
 
 use jiff::civil::Date;
-use jonction_model::directory::{Kind, Offer, Position, Professional, Sourced, Structure};
+use jonction_model::directory::{
+    Kind, Offer, Position, PostalAddress, Professional, Sourced, Structure, Zone, ZoneKind,
+};
 use jonction_ports::directory::{Found, OfferQuery, ProfessionalQuery, StructureQuery};
 
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
     fold::{distance, fold, tokens},
     generation::Reading,
     lookups::sites_of_practices,
+    regional::region_of,
     store::View,
     terms::{self, NameTerm},
 };
@@ -77,6 +80,22 @@ impl Area {
 
     fn distance(&self, position: Option<Position>) -> Option<f64> {
         Some(self.middle?.distance_km(position?))
+    }
+
+    /// Its communes, and every part of the country one of them is in.
+    fn zones(&self) -> HashSet<Zone> {
+        let zone = |kind, code: &str| Zone { kind, code: code.to_owned() };
+        let mut zones = HashSet::from([zone(ZoneKind::Country, "")]);
+        for commune in &self.communes {
+            let department = PostalAddress { commune: commune.clone(), ..PostalAddress::default() };
+            let department = department.department();
+            zones.insert(zone(ZoneKind::Commune, commune));
+            zones.insert(zone(ZoneKind::Department, department));
+            if let Some(region) = region_of(department) {
+                zones.insert(zone(ZoneKind::Region, region));
+            }
+        }
+        zones
     }
 }
 
@@ -384,11 +403,12 @@ pub(crate) fn offers(
     limit: usize,
     today: Date,
 ) -> Result<Scored<Offer>, Error> {
+    let zones = area.map(Area::zones).unwrap_or_default();
     let ranges: Vec<i64> = match (&query.structure, &query.activity, area) {
         (Some(structure), _, _) => vec![terms::offer_structure(structure)],
         (None, Some(activity), _) => vec![terms::offer_activity(activity)],
         (None, None, Some(area)) => {
-            let mut all: Vec<i64> = area.communes.iter().map(|code| terms::offers_in(code)).collect();
+            let mut all: Vec<i64> = zones.iter().map(terms::offers_in).collect();
             if let Some((point, km)) = area.circle {
                 all.extend(terms::cells_around(point, km).unwrap_or_default());
             }
@@ -402,7 +422,7 @@ pub(crate) fn offers(
         reading.targets(term..=term, |_, target| {
             if candidates.is_new(target)
                 && let Some(sourced) = reading.get::<Offer>(target)?
-                && let Some(one) = judge_offer(sourced, query, area, today)
+                && let Some(one) = judge_offer(sourced, query, area, &zones, today)
             {
                 found.push(one);
             }
@@ -420,6 +440,7 @@ fn judge_offer(
     sourced: Sourced<Offer>,
     query: &OfferQuery,
     area: Option<&Area>,
+    zones: &HashSet<Zone>,
     today: Date,
 ) -> Option<(Score, Found<Offer>)> {
     let offer = &sourced.record;
@@ -431,9 +452,9 @@ fn judge_offer(
     let age = query.age.is_none_or(|age| {
         offer.age_min.is_none_or(|min| min <= age) && offer.age_max.is_none_or(|max| age <= max)
     });
-    let in_zone = |area: &Area| offer.zone.iter().any(|code| area.codes.contains(code));
-    let inside = area.is_none_or(|area| area.holds(&offer.address.commune, offer.position) || in_zone(area));
-    let open = offer.closed.is_none_or(|closed| closed > today);
+    let in_zone = offer.zone.iter().any(|zone| zone.kind == ZoneKind::Country || zones.contains(zone));
+    let inside = area.is_none_or(|area| in_zone || area.holds(&offer.address.commune, offer.position));
+    let open = offer.is_open(today);
     let seen = query.with_sensitive || !offer.sensitive;
     if !(of_structure && activity && age && inside && open && seen) {
         return None;

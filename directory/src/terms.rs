@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use jonction_model::{
     PersonId, StructureId,
-    directory::{Coded, Mailbox, Offer, Position, Professional, Structure},
+    directory::{Coded, Mailbox, Offer, Position, Professional, Structure, Zone, ZoneKind},
 };
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -30,13 +30,15 @@ enum Tag {
     StructureBox,
     OfferActivity,
     OfferStructure,
+    OfferPlace,
+    OfferCell,
 }
 
 const BODY_BITS: u32 = 59;
 
 fn term(tag: Tag, body: u64) -> i64 {
     let body = body & ((1 << BODY_BITS) - 1);
-    // The tag is below 8 << 1: the sign bit stays clear.
+    // The tag is below 16: the sign bit stays clear.
     i64::try_from((tag as u64) << BODY_BITS | body).unwrap_or(i64::MAX)
 }
 
@@ -229,11 +231,11 @@ fn cell(latitude: f64, longitude: f64) -> (i64, i64) {
     (at(latitude, 90.0), at(longitude, 180.0))
 }
 
-fn cell_term((north, east): (i64, i64)) -> i64 {
-    term(Tag::Cell, north.unsigned_abs() << 12 | east.unsigned_abs())
+fn cell_term(tag: Tag, (north, east): (i64, i64)) -> i64 {
+    term(tag, north.unsigned_abs() << 12 | east.unsigned_abs())
 }
 
-/// Cells that a circle touches; `None` when it touches too many to be worth it.
+/// Cells of offers that a circle touches; `None` when it touches too many to be worth it.
 pub(crate) fn cells_around(point: Position, km: f64) -> Option<Vec<i64>> {
     const KM_PER_DEGREE: f64 = 111.0;
     let north = km / KM_PER_DEGREE;
@@ -245,7 +247,8 @@ pub(crate) fn cells_around(point: Position, km: f64) -> Option<Vec<i64>> {
     if (high.0 - low.0 + 1) * (high.1 - low.1 + 1) > CELLS_MAX {
         return None;
     }
-    let cells = (low.0..=high.0).flat_map(|north| (low.1..=high.1).map(move |east| cell_term((north, east))));
+    let cells = (low.0..=high.0)
+        .flat_map(|north| (low.1..=high.1).map(move |east| cell_term(Tag::OfferCell, (north, east))));
     Some(cells.collect())
 }
 
@@ -290,7 +293,7 @@ pub(crate) fn of_structure(record: &Structure) -> Vec<i64> {
         }
     }
     if let Some(point) = record.position {
-        terms.push(cell_term(cell(point.latitude, point.longitude)));
+        terms.push(cell_term(Tag::Cell, cell(point.latitude, point.longitude)));
     }
     distinct(terms)
 }
@@ -308,17 +311,19 @@ pub(crate) fn of_offer(record: &Offer) -> Vec<i64> {
     let mut terms: Vec<i64> =
         record.activities.iter().map(|activity: &Coded| offer_activity(&activity.code)).collect();
     terms.extend(record.structure.iter().chain(record.legal.iter()).map(offer_structure));
-    let communes = record.zone.iter().chain(std::iter::once(&record.address.commune));
-    terms.extend(communes.filter(|code| !code.is_empty()).map(|code| *structures_in(code, Some("")).start()));
+    let own = Zone { kind: ZoneKind::Commune, code: record.address.commune.clone() };
+    let zones = record.zone.iter().chain(std::iter::once(&own)).filter(|zone| !zone.code.is_empty());
+    terms.extend(zones.map(offers_in));
     if let Some(point) = record.position {
-        terms.push(cell_term(cell(point.latitude, point.longitude)));
+        terms.push(cell_term(Tag::OfferCell, cell(point.latitude, point.longitude)));
     }
     distinct(terms)
 }
 
-/// Offers of a commune, or whose zone covers it.
-pub(crate) fn offers_in(commune: &str) -> i64 {
-    *structures_in(commune, Some("")).start()
+/// Offers given in a part of the country, or meant for who lives there. There is one country.
+pub(crate) fn offers_in(zone: &Zone) -> i64 {
+    let code = if zone.kind == ZoneKind::Country { "" } else { &zone.code };
+    term(Tag::OfferPlace, (zone.kind as u64) << 56 | bits(code, 56))
 }
 
 fn distinct(mut terms: Vec<i64>) -> Vec<i64> {
@@ -368,7 +373,7 @@ mod tests {
     fn the_cells_around_a_point_hold_what_is_near_and_a_whole_hemisphere_is_not_searched() {
         let lille = Position { latitude: 50.63, longitude: 3.06, commune_only: false };
         let cells = cells_around(lille, 10.0).unwrap();
-        assert!(cells.contains(&cell_term(cell(50.70, 3.10))));
+        assert!(cells.contains(&cell_term(Tag::OfferCell, cell(50.70, 3.10))));
         assert!(cells.len() < 20);
         assert_eq!(cells_around(lille, 5000.0), None);
     }

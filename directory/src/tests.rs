@@ -7,7 +7,7 @@ use jonction_model::{
     ManualClock, MssAddress, PersonId, StructureId,
     directory::{
         Coded, Contact, Holder, Kind, Mailbox, MailboxKind, Offer, Position, PostalAddress, Practice,
-        Professional, Record, Source, Structure,
+        Professional, Record, Source, Structure, Zone, ZoneKind,
     },
 };
 use jonction_ports::{
@@ -394,11 +394,12 @@ fn where_to_send_is_ranked_and_never_random() {
     let offer = Offer {
         id: "OFF1".into(),
         structure: Some(StructureId::prefixed("1990001000")),
-        contacts: vec![Contact {
-            value: "offre@etab.mssante.fr".into(),
-            confidentiality: Coded::new("1", ""),
-            ..Contact::default()
-        }],
+        contacts: vec![
+            contact("offre@etab.mssante.fr", "1", true),
+            contact("reservee@etab.mssante.fr", "2", true),
+            // An ordinary address, which looks like another.
+            contact("accueil@etab.example", "1", false),
+        ],
         ..Offer::default()
     };
     publish(&store, Source::Ror, &[Record::Offer(Box::new(offer))], CAREFUL);
@@ -427,6 +428,66 @@ fn where_to_send_is_ranked_and_never_random() {
     assert_eq!(nothing(9), Some(Nothing::Unknown));
 }
 
+fn contact(value: &str, confidentiality: &str, mss: bool) -> Contact {
+    let confidentiality = Coded::new(confidentiality, "");
+    Contact { value: value.into(), confidentiality, mss, ..Contact::default() }
+}
+
+fn zone(kind: ZoneKind, code: &str) -> Zone {
+    Zone { kind, code: code.into() }
+}
+
+#[test]
+fn an_offer_is_found_where_it_is_given_and_wherever_its_zone_reaches() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let offer = |id: &str, commune: &str, zones: &[Zone]| {
+        let mut offer = Offer { id: id.into(), zone: zones.to_vec(), ..Offer::default() };
+        offer.address.commune = commune.into();
+        offer.position = Some(Position { latitude: 50.63, longitude: 3.06, commune_only: false });
+        Record::Offer(Box::new(offer))
+    };
+    let all = [
+        offer("HERE", "59350", &[]),
+        offer("DEPARTMENT", "62041", &[zone(ZoneKind::Department, "59")]),
+        offer("REGION", "02691", &[zone(ZoneKind::Region, "32")]),
+        offer("COUNTRY", "75056", &[zone(ZoneKind::Country, "FR")]),
+        offer("ELSEWHERE", "33063", &[zone(ZoneKind::Department, "33")]),
+    ];
+    publish(&store, Source::Ror, &all, CAREFUL);
+    let found = |commune: &str| {
+        let around = Some(Around::Commune(commune.into()));
+        let page = store.offers(&OfferQuery { around, ..OfferQuery::default() }).unwrap();
+        let mut ids: Vec<_> = page.found.into_iter().map(|found| found.sourced.record.id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(found("59350"), ["COUNTRY", "DEPARTMENT", "HERE", "REGION"]);
+    assert_eq!(found("2A004"), ["COUNTRY"]);
+    let near = Around::NearPoint {
+        point: Position { latitude: 50.64, longitude: 3.05, commune_only: false },
+        km: 5.0,
+    };
+    let page = store.offers(&OfferQuery { around: Some(near), ..OfferQuery::default() }).unwrap();
+    assert_eq!(page.found.len(), 5, "all five stand at the same point");
+    assert!(page.found.iter().all(|found| found.distance_km.unwrap() < 2.0));
+}
+
+#[test]
+fn an_offer_written_again_as_it_was_is_no_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let offer = |name: &str, updated: &str| {
+        let offer = Offer { id: "A".into(), name: name.into(), updated: updated.into(), ..Offer::default() };
+        [Record::Offer(Box::new(offer))]
+    };
+    publish(&store, Source::Ror, &offer("Médecine", "2026-01-01"), CAREFUL);
+    let again = publish(&store, Source::Ror, &offer("Médecine", "2026-01-02"), Judge::Accepted);
+    assert!(matches!(again, Outcome::Unchanged(_)), "{again:?}");
+    let renamed = publish(&store, Source::Ror, &offer("Chirurgie", "2026-01-02"), Judge::Accepted);
+    assert_eq!(renamed.report().kinds[&Kind::Offer].changed, 1);
+}
+
 #[test]
 fn sensitive_offers_are_shown_only_to_who_may_see_them() {
     let folder = tempfile::tempdir().unwrap();
@@ -437,7 +498,7 @@ fn sensitive_offers_are_shown_only_to_who_may_see_them() {
             activities: vec![Coded::new("183", "")],
             age_min: Some(18),
             sensitive,
-            zone: vec!["99001".into()],
+            zone: vec![zone(ZoneKind::Commune, "99001")],
             ..Offer::default()
         }))
     };

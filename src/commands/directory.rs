@@ -14,7 +14,7 @@ use jonction_model::{
 };
 use jonction_ports::{
     Directory as _,
-    directory::{Around, ProfessionalQuery, StructureQuery},
+    directory::{Around, OfferQuery, ProfessionalQuery, StructureQuery},
     pull::Progress,
 };
 use jonction_settings::Diagnoses;
@@ -186,18 +186,18 @@ fn lookup(store: &Store, typed: &str, common: &Common) -> Result<u8, Failure> {
             out::write(&show::professional(&professional, &mailboxes));
         }
     }
-    let structure = match text.len() {
-        9 => StructureId::normalise(&text, "FINEG"),
-        14 => StructureId::prefixed(&format!("3{text}")),
-        _ => StructureId::prefixed(&text),
-    };
+    let structure = structure_id(&text);
     if let Some(site) = store.structure(&structure)? {
         found = true;
         let mailboxes = store.mailboxes_at(&structure)?;
+        let offers = store.offers(&OfferQuery { structure: Some(structure), ..OfferQuery::default() })?;
         if common.json {
-            out::json(&json!({"structure": site, "mailboxes": mailboxes}));
+            out::json(&json!({"structure": site, "mailboxes": mailboxes, "offers": offers.found}));
         } else {
             out::write(&show::structure(&site, &mailboxes));
+            for found in &offers.found {
+                out::say(format!("  {}", show::offer_line(found)));
+            }
         }
     }
     Ok(if found { exit::DONE } else { nothing(common) })
@@ -216,6 +216,9 @@ fn search(store: &Store, args: &SearchArgs, common: &Common) -> Result<u8, Failu
         None => Around::Commune(commune),
     });
     let limit = args.limit as usize;
+    if args.offers || args.activity.is_some() || args.finess.is_some() {
+        return offers(store, args, around, common);
+    }
     if args.structure.is_some() || args.category.is_some() {
         if args.structure.is_none() && around.is_none() {
             return Err(vague());
@@ -252,9 +255,37 @@ fn search(store: &Store, args: &SearchArgs, common: &Common) -> Result<u8, Failu
     Ok(end(page.found.len(), page.more, common))
 }
 
+fn offers(store: &Store, args: &SearchArgs, around: Option<Around>, common: &Common) -> Result<u8, Failure> {
+    if args.activity.is_none() && args.finess.is_none() && around.is_none() {
+        return Err(vague());
+    }
+    let query = OfferQuery {
+        activity: args.activity.clone(),
+        structure: args.finess.as_deref().map(structure_id),
+        around,
+        age: args.age,
+        with_sensitive: args.sensitive,
+        limit: args.limit as usize,
+    };
+    let page = store.offers(&query)?;
+    for found in &page.found {
+        if common.json { out::json(found) } else { out::say(show::offer_line(found)) }
+    }
+    Ok(end(page.found.len(), page.more, common))
+}
+
+/// FINESS, SIRET, or a national id with its prefix.
+fn structure_id(text: &str) -> StructureId {
+    match text.len() {
+        9 => StructureId::normalise(text, "FINEG"),
+        14 => StructureId::prefixed(&format!("3{text}")),
+        _ => StructureId::prefixed(text),
+    }
+}
+
 fn vague() -> Failure {
     Failure::usage("directory.vague", "la recherche est trop vague")
-        .remedy("donner un nom (--name, --structure) ou une commune (--commune)")
+        .remedy("donner un nom (--name, --structure), une commune (--commune), ou pour les offres --activity ou --finess")
 }
 
 fn end(count: usize, more: bool, common: &Common) -> u8 {

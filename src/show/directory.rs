@@ -2,7 +2,9 @@
 
 use jiff::SignedDuration;
 use jonction_directory::{Change, Difference, Ended, LastPull, Report};
-use jonction_model::directory::{Coded, Kind, Mailbox, Practice, Professional, Source, Sourced, Structure};
+use jonction_model::directory::{
+    Coded, Kind, Mailbox, Offer, Practice, Professional, Source, Sourced, Structure,
+};
 use jonction_ports::directory::{Found, SourceState};
 
 use super::{day, number, padded, size, time};
@@ -245,6 +247,24 @@ pub(crate) fn professional_line(found: &Found<Professional>) -> String {
 /// A structure on one line.
 pub(crate) fn structure_line(found: &Found<Structure>) -> String {
     format!("{}{}", place(&found.sourced.record), distance(found.distance_km))
+}
+
+/// An offer on one line, its free mailboxes after it.
+pub(crate) fn offer_line(found: &Found<Offer>) -> String {
+    let offer = &found.sourced.record;
+    let activity = offer.activities.first().map(Coded::text).unwrap_or_default();
+    let structure = offer.structure.as_ref().map(|id| id.as_str()).unwrap_or_default();
+    let boxes = offer.contacts.iter().filter(|contact| contact.mss && contact.confidentiality.code == "1");
+    let boxes: String = boxes.map(|contact| format!("  {}", contact.value)).collect();
+    format!(
+        "{}  {}  {}  {structure}  {}{}{}{boxes}",
+        padded(&offer.id, 14),
+        padded(&offer.name, 44),
+        padded(activity, 34),
+        offer.address.town(),
+        distance(found.distance_km),
+        if offer.sensitive { "  (sensible)" } else { "" },
+    )
 }
 
 /// What an edition of the regional directory holds.

@@ -11,7 +11,7 @@ use std::fmt;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-pub use offer::{Contact, Offer};
+pub use offer::{Capacity, Contact, Offer, Zone, ZoneKind};
 pub use professional::{Diploma, Holder, Mailbox, MailboxKind, Practice, Professional};
 pub use structure::{Position, PostalAddress, Structure};
 
@@ -58,6 +58,7 @@ impl Source {
             (Kind::Structure, Self::Finess) => 0,
             (Kind::Structure, Self::Rpps) => 1,
             (Kind::Structure, Self::AnnuaireFhir) => 2,
+            (Kind::Structure, Self::Ror) => 3,
             (_, Self::AnnuaireFhir) => 0,
             (_, Self::Rpps | Self::Mssante | Self::Ror) => 1,
             (_, Self::Finess) => 2,
