@@ -2,6 +2,7 @@
 //! In: [`Files`]. Out: the same on a [`Disk`].
 
 use std::{
+    ffi::OsString,
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
@@ -43,6 +44,14 @@ impl Files for Disk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         Self::remove(self, path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<OsString>> {
+        Self::list(self, folder)
+    }
+
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        self.open_file(path, false)?.0.sync()
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

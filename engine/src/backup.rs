@@ -1,10 +1,10 @@
 //! A copy of a store, taken while the gateway runs, and put back later.
-//! In: a data folder, a folder that is not there yet. Out: database, body files and a manifest with the hash of each.
-//! The index key never travels with what it hides: it is kept apart and handed back at the restoration. Source: decision 0027.
+//! In: a data folder, a folder that is not there yet. Out: database, body files and a manifest with the hash of each; all
+//! of it durable, the manifest last. The index key never travels with what it hides: it is kept apart and handed back at
+//! the restoration. Source: decision 0027.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read as _, Write as _},
+    io::{self, Read, Write as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -17,13 +17,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
-    index_key::key_path,
-    journal::sqlite::{self, database_path},
+    files::{Access, Files, Storage, durable_dir},
+    index_key::{IndexHasher, key_path, read_key_file},
+    journal::sqlite::{self, BodyFiles, check_key, connect, database_path},
     order::{AuditHash, AuditHead},
 };
 
 const MANIFEST: &str = "manifest.json";
 const DATABASE: &str = "journal.db";
+/// Name of the database of a restoration until everything it names is there.
+const UNFINISHED: &str = "journal.restoring";
 /// Largest manifest that is read: ten million files.
 const MANIFEST_BYTES_MAX: u64 = 2 << 30;
 
@@ -58,31 +61,38 @@ pub struct BackupFile {
 /// Copies the store of a data folder. Any other process may write it meanwhile: the copy is of one moment, and every file
 /// the copied database names is in it. Errors: the target is not empty; a purge passed meanwhile; the disk.
 pub fn backup(data_dir: &Path, target: &Path, at: Timestamp) -> Result<Manifest, Error> {
-    if !database_path(data_dir).exists() {
+    backup_on(&Storage::default(), data_dir, target, at)
+}
+
+/// The same, on files of the caller's.
+pub fn backup_on(
+    storage: &Storage,
+    data_dir: &Path,
+    target: &Path,
+    at: Timestamp,
+) -> Result<Manifest, Error> {
+    let files = &*storage.files;
+    if !files.exists(&database_path(data_dir)) {
         return Err(Error::NoStore { path: data_dir.to_owned() });
     }
-    empty_folder(target)?;
+    empty_folder(files, target)?;
     let copied = target.join(DATABASE);
-    let connection = Connection::open_with_flags(
-        database_path(data_dir),
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(storage, &database_path(data_dir), flags)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.execute("VACUUM INTO ?1", [path_text(&copied)?])?;
     drop(connection);
-    let copy = Connection::open_with_flags(&copied, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let mut files = vec![described(target, DATABASE)?];
+    let copy = connect(storage, &copied, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut described = vec![describe(files, target, DATABASE)?];
+    let bodies = BodyFiles::open(storage, data_dir);
     for body in file_bodies(&copy)? {
         let path = body_path(body);
-        let (from, to) = (data_dir.join(&path), target.join(&path));
-        if let Some(folder) = to.parent() {
-            fs::create_dir_all(folder).map_err(Error::io(format!("create {}", folder.display())))?;
-        }
-        fs::copy(&from, &to).map_err(|error| match error.kind() {
+        let from = bodies.open_file(body).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::BackupOvertaken,
-            _ => Error::io(format!("copy {}", from.display()))(error),
+            _ => Error::io(format!("read body {body}"))(error),
         })?;
-        files.push(described(target, &path)?);
+        copy_to(files, from, &target.join(&path))?;
+        described.push(describe(files, target, &path)?);
     }
     let number = |sql: &str| -> Result<i64, Error> { Ok(copy.query_row(sql, [], |row| row.get(0))?) };
     let count = |sql: &str| -> Result<u64, Error> { Ok(u64::try_from(number(sql)?).unwrap_or(0)) };
@@ -98,57 +108,97 @@ pub fn backup(data_dir: &Path, target: &Path, at: Timestamp) -> Result<Manifest,
             count: count("SELECT value FROM store WHERE name = 'audit-count'")?,
             hash: AuditHash(hash),
         },
-        files,
+        files: described,
     };
+    sync_folders(files, target, &manifest)?;
     // Last: a backup without its manifest was cut, and is not one.
     let text =
         serde_json::to_vec_pretty(&manifest).map_err(|error| Error::Inconsistent(error.to_string()))?;
-    write_synced(&target.join(MANIFEST), &text)?;
+    write_synced(files, &target.join(MANIFEST), &text, Access::Shared)?;
+    sync_folder(files, target)?;
     Ok(manifest)
 }
 
-/// Puts a backup into a data folder that is empty or not there yet, with the index key of its store. Every file is
-/// compared with the manifest first. Errors: the folder is in use; a file is missing or changed; another key.
+/// Puts a backup into a data folder that is empty or not there yet, with the index key of its store. Every file, and the
+/// key, is compared with the manifest and the copied store first; the database gets its name when everything it names is
+/// durable. Errors: the folder is in use; a file is missing or changed; another key.
 pub fn restore(source: &Path, data_dir: &Path, index_key: &Path) -> Result<Manifest, Error> {
-    let manifest = read_manifest(source)?;
+    restore_on(&Storage::default(), source, data_dir, index_key)
+}
+
+/// The same, on files of the caller's.
+pub fn restore_on(
+    storage: &Storage,
+    source: &Path,
+    data_dir: &Path,
+    index_key: &Path,
+) -> Result<Manifest, Error> {
+    let files = &*storage.files;
+    let manifest = read_manifest(files, source)?;
     if manifest.format > sqlite::FORMAT {
         return Err(Error::NewerFormat { found: manifest.format, known: sqlite::FORMAT });
     }
     for file in &manifest.files {
-        if !is_ours(&file.path) || described(source, &file.path).ok().as_ref() != Some(file) {
+        if !is_ours(&file.path) || describe(files, source, &file.path).ok().as_ref() != Some(file) {
             return Err(Error::BackupDamaged { file: file.path.clone() });
         }
     }
-    empty_folder(data_dir)?;
-    let key = key_path(data_dir);
-    if let Some(folder) = key.parent() {
-        fs::create_dir_all(folder).map_err(Error::io(format!("create {}", folder.display())))?;
-    }
-    let bytes = fs::read(index_key).map_err(Error::io(format!("read {}", index_key.display())))?;
-    write_private(&key, &bytes)?;
+    let key = the_key(storage, source, index_key)?;
+    empty_folder(files, data_dir)?;
+    let path = key_path(data_dir);
+    make_folder_of(files, &path)?;
+    write_synced(files, &path, &key, Access::Owner)?;
     for file in &manifest.files {
-        let to = data_dir.join(&file.path);
-        if let Some(folder) = to.parent() {
-            fs::create_dir_all(folder).map_err(Error::io(format!("create {}", folder.display())))?;
-        }
-        fs::copy(source.join(&file.path), &to).map_err(Error::io(format!("copy {}", to.display())))?;
-        File::open(&to)
-            .and_then(|file| file.sync_all())
-            .map_err(Error::io(format!("sync {}", to.display())))?;
+        let from = files.open(&source.join(&file.path)).map_err(failed("read", &file.path))?;
+        let name = if file.path == DATABASE { UNFINISHED } else { &file.path };
+        copy_to(files, from, &data_dir.join(name))?;
     }
-    // The key is compared with the one the store was made with: another one is refused, and nothing is left.
-    if let Err(error) = sqlite::SqliteJournal::open_read(data_dir, crate::Seals::default()) {
-        let _ = fs::remove_dir_all(data_dir);
-        return Err(error);
-    }
+    sync_folders(files, data_dir, &manifest)?;
+    // Until the order is given that says so to the store, nothing may leave it.
+    write_synced(files, &undeclared_path(data_dir), b"", Access::Shared)?;
+    sync_folder(files, &data_dir.join("keys"))?;
+    let database = database_path(data_dir);
+    files.rename(&data_dir.join(UNFINISHED), &database).map_err(failed("name", &database))?;
+    sync_folder(files, data_dir)?;
     Ok(manifest)
 }
 
-fn read_manifest(source: &Path) -> Result<Manifest, Error> {
-    let path = source.join(MANIFEST);
+/// A file beside the key: this store was put back, and does not know it yet.
+pub(crate) fn undeclared_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("keys").join("restored")
+}
+
+/// The store knows that it was put back.
+pub(crate) fn declared(files: &dyn Files, data_dir: &Path) -> Result<(), Error> {
+    let path = undeclared_path(data_dir);
+    if files.exists(&path) {
+        files.remove(&path).map_err(failed("remove", &path))?;
+        sync_folder(files, &data_dir.join("keys"))?;
+    }
+    Ok(())
+}
+
+/// The bytes of the key the store of a backup was made with; another one is refused before anything is written.
+fn the_key(storage: &Storage, source: &Path, index_key: &Path) -> Result<Vec<u8>, Error> {
+    let files = &*storage.files;
+    let hasher = read_key_file(files, index_key)?;
+    let hasher: IndexHasher = hasher.ok_or(Error::IndexKeyLost { path: index_key.to_owned() })?;
+    let copy = connect(storage, &source.join(DATABASE), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    check_key(&copy, &hasher, index_key)?;
+    let mut bytes = Vec::new();
+    let mut file = files.open(index_key).map_err(failed("read", index_key))?;
+    file.read_to_end(&mut bytes).map_err(failed("read", index_key))?;
+    Ok(bytes)
+}
+
+fn failed(what: &str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Error {
+    Error::io(format!("{what} {}", path.as_ref().display()))
+}
+
+fn read_manifest(files: &dyn Files, source: &Path) -> Result<Manifest, Error> {
     let damaged = || Error::BackupDamaged { file: MANIFEST.to_owned() };
     let mut text = Vec::new();
-    let file = File::open(&path).map_err(|_| damaged())?;
+    let file = files.open(&source.join(MANIFEST)).map_err(|_| damaged())?;
     file.take(MANIFEST_BYTES_MAX).read_to_end(&mut text).map_err(Error::io("read the manifest"))?;
     serde_json::from_slice(&text).map_err(|_| damaged())
 }
@@ -163,13 +213,36 @@ fn is_ours(path: &str) -> bool {
         })
 }
 
-fn empty_folder(path: &Path) -> Result<(), Error> {
-    let failed = || Error::io(format!("create {}", path.display()));
-    fs::create_dir_all(path).map_err(failed())?;
-    if fs::read_dir(path).map_err(failed())?.next().is_some() {
+fn empty_folder(files: &dyn Files, path: &Path) -> Result<(), Error> {
+    durable_dir(files, path).map_err(failed("create", path))?;
+    if !files.list(path).map_err(failed("list", path))?.is_empty() {
         return Err(Error::NotEmpty { path: path.to_owned() });
     }
     Ok(())
+}
+
+fn make_folder_of(files: &dyn Files, path: &Path) -> Result<(), Error> {
+    let folder = path.parent().unwrap_or(path);
+    if files.exists(folder) {
+        return Ok(());
+    }
+    durable_dir(files, folder).map_err(failed("create", folder))
+}
+
+fn sync_folder(files: &dyn Files, folder: &Path) -> Result<(), Error> {
+    files.sync_dir(folder).map_err(failed("sync", folder))
+}
+
+/// Makes the names of all files of a manifest durable.
+fn sync_folders(files: &dyn Files, folder: &Path, manifest: &Manifest) -> Result<(), Error> {
+    let mut folders: Vec<_> = manifest
+        .files
+        .iter()
+        .filter_map(|file| folder.join(&file.path).parent().map(Path::to_owned))
+        .collect();
+    folders.sort_unstable();
+    folders.dedup();
+    folders.iter().try_for_each(|folder| sync_folder(files, folder))
 }
 
 fn file_bodies(copy: &Connection) -> Result<Vec<BodyId>, Error> {
@@ -194,40 +267,35 @@ fn path_text(path: &Path) -> Result<&str, Error> {
 }
 
 /// Length and hash of a file; durable on return.
-fn described(folder: &Path, path: &str) -> Result<BackupFile, Error> {
-    let whole: PathBuf = folder.join(path);
-    let failed = || Error::io(format!("read {}", whole.display()));
-    let mut file = File::open(&whole).map_err(failed())?;
+fn describe(files: &dyn Files, folder: &Path, path: &str) -> Result<BackupFile, Error> {
+    let whole = folder.join(path);
+    let mut file = files.open(&whole).map_err(failed("read", &whole))?;
     let mut context = digest::Context::new(&digest::SHA256);
     let mut piece = vec![0; 1 << 16];
     let mut bytes = 0;
     loop {
-        let read = file.read(&mut piece).map_err(failed())?;
+        let read = file.read(&mut piece).map_err(failed("read", &whole))?;
         if read == 0 {
             break;
         }
         bytes += read as u64;
         context.update(&piece[..read]);
     }
-    file.sync_all().map_err(failed())?;
+    files.sync_file(&whole).map_err(failed("sync", &whole))?;
     let sha256 = context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(BackupFile { path: path.to_owned(), bytes, sha256 })
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let failed = || Error::io(format!("write {}", path.display()));
-    let mut file = File::create(path).map_err(failed())?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed())
+/// Copies a file; its bytes are durable on return, its name once its folder is.
+fn copy_to(files: &dyn Files, mut from: impl Read, to: &Path) -> Result<(), Error> {
+    make_folder_of(files, to)?;
+    let mut file = files.create(to, Access::Shared).map_err(failed("write", to))?;
+    io::copy(&mut from, &mut file).and_then(|_| file.sync()).map_err(failed("write", to))
 }
 
-fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let failed = || Error::io(format!("write {}", path.display()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(failed())?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed())
+fn write_synced(files: &dyn Files, path: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
+    let mut file = files.create(path, access).map_err(failed("write", path))?;
+    file.write_all(bytes).and_then(|()| file.sync()).map_err(failed("write", path))
 }
 
 #[cfg(test)]

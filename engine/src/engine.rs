@@ -14,7 +14,7 @@ use tokio::{sync::broadcast, task::JoinHandle};
 
 pub use crate::journal::committer::{CommitLimits, CommitMode};
 use crate::{
-    clock_watch,
+    backup, clock_watch,
     error::Error,
     event::Event,
     files::{Storage, StoreGuard, durable_dir},
@@ -22,6 +22,7 @@ use crate::{
     intake::EngineIntake,
     journal::{Change, Journal, Questions, SharedJournal, SqliteJournal, committer::Committer, sqlite},
     lane::{self, Lane, settings::LaneSettings, standing::LaneStanding},
+    leftovers,
     observe::Observer,
     order::{Order, Ordered, carry_out::carry_out},
     plan::Plan,
@@ -175,7 +176,7 @@ impl Engine {
 
     /// Starts routing and sending. What an earlier run left in flight is of unknown outcome and goes on; what was owed
     /// to a sink that is gone is parked. `lanes`: what partners ask of their lane; the others have the defaults.
-    /// Errors: a route names an unknown sink; the journal cannot write.
+    /// Errors: a route names an unknown sink; the journal cannot write; the store was put back and was not told.
     pub async fn start(
         &self,
         routes: Vec<Route>,
@@ -184,6 +185,9 @@ impl Engine {
     ) -> Result<Running, Error> {
         let plan = Arc::new(Plan::new(routes, sinks, lanes)?);
         let shared = &self.shared;
+        if shared.settings.storage.files.exists(&backup::undeclared_path(self.data_dir())) {
+            return Err(Error::RestoreUnfinished { path: self.data_dir().to_owned() });
+        }
         shared.commit_one(plan.recovery(shared.now())).await?;
         shared.set_stopping(false);
         let (stop, tasks) = begin(shared, &plan, Tasks::new());
@@ -232,6 +236,7 @@ fn begin(shared: &Arc<Shared>, plan: &Arc<Plan>, mut before: Tasks) -> (StopHand
         tasks.insert(name.to_owned(), task);
     };
     spawn("*router", Box::pin(router::run(shared.clone(), plan.clone(), listener.clone())));
+    spawn("*leftovers", Box::pin(leftovers::run(shared.clone(), listener.clone())));
     spawn("*seals", Box::pin(resealing::run(shared.clone(), listener.clone())));
     spawn("*clock", Box::pin(clock_watch::run(shared.clone(), listener.clone())));
     for (name, sink) in &plan.sinks {

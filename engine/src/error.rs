@@ -77,6 +77,9 @@ pub enum Error {
         /// Cause.
         source: io::Error,
     },
+    /// A stored body cannot be read now: the system failed, not the body. It is asked for again for a while.
+    #[error("a body cannot be read: {0}")]
+    BodyUnreadable(io::Error),
     /// The database failed.
     #[error("database: {0}")]
     Database(String),
@@ -103,6 +106,12 @@ pub enum Error {
     BackupDamaged {
         /// The file.
         file: String,
+    },
+    /// A restoration was cut before the store was told of it: what left since the backup would be sent again.
+    #[error("the restoration of {} did not come to its end", path.display())]
+    RestoreUnfinished {
+        /// Data directory.
+        path: PathBuf,
     },
     /// A purge destroyed a file while it was to be copied.
     #[error("a purge passed during the backup")]
@@ -175,6 +184,7 @@ impl Error {
             Self::Unusable { fault, .. } => fault.code(),
             Self::Io { source, .. } => StoreFault::of_system(source).map_or("journal.io", StoreFault::code),
             Self::BodyKeyMissing { .. } => "journal.body-key-missing",
+            Self::BodyUnreadable(_) => "journal.body-unreadable",
             Self::Database(_) => "journal.database",
             Self::Inconsistent(_) => "journal.inconsistent",
             Self::Closed => "journal.closed",
@@ -182,6 +192,7 @@ impl Error {
             Self::MessageNotParked(_) => "engine.message-not-parked",
             Self::NotEmpty { .. } => "backup.not-empty",
             Self::BackupDamaged { .. } => "backup.damaged",
+            Self::RestoreUnfinished { .. } => "backup.restore-unfinished",
             Self::BackupOvertaken => "backup.overtaken",
             Self::NoLegalHold(_) => "engine.no-legal-hold",
             Self::NoMessage(_) => "engine.no-message",
@@ -229,6 +240,7 @@ impl Error {
             Self::BodyKeyMissing { name } => {
                 format!("des corps sont chiffrés avec la clé {name}, que la configuration ne donne pas")
             }
+            Self::BodyUnreadable(cause) => format!("le disque ne rend pas un corps conservé : {cause}"),
             Self::Database(cause) => format!("la base du journal refuse : {cause}"),
             Self::Inconsistent(cause) => format!("le journal contient une donnée incohérente : {cause}"),
             Self::Closed => "le journal est fermé".to_owned(),
@@ -237,6 +249,9 @@ impl Error {
             Self::NotEmpty { path } => format!("le dossier {} n'est pas vide", path.display()),
             Self::BackupDamaged { file } => {
                 format!("la sauvegarde est abîmée : {file} manque ou n'est plus ce qui a été copié")
+            }
+            Self::RestoreUnfinished { path } => {
+                format!("la restauration de {} a été coupée avant sa fin", path.display())
             }
             Self::BackupOvertaken => "une purge est passée pendant la sauvegarde".to_owned(),
             Self::NoLegalHold(hold) => format!("aucun gel légal ne porte le numéro {hold}"),
@@ -291,13 +306,14 @@ impl Error {
                 "la remettre dans le bloc « encryption » de jonction.yaml : key si elle sert encore, old sinon ; \
                  jonction key --name FICHIER dit le nom d'une clé"
             }
-            Self::Io { .. } | Self::Database(_) => {
+            Self::Io { .. } | Self::BodyUnreadable(_) | Self::Database(_) => {
                 "vérifier l'espace libre, les droits et l'état du disque ; l'émetteur garde ce qui n'est pas acquitté"
             }
             Self::Inconsistent(_) => "restaurer la dernière sauvegarde et transmettre ce message",
             Self::Closed | Self::Stopping => "relancer la passerelle",
             Self::NotEmpty { .. } => "donner un dossier vide, ou qui n'existe pas encore",
             Self::BackupDamaged { .. } => "prendre une autre sauvegarde ; rien n'a été restauré",
+            Self::RestoreUnfinished { .. } => "vider ce dossier et recommencer : jonction restore",
             Self::BackupOvertaken => "effacer ce dossier et recommencer la sauvegarde",
             Self::NoLegalHold(_) => "voir les gels : jonction legal list",
             Self::NoMessage(_) => "chercher le message : jonction find",

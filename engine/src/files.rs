@@ -3,6 +3,7 @@
 //! Deliberately absent: the database, whose files SQLite reaches through its own layer (see [`Storage::vfs`]).
 
 use std::{
+    ffi::OsString,
     fmt::Debug,
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, Write},
@@ -56,10 +57,14 @@ pub trait Files: Debug + Send + Sync {
     fn create(&self, path: &Path, access: Access) -> io::Result<Box<dyn FileWriter>>;
     /// Opens a file for reading.
     fn open(&self, path: &Path) -> io::Result<Box<dyn FileReader>>;
-    /// Gives a file another name of the same folder, which it takes from whoever had it.
+    /// Gives a file another name, which it takes from whoever had it. Never seen half done, also across folders.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Takes a file out of its folder.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Names of what stands in a folder, in any order.
+    fn list(&self, folder: &Path) -> io::Result<Vec<OsString>>;
+    /// Makes the bytes of a file durable, whoever wrote them.
+    fn sync_file(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a folder durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Takes the store for this process, until the guard is dropped.
@@ -147,6 +152,14 @@ impl Files for SystemFiles {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

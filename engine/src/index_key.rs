@@ -129,7 +129,12 @@ pub(crate) fn mark_store(files: &dyn Files, data_dir: &Path) -> Result<(), Error
 
 /// Reads the key. `None` when there is no file.
 pub(crate) fn read_key(files: &dyn Files, data_dir: &Path) -> Result<Option<IndexHasher>, Error> {
-    let path = key_path(data_dir);
+    read_key_file(files, &key_path(data_dir))
+}
+
+/// The same, wherever it is kept.
+pub(crate) fn read_key_file(files: &dyn Files, path: &Path) -> Result<Option<IndexHasher>, Error> {
+    let path = path.to_owned();
     let read = files.open(&path).and_then(|file| {
         let mut key = Vec::new();
         file.take(IndexHasher::KEY_BYTES as u64 + 1).read_to_end(&mut key)?;

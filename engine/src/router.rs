@@ -12,6 +12,7 @@ use crate::{
     error::Error,
     event::Event,
     journal::{Applied, Unrouted, committer::Pending},
+    patience::Asked,
     plan::Plan,
     routing::{Context, Decision, decide, parked},
     shared::{Panicked, Shared, blocking},
@@ -38,16 +39,28 @@ pub(crate) async fn run(shared: Arc<Shared>, plan: Arc<Plan>, mut stop: Stop) {
                     () = stop.stopped() => {}
                 }
             }
-            Err(error) => {
+            Err(Paused { error, pause }) => {
                 tracing::error!(error_code = error.code(), %error, "routing paused");
                 // Nothing is lost: what was not committed still waits, and is decided again.
                 cursor = MessageId(0);
                 tokio::select! {
-                    () = tokio::time::sleep(PAUSE) => {}
+                    () = tokio::time::sleep(pause) => {}
                     () = stop.stopped() => {}
                 }
             }
         }
+    }
+}
+
+/// Why nothing more is routed for a while.
+struct Paused {
+    error: Error,
+    pause: Duration,
+}
+
+impl From<Error> for Paused {
+    fn from(error: Error) -> Self {
+        Self { error, pause: PAUSE }
     }
 }
 
@@ -57,7 +70,7 @@ async fn route_window(
     plan: &Arc<Plan>,
     after: MessageId,
     stop: &Stop,
-) -> Result<Option<MessageId>, Error> {
+) -> Result<Option<MessageId>, Paused> {
     let journal = shared.journal.clone();
     // What is held is read first: a message that came after it was lifted is never decided as held.
     let (held, window) =
@@ -93,8 +106,8 @@ async fn route_window(
     let mut whole = Ok(Some(last));
     for committed in committing {
         let announced = match committed {
-            Ok(committed) => committed.announce(shared).await,
-            Err(error) => Err(error),
+            Ok(committed) => committed.announce(shared).await.map_err(Paused::from),
+            Err(paused) => Err(paused),
         };
         // Each is announced, or its lane would sleep on what it owes; the first failure is the one to tell.
         if let (Err(error), true) = (announced, whole.is_ok()) {
@@ -114,14 +127,20 @@ struct Deciding {
 impl Deciding {
     fn start(shared: &Arc<Shared>, plan: &Arc<Plan>, held: &Arc<[RouteName]>, message: Unrouted) -> Self {
         let commit_us = shared.take_latency(message.id);
+        let given_up = shared.patience.is_over(Asked::Message(message.id));
         let (owned, plan, held, subject) = (shared.clone(), plan.clone(), held.clone(), message.clone());
-        let task =
-            tokio::spawn(blocking(move || decide(&context(&owned, &held, commit_us), &plan, &subject)));
+        let task = tokio::spawn(blocking(move || {
+            decide(&Context { given_up, ..context(&owned, &held, commit_us) }, &plan, &subject)
+        }));
         Self { message, task, commit_us }
     }
 
-    async fn commit(self, shared: &Arc<Shared>) -> Result<Committing, Error> {
+    async fn commit(self, shared: &Arc<Shared>) -> Result<Committing, Paused> {
+        let asked = Asked::Message(self.message.id);
         let decision = match self.task.await {
+            Ok(Ok(Err(error @ Error::BodyUnreadable(_)))) => {
+                return Err(Paused { error, pause: shared.patience.failed(asked) });
+            }
             Ok(Ok(decision)) => decision?,
             // The first: the code panicked. The second: the runtime is going away, and nothing will be committed.
             Ok(Err(_)) | Err(_) => parked(
@@ -132,6 +151,7 @@ impl Deciding {
                 panicked("une étape ou un connecteur a échoué de façon imprévue sur ce message"),
             ),
         };
+        shared.patience.forget(asked);
         let pending = shared.queue(decision.change).await?;
         Ok(Committing { pending, events: decision.events, wake: decision.wake })
     }
@@ -166,6 +186,7 @@ fn context<'a>(shared: &'a Shared, held_routes: &'a [RouteName], commit_us: Opti
         at: shared.clock.now(),
         held_routes,
         commit_us,
+        given_up: false,
     }
 }
 

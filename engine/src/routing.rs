@@ -31,6 +31,8 @@ pub(crate) struct Context<'a> {
     /// Routes that a human holds.
     pub(crate) held_routes: &'a [RouteName],
     pub(crate) commit_us: Option<u32>,
+    /// Its bytes were asked for long enough: what the disk does not give now waits for a human.
+    pub(crate) given_up: bool,
 }
 
 /// A decision, and what to announce once it is durable.
@@ -51,7 +53,7 @@ pub(crate) fn decide(context: &Context<'_>, plan: &Plan, message: &Unrouted) -> 
     if context.held_routes.contains(&route.name) {
         return Ok(held(context, message, route));
     }
-    if let Some(finding) = damage(context.journal, message.raw.body)? {
+    if let Some(finding) = damage(context.journal, message.raw.body, context.given_up)? {
         return Ok(parked(context, message, None, Vec::new(), finding));
     }
     let mut flow = Flow {
@@ -65,17 +67,19 @@ pub(crate) fn decide(context: &Context<'_>, plan: &Plan, message: &Unrouted) -> 
     let bodies = Witness::new(context.journal);
     for step in &route.steps {
         if let Err(finding) = step.run(&mut flow, &bodies) {
-            if let Some(error) = bodies.failure() {
-                return Err(Error::io("read a body")(error));
-            }
+            let finding = match bodies.failure() {
+                Some(error) if !context.given_up => return Err(Error::BodyUnreadable(error)),
+                Some(_) => unreadable(),
+                None => finding,
+            };
             return Ok(parked(context, message, Some(route), flow.findings, finding));
         }
     }
     routed(context, plan, route, message, flow)
 }
 
-/// What a damaged or missing body says; other errors of the disk are ours, and pass.
-pub(crate) fn damage(journal: &dyn Journal, body: BodyId) -> Result<Option<Finding>, Error> {
+/// What a damaged or missing body says. An error of the system passes, until it is `given_up`.
+pub(crate) fn damage(journal: &dyn Journal, body: BodyId, given_up: bool) -> Result<Option<Finding>, Error> {
     match journal.verify(body) {
         Ok(()) => Ok(None),
         Err(BodyError::Damaged(_)) => Ok(Some(body_finding(
@@ -85,13 +89,24 @@ pub(crate) fn damage(journal: &dyn Journal, body: BodyId) -> Result<Option<Findi
         Err(BodyError::Missing(_)) => {
             Ok(Some(body_finding("journal.body-missing", "les octets conservés ont disparu")))
         }
-        Err(error) => Err(Error::io("verify a body")(std::io::Error::other(error))),
+        Err(_) if given_up => Ok(Some(unreadable())),
+        Err(BodyError::Io(error)) => Err(Error::BodyUnreadable(error)),
+        Err(error) => Err(Error::BodyUnreadable(std::io::Error::other(error))),
     }
 }
 
+/// The disk did not give a body for a whole minute.
+pub(crate) fn unreadable() -> Finding {
+    body_finding(
+        "journal.body-unreadable",
+        "le disque ne rend plus les octets conservés, après une minute d'essais",
+    )
+}
+
 fn body_finding(code: &str, sentence: &str) -> Finding {
-    Finding::error(code, sentence)
-        .remedy("vérifier le disque, remettre le dossier bodies/ depuis la sauvegarde, puis libérer")
+    Finding::error(code, sentence).remedy(
+        "vérifier le disque, remettre le fichier de bodies/ depuis la sauvegarde, puis libérer : jonction parked release",
+    )
 }
 
 fn version(route: &Route) -> Version {

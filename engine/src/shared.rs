@@ -29,6 +29,7 @@ use crate::{
     },
     lane::standing::{LaneStanding, LaneState},
     observe::Observer,
+    patience::Patience,
     plan::Plan,
 };
 
@@ -149,6 +150,8 @@ pub(crate) struct Shared {
     pub(crate) rescan: AtomicBool,
     lanes: Mutex<BTreeMap<PartnerName, Arc<Notify>>>,
     standing: Mutex<BTreeMap<PartnerName, LaneStanding>>,
+    /// What the disk does not give.
+    pub(crate) patience: Patience,
     /// What is running.
     pub(crate) plan: RwLock<Option<Arc<Plan>>>,
     stopping: AtomicBool,
@@ -177,6 +180,7 @@ impl Shared {
             rescan: AtomicBool::new(false),
             lanes: Mutex::default(),
             standing: Mutex::default(),
+            patience: Patience::default(),
             plan: RwLock::default(),
             stopping: AtomicBool::new(false),
         }

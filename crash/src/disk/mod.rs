@@ -9,6 +9,7 @@ mod plan;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -309,6 +310,19 @@ impl Disk {
             state.pending_names.push(NameChange::Unlink(path.to_owned()));
             Ok(())
         })
+    }
+
+    /// Names in a folder, in their order.
+    pub(crate) fn list(&self, folder: &Path) -> io::Result<Vec<OsString>> {
+        let state = self.state();
+        if !state.powered {
+            return Err(no_power());
+        }
+        if state.names.get(folder) != Some(&Entry::Folder) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let inside = state.names.keys().filter(|path| path.parent() == Some(folder));
+        Ok(inside.filter_map(|path| path.file_name()).map(ToOwned::to_owned).collect())
     }
 
     pub(crate) fn sync_dir(&self, path: &Path) -> io::Result<()> {

@@ -120,6 +120,9 @@ pub trait Journal: Bodies {
     /// The same, for bytes whose hash is known.
     fn keep_as(&self, id: BodyId, bytes: Bytes) -> Result<NewBody, Error>;
 
+    /// Takes away what was written for commits that never came, before this process. Out: how many files.
+    fn sweep(&self) -> Result<u32, Error>;
+
     /// Writes the whole store anew, so that no page keeps a copy of what was destroyed. Nobody commits meanwhile.
     fn compact(&self) -> Result<(), Error>;
 

@@ -13,8 +13,9 @@ use super::{Lane, PAUSE, ending};
 use crate::{
     error::Error,
     journal::{Applied, Change, DeliveryState, Journal, NewArtefact, Start, StoredDelivery},
+    patience::Asked,
     router::panicked,
-    routing::damage,
+    routing::{damage, unreadable},
     shared::blocking,
 };
 
@@ -50,17 +51,25 @@ pub(super) struct Attempted {
 /// Delivers. A failure of the journal leaves the delivery as it stands in the journal, and pauses this place of the lane.
 pub(super) async fn deliver(lane: Arc<Lane>, id: DeliveryId) {
     let working = lane.shared.working();
-    if let Err(error) = try_deliver(&lane, id).await {
-        drop(working);
-        tracing::error!(lane = lane.name.as_str(), delivery = id.0, error_code = error.code(), %error, "delivery paused");
-        tokio::time::sleep(PAUSE).await;
-    }
+    let patience = &lane.shared.patience;
+    let asked = Asked::Delivery(id);
+    let Err(error) = try_deliver(&lane, id, patience.is_over(asked)).await else {
+        patience.forget(asked);
+        return;
+    };
+    drop(working);
+    tracing::error!(lane = lane.name.as_str(), delivery = id.0, error_code = error.code(), %error, "delivery paused");
+    let pause = if matches!(error, Error::BodyUnreadable(_)) { patience.failed(asked) } else { PAUSE };
+    tokio::time::sleep(pause).await;
 }
 
-async fn try_deliver(lane: &Arc<Lane>, id: DeliveryId) -> Result<(), Error> {
+/// `given_up`: what the disk does not give now waits for a human.
+async fn try_deliver(lane: &Arc<Lane>, id: DeliveryId, given_up: bool) -> Result<(), Error> {
     let began = Instant::now();
     let owned = lane.clone();
-    let loaded = blocking(move || load_any(&*owned.shared.journal, id)).await.map_err(|_| lost("load"))??;
+    let loaded = blocking(move || load_any(&*owned.shared.journal, id, given_up))
+        .await
+        .map_err(|_| lost("load"))??;
     let Some((loaded, unreadable)) = loaded else { return Err(lost("find")) };
     // Refused by hand since it was claimed.
     if loaded.stored.state >= DeliveryState::Sending {
@@ -83,7 +92,7 @@ async fn try_deliver(lane: &Arc<Lane>, id: DeliveryId) -> Result<(), Error> {
     };
     let (owned, subject) = (lane.clone(), loaded.clone());
     let first = delivery(&loaded, &shape, 1);
-    let ready = blocking(move || make_ready(&owned, &subject.stored, &first)).await;
+    let ready = blocking(move || make_ready(&owned, &subject.stored, &first, given_up)).await;
     let (artefact, prepared) = match ready {
         Ok(Ok(Ok(ready))) => ready,
         Ok(Ok(Err(outcome))) => return ending::finish(lane, &loaded, nothing_sent(outcome)).await,
@@ -105,24 +114,20 @@ fn lost(what: &str) -> Error {
     Error::Inconsistent(format!("{what} a delivery"))
 }
 
-/// Reads a delivery. A body that cannot be trusted any more gives a finding, and a story that can still be told.
+/// Reads a delivery. A body that cannot be trusted any more (or read, once that is `given_up`) gives a finding, and a story
+/// that can still be told.
 pub(crate) fn load_any(
     journal: &dyn Journal,
     id: DeliveryId,
+    given_up: bool,
 ) -> Result<Option<(Loaded, Option<Finding>)>, Error> {
     let Some(stored) = journal.delivery(id)? else { return Ok(None) };
-    let shape = read_json::<Shape>(journal, &stored.shape)?;
-    let part = read_json::<Part>(journal, &stored.part)?;
-    let mut finding = None;
-    if shape.is_none() || part.is_none() {
-        let damage = damage(journal, stored.shape.body)?.or(damage(journal, stored.part.body)?);
-        finding = Some(damage.unwrap_or_else(|| panicked("ce qui devait être envoyé ne se relit pas")));
-    }
-    if stored.damaged {
-        finding = Some(row_damaged());
-    }
-    let loaded = Loaded { stored, shape: shape.map(Arc::new), part: part.unwrap_or_else(unreadable_part) };
-    Ok(Some((loaded, finding)))
+    let shape = read_json::<Shape>(journal, &stored.shape, given_up)?;
+    let part = read_json::<Part>(journal, &stored.part, given_up)?;
+    let damaged = stored.damaged.then(row_damaged);
+    let finding = damaged.or_else(|| shape.as_ref().err().or(part.as_ref().err()).cloned());
+    let (shape, part) = (shape.ok().map(Arc::new), part.unwrap_or_else(|_| unreadable_part()));
+    Ok(Some((Loaded { stored, shape, part }, finding)))
 }
 
 /// It is never prepared again: what was sent before might differ from what would be sent now.
@@ -136,16 +141,19 @@ fn row_damaged() -> Finding {
     )
 }
 
-/// `None`: the body is damaged, missing, or of another form than ours.
+/// A finding: the body is damaged, missing, out of reach for too long, or of another form than ours.
 fn read_json<T: serde::de::DeserializeOwned>(
     journal: &dyn Journal,
     content: &ContentRef,
-) -> Result<Option<T>, Error> {
-    match journal.read(content, JSON_BYTES_MAX) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(BodyError::Io(error)) => Err(Error::io("read a body")(error)),
-        Err(_) => Ok(None),
-    }
+    given_up: bool,
+) -> Result<Result<T, Finding>, Error> {
+    let unknown = || panicked("ce qui devait être envoyé ne se relit pas");
+    Ok(match journal.read(content, JSON_BYTES_MAX) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| unknown()),
+        Err(BodyError::Io(error)) if !given_up => return Err(Error::BodyUnreadable(error)),
+        Err(BodyError::Io(_)) => Err(unreadable()),
+        Err(_) => Err(damage(journal, content.body, given_up)?.unwrap_or_else(unknown)),
+    })
 }
 
 fn unreadable_part() -> Part {
@@ -166,6 +174,7 @@ fn make_ready(
     lane: &Lane,
     stored: &StoredDelivery,
     delivery: &Delivery,
+    given_up: bool,
 ) -> Result<Result<Ready, Outcome>, Error> {
     let journal = &*lane.shared.journal;
     let (artefact, prepared) = match &stored.artefact {
@@ -182,7 +191,7 @@ fn make_ready(
         let is_new = prepared
             .as_ref()
             .is_some_and(|prepared| prepared.bodies.iter().any(|body| body.id == piece.body));
-        if !is_new && let Some(finding) = damage(journal, piece.body)? {
+        if !is_new && let Some(finding) = damage(journal, piece.body, given_up)? {
             return Ok(Err(Outcome::Park { finding }));
         }
     }

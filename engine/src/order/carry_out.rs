@@ -13,6 +13,7 @@ use super::{
     retention::{LegalSubject, PurgeStep, Purged},
 };
 use crate::{
+    backup,
     error::Error,
     event::Event,
     journal::{Applied, Change, Deed, HandRefusal, Key, LegalKey, NewOrder, NewPurge},
@@ -33,6 +34,9 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, order: Order) -> Result<Orde
     let change = NewOrder { at: shared.now(), author, reason, deed };
     let (answer, _) = shared.commit_one(Change::Order(Box::new(change))).await?;
     let Applied::Ordered(audit) = answer else { return Err(impossible(&act, &answer)) };
+    if matches!(act, Act::Restored { .. }) {
+        backup::declared(&*shared.settings.storage.files, &shared.settings.data_dir)?;
+    }
     tracing::info!(act = act.word(), audit = audit.count, "order carried out");
     shared.look_again();
     shared.say(Event::Ordered { audit: audit.count, act: act.word() });
@@ -169,7 +173,9 @@ async fn refusal(
     let code = ReportCode::new("refus-manuel", reason);
     let (owned, ended) = (shared.clone(), Ended::Refused(code.clone()));
     let told = blocking(move || {
-        let Some((loaded, _)) = load_any(&*owned.journal, delivery)? else { return Ok(Told::default()) };
+        let Some((loaded, _)) = load_any(&*owned.journal, delivery, false)? else {
+            return Ok(Told::default());
+        };
         match owned.plan() {
             Some(plan) => tell(&owned, &plan, &loaded, ended, at),
             None => Ok(Told::default()),

@@ -27,7 +27,7 @@ pub(super) fn recall(
     let mut deletion: Option<Shape> = None;
     let mut parts = Vec::new();
     for delivery in journey.deliveries.iter().filter(|delivery| delivery.report_of.is_none()) {
-        let Some((loaded, None)) = load_any(journal, delivery.id)? else { continue };
+        let Some((loaded, None)) = load_any(journal, delivery.id, false)? else { continue };
         let Some(shape) = loaded.shape().and_then(|shape| of_document(shape, document)) else { continue };
         let deletion = deletion.get_or_insert(shape);
         let at = shared.clock.now();

@@ -61,6 +61,10 @@ impl Journal for Dying {
         self.inner.compact()
     }
 
+    fn sweep(&self) -> Result<u32, Error> {
+        self.inner.sweep()
+    }
+
     fn verify(&self, body: BodyId) -> Result<(), BodyError> {
         self.inner.verify(body)
     }

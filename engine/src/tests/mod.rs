@@ -13,4 +13,5 @@ mod refusals;
 mod repeats;
 mod sealed;
 mod store;
+mod unreadable;
 mod world;

@@ -433,10 +433,17 @@ impl World {
     }
 
     pub(super) fn unstarted() -> Self {
+        Self::on(|_| {})
+    }
+
+    /// Not started, its settings changed so.
+    pub(super) fn on(change: impl FnOnce(&mut EngineSettings)) -> Self {
         let dir = Arc::new(TempDir::new().unwrap());
         let clock = Arc::new(VirtualClock::new());
         let outside = Arc::new(Outside::default());
-        let engine = open(&dir, &clock, &outside);
+        let mut settings = settings(dir.path().to_owned());
+        change(&mut settings);
+        let engine = Engine::open(settings, clock.clone(), outside.entropy()).unwrap();
         Self { dir, outside, engine, running: None, clock, lanes: HashMap::new() }
     }
 

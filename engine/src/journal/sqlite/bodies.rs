@@ -1,6 +1,7 @@
 //! Bodies by their SHA-256: small ones in the database, large ones as files, written whole before they are named.
-//! In: bytes. Out: handles; readers of ranges. A body whose hash differs is never served.
-//! Source: architecture §10 « Bodies are handles », dependencies §5.
+//! In: bytes. Out: handles; readers of ranges. A body whose hash differs is never served. A file waits in `bodies/new`
+//! until the commit that names it, then takes its place: what a crash leaves behind stands in one small folder.
+//! Source: architecture §10 « Bodies are handles », dependencies §5, decision 0032.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,10 +19,10 @@ use jonction_model::{BodyId, ContentRef};
 use jonction_ports::{Bodies, BodyError};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::SqliteJournal;
+use super::{SqliteJournal, leftovers::Leftovers};
 use crate::{
     error::Error,
-    files::{Access, Files, Seen, Storage, durable_dir},
+    files::{Access, FileReader, Files, Seen, Storage, durable_dir},
     index_key::sync_dir,
     journal::NewBody,
     seal::{KeyName, Seals},
@@ -29,6 +30,8 @@ use crate::{
 
 /// How many files are remembered as verified.
 const VERIFIED_MAX: usize = 4096;
+/// Folder of bodies whose commit has not come.
+const STAGING: &str = "new";
 /// Bytes read at once.
 const PIECE: usize = 64 << 10;
 
@@ -44,7 +47,7 @@ struct Verified {
 }
 
 /// Large bodies.
-pub(super) struct BodyFiles {
+pub(crate) struct BodyFiles {
     files: Arc<dyn Files>,
     seals: Seals,
     folder: PathBuf,
@@ -53,20 +56,46 @@ pub(super) struct BodyFiles {
     serial: AtomicU64,
     /// Folders that this process made durable.
     durable: Mutex<HashSet<PathBuf>>,
+    leftovers: Leftovers,
 }
 
 impl BodyFiles {
-    pub(super) fn open(storage: &Storage, data_dir: &Path) -> Self {
-        let (files, seals) = (storage.files.clone(), storage.seals.clone());
-        let folder = data_dir.join("bodies");
+    pub(crate) fn open(storage: &Storage, data_dir: &Path) -> Self {
         Self {
-            files,
-            seals,
-            folder,
+            files: storage.files.clone(),
+            seals: storage.seals.clone(),
+            folder: data_dir.join("bodies"),
             verified: Mutex::default(),
             serial: AtomicU64::new(0),
             durable: Mutex::default(),
+            leftovers: Leftovers::default(),
         }
+    }
+
+    /// The same, for the process that writes: what an earlier one left is listed before anything is written.
+    pub(super) fn open_writing(storage: &Storage, data_dir: &Path) -> Result<Self, Error> {
+        let mut opened = Self::open(storage, data_dir);
+        let staging = opened.staging();
+        match opened.files.list(&staging) {
+            Ok(names) => opened.leftovers = Leftovers::of(names),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io(format!("list {}", staging.display()))(error)),
+        }
+        opened.serial = AtomicU64::new(opened.leftovers.next_serial());
+        Ok(opened)
+    }
+
+    pub(super) fn leftovers(&self) -> &Leftovers {
+        &self.leftovers
+    }
+
+    /// Where bodies wait for the commit that names them.
+    fn staging(&self) -> PathBuf {
+        self.folder.join(STAGING)
+    }
+
+    fn staged(&self, id: BodyId) -> PathBuf {
+        self.staging().join(id.to_string())
     }
 
     fn path(&self, id: BodyId) -> PathBuf {
@@ -76,18 +105,59 @@ impl BodyFiles {
 
     /// Whether the file of a body is there.
     pub(super) fn exists(&self, id: BodyId) -> bool {
-        self.files.exists(&self.path(id))
+        self.files.exists(&self.path(id)) || self.files.exists(&self.staged(id))
     }
 
-    /// Takes the file of a destroyed body away. One that is gone already is no error.
+    /// Opens the file of a body, in its place or before it takes it, which it may do meanwhile.
+    pub(crate) fn open_file(&self, id: BodyId) -> io::Result<Box<dyn FileReader>> {
+        let place = self.path(id);
+        for path in [&place, &self.staged(id), &place] {
+            match self.files.open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                opened => return opened,
+            }
+        }
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    /// A commit names this body: its file takes its place. Nothing is made durable for that: a name that a power cut takes
+    /// back is the one it had before, and the next start does it again.
+    pub(super) fn take_place(&self, id: BodyId) {
+        let staged = self.staged(id);
+        if self.files.exists(&staged)
+            && let Err(error) = self.files.rename(&staged, &self.path(id))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "a body keeps its first name until the next start");
+        }
+    }
+
+    /// Takes the file of a body away. One that is gone already is no error.
     fn remove(&self, id: BodyId) -> Result<(), Error> {
         self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        match self.files.remove(&self.path(id)) {
+        self.remove_file(&self.path(id))?;
+        self.remove_file(&self.staged(id))
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<(), Error> {
+        match self.files.remove(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::io(format!("remove {}", self.path(id).display()))(error))
+                Err(Error::io(format!("remove {}", path.display()))(error))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Nothing will name this body: its file goes, unless it has its place. What fails is swept at the next start.
+    pub(super) fn drop_staged(&self, id: BodyId) {
+        if let Err(error) = self.remove_file(&self.staged(id)) {
+            tracing::warn!(error_code = error.code(), %error, "a body that nobody needs stays until the next start");
+        }
+    }
+
+    /// Takes a file away that waits for a commit which never came.
+    pub(super) fn remove_staged(&self, name: &str) -> Result<(), Error> {
+        self.remove_file(&self.staging().join(name))
     }
 
     /// Takes away the files of bodies whose destruction is durable. The caller holds the writing connection: nothing
@@ -115,45 +185,51 @@ impl BodyFiles {
     /// Writes a body; durable (file, directory, and the directory's own entry) on return.
     /// A damaged file of the same name is replaced: its hash says what it must hold. So is one sealed otherwise.
     fn write(&self, id: BodyId, clear: &[u8]) -> Result<(), Error> {
+        self.leftovers.claim(id);
         if self.is_durable(id) {
             return Ok(());
         }
-        let path = self.path(id);
-        let failed = || Error::io(format!("write {}", path.display()));
-        let folder = path.parent().unwrap_or(&self.folder).to_owned();
-        self.durable_folder(&folder).map_err(failed())?;
+        let place = self.path(id);
+        let failed = || Error::io(format!("write {}", place.display()));
+        let folder = place.parent().unwrap_or(&self.folder).to_owned();
+        self.durable_folders(&folder).map_err(failed())?;
         let key = self.seals.current_name();
         let seen = match self.verify(id) {
             Ok(known) if known.key == key => known.seen,
-            _ => self.replace(id, &path, clear).map_err(failed())?,
+            _ => self.replace(id, clear).map_err(failed())?,
         };
         // Also for a file that was there: whoever wrote it may not have got as far as this.
-        sync_dir(&*self.files, &folder)?;
+        let named_in = if self.files.exists(&place) { folder } else { self.staging() };
+        sync_dir(&*self.files, &named_in)?;
         self.remember(id, Verified { seen, key, durable: true });
         Ok(())
     }
 
-    /// Makes a folder durable, once per process: that it exists says nothing of who made it, and how far he got.
-    fn durable_folder(&self, folder: &Path) -> io::Result<()> {
-        if self.durable.lock().unwrap_or_else(PoisonError::into_inner).contains(folder) {
-            return Ok(());
+    /// Makes the folders of a body durable, once per process: that one exists says nothing of who made it, and how far he
+    /// got.
+    fn durable_folders(&self, folder: &Path) -> io::Result<()> {
+        for path in [&*self.folder, &self.staging(), folder] {
+            if self.durable.lock().unwrap_or_else(PoisonError::into_inner).contains(path) {
+                continue;
+            }
+            durable_dir(&*self.files, path)?;
+            self.durable.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
         }
-        durable_dir(&*self.files, &self.folder)?;
-        durable_dir(&*self.files, folder)?;
-        self.durable.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
         Ok(())
     }
 
     /// Writes beside, then takes the place of whatever had the name.
-    fn replace(&self, id: BodyId, path: &Path, clear: &[u8]) -> io::Result<Seen> {
+    fn replace(&self, id: BodyId, clear: &[u8]) -> io::Result<Seen> {
         let sealed = self.seals.seal(id, clear)?;
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        let unfinished = path.with_file_name(format!("new-{}-{serial}", std::process::id()));
+        let unfinished = self.staging().join(Leftovers::unfinished(serial));
+        let place = self.path(id);
+        let path = if self.files.exists(&place) { place } else { self.staged(id) };
         let written = self.files.create(&unfinished, Access::Shared).and_then(|mut file| {
             file.write_all(sealed.as_deref().unwrap_or(clear))?;
             file.sync()?;
-            self.files.rename(&unfinished, path)?;
-            self.files.open(path)?.seen()
+            self.files.rename(&unfinished, &path)?;
+            self.open_file(id)?.seen()
         });
         if written.is_err() {
             // The unfinished file is of no use to anybody; the first error is the one to tell.
@@ -166,7 +242,7 @@ impl BodyFiles {
         let current = self.seals.current_name();
         let known = self.known(id).filter(|known| known.durable && known.key == current);
         known.is_some_and(|known| {
-            let seen = self.files.open(&self.path(id)).and_then(|file| file.seen());
+            let seen = self.open_file(id).and_then(|file| file.seen());
             seen.is_ok_and(|seen| seen.modified.is_some() && seen == known.seen)
         })
     }
@@ -185,7 +261,7 @@ impl BodyFiles {
 
     /// Compares the hash of a file, at most once as long as it looks the same.
     fn verify(&self, id: BodyId) -> Result<Verified, BodyError> {
-        let mut file = self.files.open(&self.path(id)).map_err(|error| not_found(error, id))?;
+        let mut file = self.open_file(id).map_err(|error| not_found(error, id))?;
         let seen = file.seen()?;
         if let Some(known) = self.known(id).filter(|known| seen.modified.is_some() && known.seen == seen) {
             return Ok(known);
@@ -219,8 +295,30 @@ impl BodyFiles {
     fn open_range(&self, content: &ContentRef) -> Result<Box<dyn Read + Send>, BodyError> {
         let id = content.body;
         let known = self.verify(id)?;
-        let file = self.files.open(&self.path(id)).map_err(|error| not_found(error, id))?;
-        range_of(&self.seals, known.key.is_some(), file, content)
+        let mut file = self.open_file(id).map_err(|error| not_found(error, id))?;
+        let length = content.end.saturating_sub(content.start);
+        if known.key.is_some() {
+            return Ok(Box::new(self.seals.open(id, file, content.start)?.take(length)));
+        }
+        file.seek(SeekFrom::Start(content.start))?;
+        Ok(Box::new(file.take(length)))
+    }
+
+    /// The clear bytes of a body that was kept in the database, their hash compared.
+    fn unsealed(&self, id: BodyId, stored: Vec<u8>) -> Result<Bytes, BodyError> {
+        let mut reader = Cursor::new(&stored);
+        let unsealed = Seals::look(&mut reader)?.map(|_| {
+            let mut clear = Vec::with_capacity(stored.len());
+            self.seals.open(id, &mut reader, 0)?.read_to_end(&mut clear).map_err(as_body_error)?;
+            Ok(clear)
+        });
+        // A body in clear may begin like a sealed one; a key that was not given is no damage.
+        match unsealed {
+            Some(Ok(clear)) if BodyId::of(&clear) == id => Ok(clear.into()),
+            _ if BodyId::of(&stored) == id => Ok(stored.into()),
+            Some(Err(error)) if is_missing_key(&error) => Err(error),
+            _ => Err(BodyError::Damaged(id)),
+        }
     }
 }
 
@@ -228,19 +326,9 @@ fn is_missing_key(error: &BodyError) -> bool {
     matches!(error, BodyError::Sealed(_))
 }
 
-/// Reads the clear bytes of a range.
-fn range_of(
-    seals: &Seals,
-    sealed: bool,
-    mut stored: impl Read + Seek + Send + 'static,
-    content: &ContentRef,
-) -> Result<Box<dyn Read + Send>, BodyError> {
-    let length = content.end.saturating_sub(content.start);
-    if sealed {
-        return Ok(Box::new(seals.open(content.body, stored, content.start)?.take(length)));
-    }
-    stored.seek(SeekFrom::Start(content.start))?;
-    Ok(Box::new(stored.take(length)))
+/// An error that carries one of ours is that one.
+fn as_body_error(error: io::Error) -> BodyError {
+    error.downcast::<BodyError>().unwrap_or_else(BodyError::Io)
 }
 
 fn not_found(error: io::Error, id: BodyId) -> BodyError {
@@ -287,7 +375,7 @@ impl SqliteJournal {
     pub(super) fn verify_body(&self, id: BodyId) -> Result<(), BodyError> {
         match self.reading(|connection| inline(connection, id)).map_err(to_body_error)? {
             None => Err(BodyError::Missing(id)),
-            Some(Some(bytes)) => self.files.judge(id, &mut Cursor::new(bytes)).map(|_| ()),
+            Some(Some(bytes)) => self.files.unsealed(id, bytes).map(drop),
             Some(None) => self.files.verify(id).map(|_| ()),
         }
     }
@@ -300,12 +388,13 @@ fn to_body_error(error: Error) -> BodyError {
 impl Bodies for SqliteJournal {
     fn open_raw(&self, content: &ContentRef) -> Result<Box<dyn Read + Send>, BodyError> {
         let id = content.body;
-        let mut stored = match self.reading(|connection| inline(connection, id)).map_err(to_body_error)? {
+        let clear = match self.reading(|connection| inline(connection, id)).map_err(to_body_error)? {
             None => return Err(BodyError::Missing(id)),
             Some(None) => return self.files.open_range(content),
-            Some(Some(bytes)) => Cursor::new(Bytes::from(bytes)),
+            Some(Some(stored)) => self.files.unsealed(id, stored)?,
         };
-        let key = self.files.judge(id, &mut stored)?;
-        range_of(&self.files.seals, key.is_some(), stored, content)
+        let end = usize::try_from(content.end).unwrap_or(usize::MAX).min(clear.len());
+        let start = usize::try_from(content.start).unwrap_or(usize::MAX).min(end);
+        Ok(Box::new(Cursor::new(clear.slice(start..end))))
     }
 }

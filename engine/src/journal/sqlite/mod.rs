@@ -26,17 +26,19 @@ mod day;
 mod find;
 mod holds;
 mod journey;
+mod leftovers;
 mod purge;
 mod queues;
 mod read;
 mod recent;
 mod rows;
 mod seals;
+mod wal;
 mod write;
 
 pub(crate) use write::control_id_reused;
 
-use bodies::BodyFiles;
+pub(crate) use bodies::BodyFiles;
 use checkpoint::Checkpointer;
 
 /// The format this program writes.
@@ -117,13 +119,14 @@ impl SqliteJournal {
         entropy: &dyn Entropy,
     ) -> Result<(Self, IndexHasher), Error> {
         let files = &storage.files;
+        wal::judge(&**files, path)?;
         let mut connection = connect(storage, path, OpenFlags::default())?;
         connection.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")?;
         configure(&connection)?;
         let hasher = prepare_store(&**files, &mut connection, data_dir, entropy)?;
         seals::prepare(&mut connection, &storage.seals)?;
         index_key::mark_store(&**files, data_dir)?;
-        let body_files = BodyFiles::open(storage, data_dir);
+        let body_files = BodyFiles::open_writing(storage, data_dir)?;
         // A crash may have come between a purge and the removal of its files.
         body_files.sweep(&connection)?;
         let checkpointer = Checkpointer::start(storage, path, &mut connection, limits)?;
@@ -146,6 +149,7 @@ impl SqliteJournal {
         if !storage.files.exists(&path) {
             return Err(Error::NoStore { path: data_dir.to_owned() });
         }
+        judge_living(&*storage.files, &path)?;
         let journal = Self {
             files: BodyFiles::open(&storage, data_dir),
             path,
@@ -158,7 +162,7 @@ impl SqliteJournal {
         let hasher = journal.reading(|connection| {
             let found = stored_format(connection)?;
             match found {
-                Some(FORMAT) => check_key(&*storage.files, connection, data_dir),
+                Some(FORMAT) => own_key(&*storage.files, connection, data_dir),
                 Some(found) => Err(Error::NewerFormat { found, known: FORMAT }),
                 None => Err(Error::NoStore { path: data_dir.to_owned() }),
             }
@@ -190,6 +194,19 @@ impl SqliteJournal {
     }
 }
 
+/// Looks at a log that somebody may be writing: what seems damaged once was perhaps read while it began again.
+fn judge_living(files: &dyn Files, path: &Path) -> Result<(), Error> {
+    const LOOKS: u32 = 5;
+    const PAUSE: Duration = Duration::from_millis(20);
+    for _ in 1..LOOKS {
+        if wal::judge(files, path).is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(PAUSE);
+    }
+    wal::judge(files, path)
+}
+
 /// Whether the file of the database is absent or holds nothing: SQLite would make a new one.
 fn is_empty(files: &dyn Files, path: &Path) -> Result<bool, Error> {
     if !files.exists(path) {
@@ -200,7 +217,7 @@ fn is_empty(files: &dyn Files, path: &Path) -> Result<bool, Error> {
 }
 
 /// Opens the database through the file layer of the storage.
-fn connect(storage: &Storage, path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+pub(crate) fn connect(storage: &Storage, path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     Ok(match storage.vfs {
         Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs)?,
         None => Connection::open_with_flags(path, flags)?,
@@ -215,7 +232,7 @@ fn configure(connection: &Connection) -> Result<(), Error> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;
-         PRAGMA secure_delete = FAST;",
+         PRAGMA secure_delete = FAST; PRAGMA cell_size_check = ON;",
     )?;
     Ok(())
 }
@@ -242,7 +259,7 @@ fn prepare_store(
     entropy: &dyn Entropy,
 ) -> Result<IndexHasher, Error> {
     match stored_format(connection)? {
-        Some(FORMAT) => check_key(files, connection, data_dir),
+        Some(FORMAT) => own_key(files, connection, data_dir),
         Some(found) => Err(Error::NewerFormat { found, known: FORMAT }),
         None => {
             let hasher = match index_key::read_key(files, data_dir)? {
@@ -263,13 +280,19 @@ fn prepare_store(
 }
 
 /// The key must be there and be the one of this store. A lost key may be replaced only while nothing was hashed with it.
-fn check_key(files: &dyn Files, connection: &Connection, data_dir: &Path) -> Result<IndexHasher, Error> {
+fn own_key(files: &dyn Files, connection: &Connection, data_dir: &Path) -> Result<IndexHasher, Error> {
     let path = index_key::key_path(data_dir);
     let hasher = index_key::read_key(files, data_dir)?.ok_or(Error::IndexKeyLost { path: path.clone() })?;
+    check_key(connection, &hasher, &path)?;
+    Ok(hasher)
+}
+
+/// Whether a key, read from this file, is the one of a store.
+pub(crate) fn check_key(connection: &Connection, hasher: &IndexHasher, path: &Path) -> Result<(), Error> {
     let stored: Vec<u8> =
         connection.query_row("SELECT value FROM store WHERE name = 'index-key'", [], |row| row.get(0))?;
     if stored != hasher.check_value().0 {
-        return Err(Error::IndexKeyChanged { path });
+        return Err(Error::IndexKeyChanged { path: path.to_owned() });
     }
-    Ok(hasher)
+    Ok(())
 }

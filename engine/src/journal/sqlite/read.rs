@@ -30,13 +30,15 @@ impl Journal for SqliteJournal {
             connection.execute_batch("PRAGMA secure_delete = ON;")?;
         }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut writer = Writer { connection: &transaction, files: &self.files, load: LoadChange::default() };
+        let mut writer = Writer::new(&transaction, &self.files);
         let mut answers = Vec::with_capacity(batch.len());
         for request in batch {
             answers.push(request.iter().map(|change| writer.apply(change)).collect::<Result<Vec<_>, _>>()?);
         }
-        let load = writer.load;
+        let Writer { load, named, unused, .. } = writer;
         transaction.commit()?;
+        named.into_inner().into_iter().for_each(|body| self.files.take_place(body));
+        unused.into_iter().for_each(|body| self.files.drop_staged(body));
         if overwrites && let Err(error) = connection.execute_batch("PRAGMA secure_delete = FAST;") {
             // The batch is durable: it only costs time that later ones overwrite too.
             tracing::warn!(%error, "secure_delete stays on");
@@ -60,6 +62,10 @@ impl Journal for SqliteJournal {
         connection.execute_batch("VACUUM;")?;
         self.after_destruction(&connection);
         Ok(())
+    }
+
+    fn sweep(&self) -> Result<u32, Error> {
+        self.sweep_leftovers()
     }
 
     fn verify(&self, body: BodyId) -> Result<(), BodyError> {

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::{CONTROL_ID_REUSED, Writer, body_id, control_id_reused, findings_json, message_id, number};
 use crate::{
     error::Error,
-    journal::{Applied, Arrive, MessageState},
+    journal::{Applied, Arrive, MessageState, sqlite::leftovers::is_named},
 };
 
 impl Writer<'_> {
@@ -29,6 +29,12 @@ impl Writer<'_> {
                         "INSERT INTO repetition (message, received_at, partner, peer) VALUES (?1, ?2, ?3, ?4)",
                     )?
                     .execute(params![message, arrive.received_at, arrive.partner.as_str(), arrive.peer])?;
+                if arrive.raw.bytes.is_none() {
+                    // Of the first one, unless it was purged or had other bytes (MSH-7).
+                    let needed = is_named(self.connection, arrive.raw.id)?;
+                    let bodies = if needed { self.named.get_mut() } else { &mut self.unused };
+                    bodies.push(arrive.raw.id);
+                }
                 return Ok(Applied::Repeated {
                     message: message_id(message)?,
                     reply: ContentRef::whole(body_id(&reply)?, u64::try_from(length).unwrap_or(0)),

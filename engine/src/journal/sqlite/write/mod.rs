@@ -2,7 +2,9 @@
 //! In: a [`Change`] and the connection. Out: an [`Applied`], and what it did to the load.
 //! The one rule of order: `next_at` is set on the head of an ordering key only (see `promote`).
 
-use jonction_model::{Finding, Severity};
+use std::cell::RefCell;
+
+use jonction_model::{BodyId, Finding, Severity};
 use jonction_ports::{DeliveryId, MessageId};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -36,6 +38,16 @@ pub(super) struct Writer<'c> {
     pub(super) connection: &'c Connection,
     pub(super) files: &'c BodyFiles,
     pub(super) load: LoadChange,
+    /// Bodies that stand in files, and are named now.
+    pub(super) named: RefCell<Vec<BodyId>>,
+    /// Bodies that were written to files, and are not needed.
+    pub(super) unused: Vec<BodyId>,
+}
+
+impl<'c> Writer<'c> {
+    pub(super) fn new(connection: &'c Connection, files: &'c BodyFiles) -> Self {
+        Self { connection, files, load: LoadChange::default(), named: RefCell::default(), unused: Vec::new() }
+    }
 }
 
 impl Writer<'_> {
@@ -105,9 +117,12 @@ impl Writer<'_> {
 
     /// Row of a body, made if it is not there. Whoever refers to it is known: the message that brought it, then others.
     fn body(&self, body: &NewBody, message: MessageId) -> Result<i64, Error> {
-        if body.bytes.is_none() && !self.files.exists(body.id) {
-            // A purge took it away since it was written: the caller asks for the whole again.
-            return Err(Error::Inconsistent(format!("the file of body {} is gone", body.id)));
+        if body.bytes.is_none() {
+            if !self.files.exists(body.id) {
+                // A purge took it away since it was written: the caller asks for the whole again.
+                return Err(Error::Inconsistent(format!("the file of body {} is gone", body.id)));
+            }
+            self.named.borrow_mut().push(body.id);
         }
         let inserted = self
             .connection
