@@ -164,7 +164,7 @@ impl Read {
         communes.write(&db)?;
         self.words.flush(&db)?;
         db.execute_batch("COMMIT")?;
-        db.close().map_err(|(_, error)| error)?;
+        tables::close(db)?;
         File::open(path)?.sync_all()?;
         Ok(())
     }

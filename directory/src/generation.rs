@@ -19,9 +19,9 @@ use crate::{
 };
 
 /// Idle connections kept.
-const POOL_MAX: usize = 32;
-/// Page cache of one connection, in KiB: the upper levels of the trees; the system caches the rest.
-const CACHE_KIB: u32 = 1024;
+const POOL_MAX: usize = 16;
+/// Page cache of one connection, in KiB: the upper levels of the trees at national size; the system caches the rest.
+const CACHE_KIB: u32 = 4096;
 
 /// A snapshot file.
 pub(crate) struct Generation {

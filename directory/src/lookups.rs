@@ -23,7 +23,7 @@ use crate::{
     error::Error,
     generation::{Generation, Reading},
     search::{self, Area},
-    store::View,
+    store::{Current, View},
     terms,
 };
 
@@ -35,7 +35,14 @@ const LIMIT_MAX: usize = 10_000;
 impl View {
     /// Snapshots that may hold this kind, the most believed first.
     pub(crate) fn ranked(&self, kind: Kind) -> Vec<&Generation> {
-        let mut ranked: Vec<_> = self.sources.iter().map(|(_, generation)| generation).collect();
+        // A register of people has structures that it does not count: those told inside.
+        let may_hold = |current: &Current| current.holds(kind) || kind == Kind::Structure;
+        let mut ranked: Vec<_> = self
+            .sources
+            .iter()
+            .filter(|(current, _)| may_hold(current))
+            .map(|(_, generation)| generation)
+            .collect();
         ranked.sort_by_key(|generation| generation.source().rank(kind));
         ranked
     }

@@ -1,7 +1,7 @@
 //! Searches inside one snapshot: which ranges of terms answer a question, what is read, how answers are ranked.
 //! In: a question. Out: records with a score, and whether the search was cut. Bounds: [`SCANNED_MAX`], [`READ_MAX`].
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::RangeInclusive};
 
 use jiff::civil::Date;
 use jonction_model::directory::{
@@ -167,7 +167,7 @@ pub(crate) fn professionals(
     Ok((found, cut))
 }
 
-/// Spelt alike first, then heard alike: with the given name when it is told, else, or when that finds nobody, without.
+/// A joined name by two of its words together; when nobody bears both, by the word that fewest bear.
 fn by_name(
     reading: &Reading<'_>,
     family: &str,
@@ -177,25 +177,53 @@ fn by_name(
     found: &mut Vec<(Score, Found<Professional>)>,
 ) -> Result<(), Error> {
     let given = asked.given.as_deref().unwrap_or_default();
-    let Some(token) = rarest(reading, family, given)? else { return Ok(()) };
-    let term = NameTerm::new(token, given);
-    let passes: &[(bool, bool)] = match asked.given {
-        // (spelt alike, with that given name)
-        Some(_) => &[(true, true), (false, true), (true, false)],
-        None => &[(true, false), (false, false)],
+    let mut words = tokens(family);
+    if let (Some(one), Some(other)) = (words.next(), words.next()) {
+        by_term(reading, &NameTerm::pair(one, other, given), asked, limit, candidates, found)?;
+        if !found.is_empty() {
+            return Ok(());
+        }
+    }
+    match rarest(reading, family, given)? {
+        Some(word) => by_term(reading, &NameTerm::new(word, given), asked, limit, candidates, found),
+        None => Ok(()),
+    }
+}
+
+/// Spelt alike first, then heard alike: with the given name when it is told, else, or when that finds nobody, without.
+fn by_term(
+    reading: &Reading<'_>,
+    term: &NameTerm,
+    asked: &Asked<'_>,
+    limit: usize,
+    candidates: &mut Candidates,
+    found: &mut Vec<(Score, Found<Professional>)>,
+) -> Result<(), Error> {
+    let (spelt, heard) = (term.spelt(), term.heard());
+    let whole = term.whole();
+    let exact = whole..=whole;
+    // What the pass before has walked over is left out: a frequent name may be thousands of terms.
+    let others = |all: &RangeInclusive<i64>, walked: &RangeInclusive<i64>| {
+        vec![*all.start()..=*walked.start() - 1, *walked.end() + 1..=*all.end()]
     };
-    for (spelt, with_given) in passes {
-        let range = if *spelt { term.spelt() } else { term.heard() };
-        reading.targets(range, |at, target| {
-            let wanted = (*spelt || !term.is_spelt(at)) && (!with_given || term.has_given(at));
-            if wanted && candidates.is_new(target) {
-                asked.judge(reading, target, found)?;
-            }
-            Ok(candidates.step(limit) && found.len() <= limit)
-        })?;
-        let enough =
-            found.len() > limit || candidates.cut || (asked.given.is_some() && !*spelt && !found.is_empty());
-        if enough {
+    let passes = match asked.given {
+        // (ranges, whether their terms must have the given name)
+        Some(_) => {
+            vec![(vec![exact.clone()], true), (others(&heard, &spelt), true), (others(&spelt, &exact), false)]
+        }
+        None => vec![(vec![spelt.clone()], false), (others(&heard, &spelt), false)],
+    };
+    for (at, (ranges, with_given)) in passes.into_iter().enumerate() {
+        for range in ranges {
+            reading.targets(range, |own, target| {
+                if (!with_given || term.has_given(own)) && candidates.is_new(target) {
+                    asked.judge(reading, target, found)?;
+                }
+                Ok(candidates.step(limit) && found.len() <= limit)
+            })?;
+        }
+        let heard_so = asked.given.is_some() && at == 1 && !found.is_empty();
+        if found.len() > limit || candidates.cut || heard_so {
             break;
         }
     }

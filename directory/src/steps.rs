@@ -131,7 +131,11 @@ fn give(
         submission.obstacles.iter().filter(|obstacle| forbids(obstacle)).map(|o| o.finding.clone()).collect();
     submission.obstacles.retain(|obstacle| !forbids(obstacle));
     findings.retain(|finding| !lifted.contains(finding));
-    let others = if count > 1 { format!(" ; {} autres boîtes possibles", count - 1) } else { String::new() };
+    let others = match count {
+        0 | 1 => String::new(),
+        2 => " ; une autre boîte possible".to_owned(),
+        _ => format!(" ; {} autres boîtes possibles", count - 1),
+    };
     findings.push(Finding::new(
         jonction_model::Severity::Info,
         "directory/mailbox-found",
@@ -250,13 +254,13 @@ fn judge(directory: &dyn Directory, need: &Need, at: usize) -> Result<Option<Fin
             )
             .remedy("vérifier son numéro FINESS dans le logiciel émetteur"),
         ),
-        Some(found) => found.record.closed.filter(|closed| *closed <= found.date).map(|closed| {
+        Some(found) => (!found.record.is_open(found.date)).then(|| {
+            // A register may call a structure inactive without saying since when.
+            let since = found.record.closed.map(|closed| closed.strftime(" le %d/%m/%Y").to_string());
+            let since = since.unwrap_or_default();
             Finding::error(
                 "directory/closed-structure",
-                format!(
-                    "le destinataire n° {number} est une structure fermée le {}",
-                    closed.strftime("%d/%m/%Y")
-                ),
+                format!("le destinataire n° {number} est une structure fermée{since}"),
             )
             .remedy("adresser le document à la structure qui lui succède")
         }),
@@ -286,3 +290,6 @@ fn unavailable(error: &DirectoryError) -> Finding {
     Finding::error(error.code, "l'annuaire local ne se lit pas")
         .remedy("jonction directory status, puis libérer ce message")
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,8 +34,8 @@ use crate::{
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Snapshots kept of each source: the one in use, and the last good one before it.
 const KEPT: u64 = 2;
-/// Format of `current.json`.
-const FORMAT: u32 = 1;
+/// Format of a snapshot and of its description. Another one is as absent: its source is pulled again.
+const FORMAT: u32 = 2;
 
 /// Where a snapshot came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -339,7 +339,7 @@ impl Store {
     pub fn rollback(&self, source: Source) -> Result<Option<Snapshot>, Error> {
         let _lock = self.lock(source)?;
         let folder = self.source_folder(source);
-        let Some(before) = read_json::<Current>(&folder.join("before.json"))? else { return Ok(None) };
+        let Some(before) = read_described(&folder.join("before.json"))? else { return Ok(None) };
         let revision = read_current(&folder)?.map_or(1, |current| current.revision + 1);
         let back = Current { published: self.clock.now(), revision, ..before };
         write_json(&folder.join("current.json"), &back)?;
@@ -466,9 +466,18 @@ fn read_view(folder: &Path) -> Result<View, Error> {
 }
 
 fn read_current(folder: &Path) -> Result<Option<Current>, Error> {
-    match read_json::<Current>(&folder.join("current.json"))? {
-        Some(current) if current.format != FORMAT => Err(Error::Damaged("the format of current.json")),
-        current => Ok(current),
+    read_described(&folder.join("current.json"))
+}
+
+fn read_described(path: &Path) -> Result<Option<Current>, Error> {
+    /// What every format says of itself.
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    match read_json::<Format>(path)? {
+        Some(Format { format: FORMAT }) => read_json(path),
+        _ => Ok(None),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Format of the file. Another one is not read: the source is pulled again.
-pub(crate) const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE word(id INTEGER PRIMARY KEY, text TEXT NOT NULL);
@@ -33,6 +33,14 @@ pub(crate) fn create(db: &Connection, cache_kib: u32) -> Result<(), Error> {
          PRAGMA temp_store=MEMORY; PRAGMA cache_size=-{cache_kib}; PRAGMA user_version={FORMAT};"
     ))?;
     Ok(db.execute_batch(SCHEMA)?)
+}
+
+/// Ends the writing of a new file. It is read through a journal from now on: a look-up takes no lock of the disk, and
+/// changes in place disturb nobody.
+pub(crate) fn close(db: Connection) -> Result<(), Error> {
+    db.execute_batch("PRAGMA locking_mode=NORMAL; SELECT 1 FROM word LIMIT 1; PRAGMA journal_mode=WAL;")?;
+    db.close().map_err(|(_, error)| error)?;
+    Ok(())
 }
 
 /// What the store must know of each kind of record.

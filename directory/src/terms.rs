@@ -108,13 +108,22 @@ pub(crate) struct NameTerm {
 }
 
 impl NameTerm {
-    pub(crate) fn new(family_token: &str, given: &str) -> Self {
+    /// One word of a name.
+    pub(crate) fn new(word: &str, given: &str) -> Self {
+        Self::of(&sound(word), word, given)
+    }
+
+    /// Two words of a joined name, whichever comes first: few bear both, however many bear either.
+    pub(crate) fn pair(one: &str, other: &str, given: &str) -> Self {
+        let mut both = [one, other].map(|word| (sound(word), word));
+        both.sort();
+        let [(first_sound, first), (second_sound, second)] = both;
+        Self::of(&format!("{first_sound} {second_sound}"), &format!("{first} {second}"), given)
+    }
+
+    fn of(heard: &str, spelt: &str, given: &str) -> Self {
         let first = tokens(given).next().map(sound).unwrap_or_default();
-        Self {
-            sound: bits(&sound(family_token), 24),
-            letters: bits(family_token, 18),
-            given: bits(&first, 17),
-        }
+        Self { sound: bits(heard, 24), letters: bits(spelt, 18), given: bits(&first, 17) }
     }
 
     fn body(&self, letters: u64, given: u64) -> u64 {
@@ -138,11 +147,6 @@ impl NameTerm {
     /// Whether a term of [`NameTerm::heard`] has this given name.
     pub(crate) fn has_given(&self, found: i64) -> bool {
         u64::try_from(found).is_ok_and(|found| found & ((1 << 17) - 1) == self.given)
-    }
-
-    /// Whether a term of [`NameTerm::heard`] is spelt like this.
-    pub(crate) fn is_spelt(&self, found: i64) -> bool {
-        u64::try_from(found).is_ok_and(|found| found >> 17 & ((1 << 18) - 1) == self.letters)
     }
 }
 
@@ -252,11 +256,18 @@ pub(crate) fn cells_around(point: Position, km: f64) -> Option<Vec<i64>> {
     Some(cells.collect())
 }
 
+/// Words of a family name it is found by.
+const JOINED_MAX: usize = 5;
+
 /// Terms of a professional.
 pub(crate) fn of_professional(record: &Professional) -> Vec<i64> {
     let mut terms = Vec::with_capacity(8);
     let (family, given) = (fold(&record.family), fold(&record.given));
-    terms.extend(tokens(&family).map(|token| NameTerm::new(token, &given).whole()));
+    let words: Vec<&str> = tokens(&family).take(JOINED_MAX).collect();
+    for (at, word) in words.iter().enumerate() {
+        terms.push(NameTerm::new(word, &given).whole());
+        terms.extend(words[at + 1..].iter().map(|other| NameTerm::pair(word, other, &given).whole()));
+    }
     for practice in &record.practices {
         let Some(site) = &practice.site else { continue };
         if !site.address.commune.is_empty() {
@@ -348,9 +359,17 @@ mod tests {
         let stored = NameTerm::new("DUPOND", "MARIE ANNE").whole();
         let asked = NameTerm::new("DUPONT", "MARIE");
         assert!(asked.heard().contains(&stored));
-        assert!(!asked.spelt().contains(&stored) && !asked.is_spelt(stored));
+        assert!(!asked.spelt().contains(&stored));
         assert!(asked.has_given(stored));
         assert!(NameTerm::new("DUPOND", "").spelt().contains(&stored));
+    }
+
+    #[test]
+    fn a_joined_name_is_one_term_whichever_half_comes_first() {
+        let stored = NameTerm::pair("DUPUIS", "MARTIN", "ANNE").whole();
+        assert_eq!(NameTerm::pair("MARTIN", "DUPUIS", "ANNE").whole(), stored);
+        assert!(NameTerm::pair("MARTAIN", "DUPUY", "").heard().contains(&stored));
+        assert!(!NameTerm::new("MARTIN", "ANNE").heard().contains(&stored));
     }
 
     #[test]

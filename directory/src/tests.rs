@@ -581,3 +581,31 @@ fn a_joined_name_is_found_among_hundreds_who_bear_one_half_of_it() {
     assert_eq!(names(&store, "VAFALOUT-FOURNIER", None), ["VAFALOUT-FOURNIER Anne"]);
     assert_eq!(names(&store, "vafalout fournier", Some("anne")), ["VAFALOUT-FOURNIER Anne"]);
 }
+
+/// Both halves are frequent: neither finds the bearer of both within what a question may read.
+#[test]
+fn a_joined_name_is_found_when_hundreds_bear_each_of_its_halves() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let mut people: Vec<_> = (0..400).map(|n| record(person(n, "FOURNIER", "Anne", &[]))).collect();
+    people.extend((400..800).map(|n| record(person(n, "MARTIN", "Anne", &[]))));
+    people.push(record(person(900, "MARTIN-FOURNIER", "Anne", &[])));
+    publish(&store, Source::Rpps, &people, CAREFUL);
+    for asked in ["MARTIN-FOURNIER", "fournier martin", "Martain Fournier"] {
+        assert_eq!(names(&store, asked, None), ["MARTIN-FOURNIER Anne"], "{asked}");
+        assert_eq!(names(&store, asked, Some("anne")), ["MARTIN-FOURNIER Anne"], "{asked}");
+    }
+}
+
+#[test]
+fn a_snapshot_of_another_format_is_as_absent_and_the_next_pull_is_a_first_one() {
+    let folder = tempfile::tempdir().unwrap();
+    publish(&store(folder.path()), Source::Rpps, &crowd(3), CAREFUL);
+    let path = folder.path().join("rpps/current.json");
+    let older = fs::read_to_string(&path).unwrap().replace("\"format\": 2", "\"format\": 1");
+    fs::write(&path, older).unwrap();
+    let store = store(folder.path());
+    assert!(store.states().is_empty());
+    assert!(matches!(publish(&store, Source::Rpps, &crowd(1), CAREFUL), Outcome::Published(_)));
+    assert_eq!(store.states()[0].counts["professional"], 1);
+}

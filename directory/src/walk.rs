@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use jonction_model::directory::{Kind, Mailbox, Offer, Professional, Sourced, Structure};
+use jonction_model::directory::{Mailbox, Offer, Professional, Sourced, Structure};
 
 use crate::{Store, error::Error, lookups, tables::Stored};
 
@@ -48,15 +48,7 @@ impl Store {
         mut tell: impl FnMut(&crate::generation::Reading<'_>, Sourced<T>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let view = self.view()?;
-        let ranked = view.ranked(T::KIND);
-        let holding: Vec<_> = ranked
-            .into_iter()
-            .filter(|generation| {
-                let current = view.current(generation.source());
-                // A register of people has structures that it does not count: those told inside.
-                current.is_some_and(|current| current.holds(T::KIND)) || T::KIND == Kind::Structure
-            })
-            .collect();
+        let holding = view.ranked(T::KIND);
         let mut told = HashSet::new();
         for (at, generation) in holding.iter().enumerate() {
             let last = at + 1 == holding.len();
