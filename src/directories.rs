@@ -15,7 +15,7 @@ use jonction_model::{Clock, directory::Source};
 use jonction_net::client_config;
 use jonction_ports::{
     Directory as _, PullError, Puller, Stop,
-    pull::{Brought, InUse, Intake, Progress, Remark},
+    pull::{Brought, Intake, Progress, Remark},
 };
 use jonction_settings::{Diagnoses, Fields, Node, parse};
 use jonction_web::{Client, client::Timeouts};
@@ -218,12 +218,7 @@ async fn bring(
     progress: Arc<dyn Progress>,
 ) -> Result<Done, PullError> {
     let state = store.states().into_iter().find(|state| state.source == pulled.source);
-    let in_use = state.map(|state| InUse {
-        name: state.snapshot,
-        date: state.date,
-        sha256: state.sha256,
-        published: state.published,
-    });
+    let in_use = state.map(|state| state.in_use());
     let whole = asked.whole || asked.accepted;
     let brought = pulled.puller.bring(in_use, whole, progress.as_ref()).await?;
     let (store, source) = (store.clone(), pulled.source);

@@ -4,13 +4,14 @@
 use std::{collections::BTreeMap, path::Path};
 
 use jiff::civil::Date;
-use jonction_model::directory::{Kind, Record};
+use jonction_model::directory::{Holdings, Kind, Mailbox, Record, Structure, Whose};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use crate::{
     error::Error,
     prints::Difference,
     tables::{self, Stored, WordTable},
+    terms,
 };
 
 /// What the changes did, by kind.
@@ -36,6 +37,7 @@ pub(crate) fn apply(
             Record::Structure(record) => work.put(*record)?,
             Record::Mailbox(record) => work.put(*record)?,
             Record::Offer(record) => work.put(*record)?,
+            Record::Holdings(held) => work.put_holdings(*held)?,
         }
     }
     work.words.flush(&transaction)?;
@@ -56,44 +58,103 @@ struct Work<'w> {
 impl Work<'_> {
     fn put<T: Stored>(&mut self, mut record: T) -> Result<(), Error> {
         let key = record.key();
+        let before = self.known::<T>(key)?;
+        if let Some((_, old)) = &before {
+            record.keep(old.clone());
+        }
         let (row, sites) = tables::to_row(&mut record, self.day, &mut self.words);
         for (key, mut site) in sites {
             self.put_site(key, &mut site)?;
         }
-        let before = tables::row::<T>(self.db, key)?;
         let done = self.done.entry(T::KIND).or_default();
         match &before {
             None => done.added += 1,
-            // The day it was told apart, it says the same: technical rewrites are no change.
-            Some(before) if before.get(3..) == row.get(3..) => return Ok(()),
+            Some((before, _)) if is_same(before, &row) => return Ok(()),
             Some(_) => done.changed += 1,
         }
-        self.replace::<T>(key, before.as_deref(), &record.terms(), &row)
+        self.replace::<T>(key, before.map(|(_, old)| old), &record.terms(), &row)
     }
 
     /// A site told inside another record: what it adds to what was known of it.
-    fn put_site(&mut self, key: i64, site: &mut jonction_model::directory::Structure) -> Result<(), Error> {
-        let before = tables::row::<jonction_model::directory::Structure>(self.db, key)?;
+    fn put_site(&mut self, key: i64, site: &mut Structure) -> Result<(), Error> {
+        let before = self.known::<Structure>(key)?;
         let (row, _) = tables::to_row(site, self.day, &mut self.words);
-        if before.as_ref().is_some_and(|before| before.get(3..) == row.get(3..)) {
+        if before.as_ref().is_some_and(|(before, _)| is_same(before, &row)) {
             return Ok(());
         }
         let terms = site.terms();
-        self.replace::<jonction_model::directory::Structure>(key, before.as_deref(), &terms, &row)
+        self.replace::<Structure>(key, before.map(|(_, old)| old), &terms, &row)
+    }
+
+    /// All the mailboxes of a holder: those that are no longer told lose it, and end when nobody else reads them.
+    fn put_holdings(&mut self, held: Holdings) -> Result<(), Error> {
+        let term = match &held.whose {
+            Whose::Person(id) => terms::person_box(id),
+            Whose::Structure(id) => terms::structure_box(id),
+        };
+        let mut touched: BTreeMap<i64, Option<Mailbox>> = BTreeMap::new();
+        {
+            let mut select = self.db.prepare_cached("SELECT target FROM posting WHERE term=?1")?;
+            let mut rows = select.query([term])?;
+            while let Some(row) = rows.next()? {
+                touched.insert(row.get(0)?, None);
+            }
+        }
+        for mailbox in held.mailboxes {
+            let told = touched.entry(mailbox.key()).or_default();
+            match told {
+                Some(other) => other.merge(mailbox),
+                None => *told = Some(mailbox),
+            }
+        }
+        for (key, told) in touched {
+            let before = self.known::<Mailbox>(key)?.map(|(_, old)| old);
+            let mut mailbox = match (&before, &told) {
+                (Some(old), _)
+                    if old.holders.iter().any(|holder| held.whose.is(holder)) || told.is_some() =>
+                {
+                    old.clone()
+                }
+                // Found by a term that another holder shares: not its own.
+                (Some(_), _) | (None, None) => continue,
+                (None, Some(told)) => Mailbox { holders: Vec::new(), ..told.clone() },
+            };
+            mailbox.holders.retain(|holder| !held.whose.is(holder));
+            match told {
+                Some(told) => {
+                    mailbox = Mailbox { holders: mailbox.holders, ..told.clone() };
+                    mailbox.merge(told);
+                }
+                // Nobody is left: who had it is kept, for the record.
+                None if mailbox.holders.is_empty() => {
+                    let Some(before) = before else { continue };
+                    mailbox = Mailbox { ended: before.ended.or(Some(self.day)), ..before };
+                }
+                None => {}
+            }
+            self.put(mailbox)?;
+        }
+        Ok(())
+    }
+
+    /// A row with what it says.
+    fn known<T: Stored>(&self, key: i64) -> Result<Option<(Vec<u8>, T)>, Error> {
+        let Some(row) = tables::row::<T>(self.db, key)? else { return Ok(None) };
+        // Words of this very transaction are not in the file yet: they are in the table.
+        let read =
+            tables::of_row::<T>(&row, &self.texts).or_else(|| tables::of_row::<T>(&row, &self.words.texts()));
+        let (old, _) = read.ok_or(Error::Damaged("a record"))?;
+        Ok(Some((row, old)))
     }
 
     fn replace<T: Stored>(
         &mut self,
         key: i64,
-        before: Option<&[u8]>,
+        before: Option<T>,
         terms: &[i64],
         row: &[u8],
     ) -> Result<(), Error> {
-        if let Some(before) = before {
-            // Words of this very transaction are not in the file yet: they are in the table.
-            let known = tables::of_row::<T>(before, &self.texts)
-                .or_else(|| tables::of_row::<T>(before, &self.words.texts()));
-            let (old, _) = known.ok_or(Error::Damaged("a record"))?;
+        if let Some(old) = before {
             let mut delete = self.db.prepare_cached("DELETE FROM posting WHERE term=?1 AND target=?2")?;
             for term in old.terms().into_iter().filter(|term| !terms.contains(term)) {
                 delete.execute([term, key])?;
@@ -108,3 +169,11 @@ impl Work<'_> {
         Ok(())
     }
 }
+
+/// Whether two rows say the same: the day it was told stands apart, technical rewrites are no change.
+fn is_same(before: &[u8], after: &[u8]) -> bool {
+    before.get(DAY_BYTES..) == after.get(DAY_BYTES..)
+}
+
+/// The day at the beginning of a row, as a number of three bytes.
+const DAY_BYTES: usize = 3;

@@ -125,6 +125,7 @@ impl Records for Draft {
             Record::Structure(record) => self.take(*record),
             Record::Mailbox(record) => self.take(*record),
             Record::Offer(record) => self.take(*record),
+            Record::Holdings(held) => held.mailboxes.into_iter().try_for_each(|mailbox| self.take(mailbox)),
         };
         Ok(taken?)
     }

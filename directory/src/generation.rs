@@ -5,7 +5,8 @@ use std::{
     collections::HashMap,
     ops::RangeInclusive,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
+    sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock},
+    time::Duration,
 };
 
 use jiff::civil::Date;
@@ -22,6 +23,8 @@ use crate::{
 const POOL_MAX: usize = 16;
 /// Page cache of one connection, in KiB: the upper levels of the trees at national size; the system caches the rest.
 const CACHE_KIB: u32 = 4096;
+/// How long a look-up waits for who writes, or for a connection.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// A snapshot file.
 pub(crate) struct Generation {
@@ -29,6 +32,7 @@ pub(crate) struct Generation {
     source: Source,
     words: RwLock<Arc<Vec<Box<str>>>>,
     idle: Mutex<Vec<Connection>>,
+    returned: Condvar,
     communes: OnceLock<HashMap<String, Position>>,
 }
 
@@ -46,6 +50,7 @@ impl Generation {
             source,
             words: RwLock::new(Arc::new(words)),
             idle: Mutex::new(vec![db]),
+            returned: Condvar::new(),
             communes: OnceLock::new(),
         })
     }
@@ -57,8 +62,7 @@ impl Generation {
 
     /// Runs look-ups on one connection, in one read transaction.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Reading<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let db = idle.map_or_else(|| connect(&self.path), Ok)?;
+        let db = self.connection()?;
         db.prepare_cached("BEGIN")?.execute([])?;
         let words = self.words.read().unwrap_or_else(PoisonError::into_inner).clone();
         let result = work(&Reading { db: &db, generation: self, words: Mutex::new(words) });
@@ -67,7 +71,24 @@ impl Generation {
         if idle.len() < POOL_MAX {
             idle.push(db);
         }
+        drop(idle);
+        self.returned.notify_one();
         result
+    }
+
+    /// An idle connection, else a new one. Once the file was removed, two snapshots later, those there are go on serving.
+    fn connection(&self) -> Result<Connection, Error> {
+        if let Some(db) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            return Ok(db);
+        }
+        let error = match connect(&self.path) {
+            Ok(db) => return Ok(db),
+            Err(error) => error,
+        };
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = self.returned.wait_timeout_while(idle, BUSY, |idle| idle.is_empty());
+        let (mut idle, _) = wait.unwrap_or_else(PoisonError::into_inner);
+        idle.pop().ok_or(error)
     }
 
     /// The middles of the communes this source knows.
@@ -96,7 +117,7 @@ fn connect(path: &Path) -> Result<Connection, Error> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     db.execute_batch(&format!("PRAGMA query_only=1; PRAGMA cache_size=-{CACHE_KIB};"))?;
-    db.busy_timeout(std::time::Duration::from_secs(5))?;
+    db.busy_timeout(BUSY)?;
     Ok(db)
 }
 

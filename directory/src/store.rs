@@ -142,6 +142,8 @@ pub(crate) struct Current {
     pub(crate) revision: u64,
     pub(crate) snapshot: Snapshot,
     pub(crate) published: Timestamp,
+    /// Date of the last whole snapshot.
+    whole: Timestamp,
     counts: BTreeMap<String, u64>,
     pub(crate) report: Report,
 }
@@ -309,6 +311,7 @@ impl Store {
             date: current.snapshot.date,
             sha256: current.snapshot.sha256.clone(),
             published: current.published,
+            whole: current.whole,
             counts: current.counts.clone(),
         };
         view.sources.iter().map(state).collect()
@@ -399,6 +402,7 @@ impl Compared {
             revision: self.current.as_ref().map_or(1, |current| current.revision + 1),
             snapshot: snapshot.clone(),
             published,
+            whole: snapshot.date,
             counts,
             report: report.clone(),
         };

@@ -57,6 +57,8 @@ pub(crate) trait Stored: Default + Clone {
     fn terms(&self) -> Vec<i64>;
     /// Takes what another part adds.
     fn merge(&mut self, other: Self);
+    /// One that only says that it ended keeps what was known of it.
+    fn keep(&mut self, _before: Self) {}
     /// Writes what says where it is: a change of it is a move.
     fn place(&self, out: &mut Printer);
 }
@@ -91,6 +93,12 @@ impl Stored for Professional {
         self.merge(other);
     }
 
+    fn keep(&mut self, before: Self) {
+        if self.ended.is_some() && self.family.is_empty() {
+            *self = Self { ended: self.ended, ..before };
+        }
+    }
+
     fn place(&self, out: &mut Printer) {
         for site in self.practices.iter().filter_map(|practice| practice.site.as_deref()) {
             place_of(site, out);
@@ -122,6 +130,12 @@ impl Stored for Structure {
 
     fn merge(&mut self, other: Self) {
         self.merge(other);
+    }
+
+    fn keep(&mut self, before: Self) {
+        if self.inactive && self.name.is_empty() {
+            *self = Self { inactive: true, closed: before.closed.or(self.closed), ..before };
+        }
     }
 
     fn place(&self, out: &mut Printer) {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use jonction_model::{
     ManualClock, MssAddress, PersonId, StructureId,
     directory::{
-        Coded, Contact, Holder, Kind, Mailbox, MailboxKind, Offer, Position, PostalAddress, Practice,
-        Professional, Record, Source, Structure, Zone, ZoneKind,
+        Coded, Contact, Holder, Holdings, Kind, Mailbox, MailboxKind, Offer, Position, PostalAddress,
+        Practice, Professional, Record, Source, Structure, Whose, Zone, ZoneKind,
     },
 };
 use jonction_ports::{
@@ -608,4 +608,58 @@ fn a_snapshot_of_another_format_is_as_absent_and_the_next_pull_is_a_first_one() 
     assert!(store.states().is_empty());
     assert!(matches!(publish(&store, Source::Rpps, &crowd(1), CAREFUL), Outcome::Published(_)));
     assert_eq!(store.states()[0].counts["professional"], 1);
+}
+
+#[test]
+fn mailboxes_that_are_no_longer_told_of_a_holder_end_and_those_of_others_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let shared = |address: &str, holders: &[Holder]| Mailbox {
+        address: address.into(),
+        holders: holders.to_vec(),
+        ..Mailbox::default()
+    };
+    let (one, other) = (of_person(1, Some("1990001000")), of_person(2, None));
+    let boxes = [
+        shared("seul@x.mssante.fr", std::slice::from_ref(&one)),
+        shared("partagee@x.mssante.fr", &[one.clone(), other]),
+        shared("reste@x.mssante.fr", std::slice::from_ref(&one)),
+    ];
+    publish(&store, Source::AnnuaireFhir, &boxes.map(|mailbox| Record::Mailbox(Box::new(mailbox))), CAREFUL);
+    let told = |addresses: &[&str]| {
+        let mailboxes = addresses.iter().map(|address| shared(address, std::slice::from_ref(&one))).collect();
+        Record::Holdings(Box::new(Holdings { whose: Whose::Person(id(1)), mailboxes }))
+    };
+    let change = [told(&["RESTE@x.mssante.fr", "nouvelle@x.mssante.fr"])];
+    let report = store.apply(Source::AnnuaireFhir, change, snapshot("delta")).unwrap();
+    let done = report.kinds[&Kind::Mailbox];
+    assert_eq!((done.added, done.changed), (1, 3));
+    let of = |number| {
+        let found = store.mailboxes_of(&id(number)).unwrap();
+        found.into_iter().map(|found| found.record.address.to_ascii_lowercase()).collect::<Vec<_>>()
+    };
+    assert_eq!(of(1), ["nouvelle@x.mssante.fr", "reste@x.mssante.fr"]);
+    assert_eq!(of(2), ["partagee@x.mssante.fr"]);
+    let ended = store.mailbox(&MssAddress::parse("seul@x.mssante.fr").unwrap()).unwrap().unwrap().record;
+    assert_eq!(
+        (ended.ended.map(|day| day.to_string()).as_deref(), ended.holders.len()),
+        (Some("2026-01-01"), 1)
+    );
+}
+
+#[test]
+fn one_who_is_only_said_to_have_left_keeps_what_was_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    publish(&store, Source::AnnuaireFhir, &crowd(3), CAREFUL);
+    let gone = Professional {
+        id: id(10_900_000_001),
+        ended: Some("2026-01-01".parse().unwrap()),
+        ..Professional::default()
+    };
+    store.apply(Source::AnnuaireFhir, [record(gone)], snapshot("delta")).unwrap();
+    let found = store.professional(&id(10_900_000_001)).unwrap().unwrap().record;
+    assert!(!found.practises());
+    assert_eq!((found.family.as_str(), found.practices.len()), ("MODELE", 1));
+    assert_eq!(found.practices[0].site.as_ref().unwrap().finess, "990001000");
 }

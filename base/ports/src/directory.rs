@@ -227,6 +227,21 @@ pub struct SourceState {
     pub sha256: String,
     /// When it was published here.
     pub published: jiff::Timestamp,
+    /// Date of the last whole snapshot: later changes were applied to it.
+    pub whole: jiff::Timestamp,
     /// Records by kind, those who ended included.
     pub counts: std::collections::BTreeMap<String, u64>,
+}
+
+impl SourceState {
+    /// What a puller is told of it.
+    pub fn in_use(&self) -> crate::pull::InUse {
+        crate::pull::InUse {
+            name: self.snapshot.clone(),
+            date: self.date,
+            sha256: self.sha256.clone(),
+            published: self.published,
+            whole: self.whole,
+        }
+    }
 }

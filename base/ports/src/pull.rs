@@ -49,6 +49,8 @@ pub struct InUse {
     pub sha256: String,
     /// When it was put in use.
     pub published: Timestamp,
+    /// Date of the last whole snapshot, of which this one may be a change.
+    pub whole: Timestamp,
 }
 
 /// What was brought.

@@ -20,7 +20,7 @@ use jonction_model::{
 };
 use jonction_ports::{
     Directory as _, PullError, Puller as _,
-    pull::{Brought, InUse, Intake},
+    pull::{Brought, Intake},
 };
 use jonction_web::{Client, Url, client::Timeouts, pace::at_once};
 
@@ -79,9 +79,8 @@ impl World {
             downloads,
             self.clock.clone(),
         );
-        let in_use = self.store.states().into_iter().find(|state| state.source == source).map(|state| {
-            InUse { name: state.snapshot, date: state.date, sha256: state.sha256, published: state.published }
-        });
+        let state = self.store.states().into_iter().find(|state| state.source == source);
+        let in_use = state.map(|state| state.in_use());
         let mut snapshot = match puller.bring(in_use, false, &()).await? {
             Brought::NothingNew(why) => return Ok(Ended::NothingNew(why)),
             Brought::Snapshot(snapshot) => snapshot,

@@ -15,8 +15,8 @@ use jonction_model::{
 };
 use jonction_ports::{
     Directory as _, PullError, Puller as _,
-    directory::{Around, StructureQuery},
-    pull::{Brought, InUse},
+    directory::{Around, SourceState, StructureQuery},
+    pull::Brought,
 };
 use jonction_web::{Client, Url, client::Timeouts, pace::at_once};
 
@@ -49,12 +49,7 @@ impl World {
             Client::new(None, Timeouts::default()).waiting(at_once()),
             self.folder.path().join("downloads"),
         );
-        let in_use = self.store.states().into_iter().next().map(|state| InUse {
-            name: state.snapshot,
-            date: state.date,
-            sha256: state.sha256,
-            published: state.published,
-        });
+        let in_use = self.store.states().first().map(SourceState::in_use);
         let Brought::Snapshot(mut snapshot) = puller.bring(in_use, false, &()).await? else {
             return Ok(None);
         };

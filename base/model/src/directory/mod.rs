@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 pub use offer::{Capacity, Contact, Offer, Zone, ZoneKind};
-pub use professional::{Diploma, Holder, Mailbox, MailboxKind, Practice, Professional};
+pub use professional::{Diploma, Holder, Holdings, Mailbox, MailboxKind, Practice, Professional, Whose};
 pub use structure::{Position, PostalAddress, Structure};
 
 /// Where records come from. The order is not a precedence: see [`Source::rank`].
@@ -112,6 +112,8 @@ pub enum Record {
     Mailbox(Box<Mailbox>),
     /// One offer of the ROR.
     Offer(Box<Offer>),
+    /// Every mailbox of one holder: those it had and that are not told are no longer its own.
+    Holdings(Box<Holdings>),
 }
 
 /// A code and its label, as the source gave them. The table is known by the field that holds it.

@@ -245,3 +245,31 @@ pub struct Holder {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<Box<Structure>>,
 }
+
+/// Whose mailboxes are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Those of a person, wherever they are used.
+    Person(PersonId),
+    /// Those of a structure itself.
+    Structure(StructureId),
+}
+
+impl Whose {
+    /// Whether this line about a mailbox is about that holder.
+    pub fn is(&self, holder: &Holder) -> bool {
+        match self {
+            Self::Person(id) => holder.person.as_ref() == Some(id),
+            Self::Structure(id) => holder.person.is_none() && holder.structure.as_ref() == Some(id),
+        }
+    }
+}
+
+/// Every mailbox of one holder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Holdings {
+    /// The holder.
+    pub whose: Whose,
+    /// Its mailboxes; each names this holder.
+    pub mailboxes: Vec<Mailbox>,
+}
