@@ -218,8 +218,8 @@ fn mails(
 /// Hashes of the documents in the archive of a mail; none when it cannot be read.
 fn carried(mail: &StoredMail) -> Vec<BodyId> {
     let Ok(mail) = mail.read() else { return Vec::new() };
-    let archives = mail.parts.iter().filter(|part| part.media_type.ends_with("zip"));
-    let read = archives.filter_map(|part| xdm::read(&part.content, &xdm::Limits::default()).ok());
+    let archives = mail.leaves().filter(|part| part.media_type.ends_with("zip"));
+    let read = archives.filter_map(|part| xdm::read(part.content(), &xdm::Limits::default()).ok());
     read.flat_map(|archive| archive.documents().map(|(_, bytes)| BodyId::of(bytes)).collect::<Vec<_>>())
         .collect()
 }

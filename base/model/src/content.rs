@@ -7,6 +7,8 @@ use std::fmt;
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
+use crate::layer::Layer;
+
 /// SHA-256 of a body: its address in the journal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -86,18 +88,56 @@ pub struct ContentRef {
     pub end: u64,
     /// How to read the range.
     pub encoding: Encoding,
+    /// What to undo after that, in order: a document in an archive in a mail is still a range of that mail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inside: Vec<Layer>,
 }
 
 impl ContentRef {
     /// A whole body of `length` bytes, as it is.
     pub fn whole(body: BodyId, length: u64) -> Self {
-        Self { body, start: 0, end: length, encoding: Encoding::Raw }
+        Self { body, start: 0, end: length, encoding: Encoding::Raw, inside: Vec::new() }
+    }
+
+    /// What is reached in a body through these layers; the first one is a slice of it, else there is no handle.
+    pub fn through(body: BodyId, layers: &[Layer]) -> Option<Self> {
+        let (&Layer::Slice(start, end), rest) = layers.split_first()? else { return None };
+        let (encoding, inside) = match rest.split_first() {
+            Some((Layer::Base64, inside)) => (Encoding::Base64, inside),
+            _ => (Encoding::Raw, rest),
+        };
+        Some(Self { body, start, end, encoding, inside: inside.to_vec() })
+    }
+
+    /// What is reached from here through more layers.
+    #[must_use]
+    pub fn then(mut self, layers: impl IntoIterator<Item = Layer>) -> Self {
+        self.inside.extend(layers);
+        self
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_handle_through_layers_starts_with_a_slice_of_the_body() {
+        let body = BodyId::of(b"mail");
+        let layers = [Layer::Slice(10, 90), Layer::Base64, Layer::Slice(30, 60), Layer::Inflate];
+        let content = ContentRef::through(body, &layers).unwrap();
+        assert_eq!((content.start, content.end, content.encoding), (10, 90, Encoding::Base64));
+        assert_eq!(content.inside, layers[2..]);
+        assert_eq!(ContentRef::through(body, &[Layer::Inflate]), None);
+    }
+
+    #[test]
+    fn a_handle_without_layers_keeps_the_form_that_journals_hold() {
+        let content = ContentRef::whole(BodyId::of(b"abc"), 3);
+        let json = serde_json::to_value(&content).unwrap();
+        assert_eq!(json.as_object().unwrap().len(), 4);
+        assert_eq!(serde_json::from_value::<ContentRef>(json).unwrap(), content);
+    }
 
     #[test]
     fn a_body_id_reads_back_from_its_text() {

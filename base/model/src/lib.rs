@@ -11,6 +11,7 @@ pub mod environment;
 pub mod finding;
 pub mod identity;
 pub mod ids;
+pub mod layer;
 pub mod masked;
 pub mod name;
 pub mod nearest;
@@ -38,6 +39,7 @@ pub use identity::{
 pub use ids::{
     DocumentUniqueId, IdError, Ins, InsDomain, MessageControlId, MssAddress, Oid, PersonId, StructureId,
 };
+pub use layer::Layer;
 pub use masked::Masked;
 pub use name::{PartnerName, RouteName};
 pub use nearest::nearest;

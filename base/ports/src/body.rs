@@ -15,6 +15,8 @@ use base64::{
 use bytes::Bytes;
 use jonction_model::{BodyId, ContentRef, Encoding};
 
+use crate::layers;
+
 /// Why stored bytes could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -54,10 +56,11 @@ pub trait Bodies: Send + Sync {
     /// Opens a content, decoded as its encoding says.
     fn open(&self, content: &ContentRef) -> Result<Box<dyn Read + Send>, BodyError> {
         let raw = self.open_raw(content)?;
-        Ok(match content.encoding {
+        let decoded: Box<dyn Read + Send> = match content.encoding {
             Encoding::Raw => raw,
             Encoding::Base64 => Box::new(Base64Reader::new(raw)),
-        })
+        };
+        Ok(content.inside.iter().fold(decoded, layers::undo))
     }
 
     /// A whole content, decoded. Errors: also [`BodyError::TooLong`] beyond `limit` decoded bytes.

@@ -8,6 +8,7 @@ pub mod body;
 pub mod delivery;
 pub mod directory;
 pub mod intake;
+mod layers;
 pub mod probe;
 pub mod pull;
 pub mod step;

@@ -7,7 +7,7 @@
 //! header.rs  folding, encoded-words (RFC 2047), parameters (RFC 2231)
 //! body.rs    text in NFC and CRLF, quoted-printable, base64
 //! write.rs   a mail to send
-//! read.rs    a mail received, within limits
+//! read/      a mail received, within limits
 //! ```
 
 mod body;
@@ -17,6 +17,8 @@ pub mod value;
 pub mod write;
 
 pub use body::normalise_text;
-pub use read::{Header, Limits, Mail, Mailbox, Part, ReadError, TransferEncoding};
+pub use read::{
+    Defect, Facts, Header, Headers, Limits, Mail, Mailbox, Part, PartKind, ReadError, TransferEncoding,
+};
 pub use value::{MailId, Token, ValueError};
 pub use write::{Attachment, AttachmentBlock, MediaType, OutgoingMail, Sender};

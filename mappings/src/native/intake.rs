@@ -56,6 +56,7 @@ impl Received {
                 start: self.content.start + span.start as u64,
                 end: self.content.start + span.end as u64,
                 encoding: Encoding::Base64,
+                inside: Vec::new(),
             };
             DocumentBytes { path: path(&group), group, content, header: header.as_ref() }
         })

@@ -104,7 +104,7 @@ pub(super) fn m06(subject: &Subject, verdicts: &mut Verdicts<'_>) {
         // Without any copy, MSS-M01 and M03 have said it.
         if media_type == "application/pdf"
             && !subject.pdfs.is_empty()
-            && embedded.is_ok_and(|pdf| subject.pdfs.iter().all(|copy| copy.content != pdf))
+            && embedded.is_ok_and(|pdf| subject.pdfs.iter().all(|copy| copy.content() != &pdf))
         {
             verdicts.add(place_of(at), "aucune copie PDF n'est celle que porte le CDA");
         }
@@ -114,7 +114,7 @@ pub(super) fn m06(subject: &Subject, verdicts: &mut Verdicts<'_>) {
 /// The official sample itself has no such mark: a warning at most.
 pub(super) fn m07(subject: &Subject, verdicts: &mut Verdicts<'_>) {
     for pdf in &subject.pdfs {
-        if !says_pdfa_1(&pdf.content) {
+        if !says_pdfa_1(pdf.content()) {
             let place = Place::path(format!("partie {}", pdf.path));
             verdicts.add(place, "le PDF ne se dit pas PDF/A-1 (pdfaid:part)");
         }
@@ -186,7 +186,7 @@ pub(super) fn m13(subject: &Subject, verdicts: &mut Verdicts<'_>) {
 
 pub(super) fn m17(subject: &Subject, verdicts: &mut Verdicts<'_>) {
     let mail = &subject.received.mail;
-    let values: Vec<&str> = mail.values("X-MSS-CODECDA").collect();
+    let values: Vec<String> = mail.headers().all("X-MSS-CODECDA").map(|header| header.text()).collect();
     if subject.documents.is_empty() {
         if !values.is_empty() && subject.archive.is_none() {
             verdicts.add(header("X-MSS-CODECDA"), "l'en-tête est présent sans aucun CDA joint");
@@ -222,7 +222,7 @@ pub(super) fn m18(subject: &Subject, verdicts: &mut Verdicts<'_>) {
         return;
     }
     let environment = subject.received.environment;
-    match value {
+    match value.as_deref() {
         Some("O") if subject.documents.iter().all(|document| carries_ins(document, environment)) => {}
         // The source may know that the identity is not qualified: a document that carries an INS does not prove it.
         Some("N") => {}

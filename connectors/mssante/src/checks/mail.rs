@@ -49,7 +49,7 @@ pub(super) fn m05(subject: &Subject, verdicts: &mut Verdicts<'_>) {
         verdicts.add(Place::path("en-têtes"), "des octets hors ASCII figurent dans les en-têtes").remedy =
             Some("coder les en-têtes accentués selon la RFC 2047".to_owned());
     }
-    if mail.raw().split(|&c| c == b'\n').any(|line| line.len() > 999) {
+    if mail.facts().longest_line > 998 {
         verdicts.add(Place::default(), "une ligne dépasse 998 caractères");
     }
     let words = mail.head().split(|c| c.is_ascii_whitespace());
@@ -59,15 +59,9 @@ pub(super) fn m05(subject: &Subject, verdicts: &mut Verdicts<'_>) {
 }
 
 pub(super) fn m09(subject: &Subject, verdicts: &mut Verdicts<'_>) {
-    let ids: Vec<_> = subject
-        .received
-        .mail
-        .headers()
-        .iter()
-        .filter(|h| h.name.eq_ignore_ascii_case("Message-ID"))
-        .collect();
+    let ids: Vec<_> = subject.received.mail.headers().all("Message-ID").collect();
     match ids.as_slice() {
-        [one] if MailId::parse(&one.raw).is_ok() => {}
+        [one] if MailId::parse(&one.unfolded()).is_ok() => {}
         [_] => {
             verdicts.add(header("Message-ID"), "le Message-ID n'est pas de la forme <gauche@droite>");
         }
@@ -81,19 +75,19 @@ pub(super) fn m09(subject: &Subject, verdicts: &mut Verdicts<'_>) {
 }
 
 pub(super) fn m11(subject: &Subject, verdicts: &mut Verdicts<'_>) {
-    for part in subject.received.mail.parts.iter().filter(|part| part.media_type.starts_with("text/")) {
-        let ascii = part.charset.is_empty() && part.content.is_ascii();
+    for part in subject.received.mail.leaves().filter(|part| part.media_type.starts_with("text/")) {
+        let ascii = part.charset.is_empty() && part.content().is_ascii();
         if !part.charset.eq_ignore_ascii_case("utf-8") && !ascii {
             verdicts.add(Place::path(format!("partie {}", part.path)), "le texte n'est pas déclaré en UTF-8");
         }
-        if part.damaged || std::str::from_utf8(&part.content).is_err() {
+        if part.is_damaged() || std::str::from_utf8(part.content()).is_err() {
             verdicts.add(Place::path(format!("partie {}", part.path)), "le texte n'est pas lisible en UTF-8");
         }
     }
 }
 
 pub(super) fn m12(subject: &Subject, verdicts: &mut Verdicts<'_>) {
-    let first = subject.received.mail.parts.first();
+    let first = subject.received.mail.leaves().next();
     if first.is_none_or(|part| part.media_type != "text/plain") {
         let found = first.map(|part| part.media_type.clone()).unwrap_or_default();
         verdicts.differs(Place::path("partie 1"), "le corps doit avoir un texte simple", "text/plain", found);
@@ -101,7 +95,7 @@ pub(super) fn m12(subject: &Subject, verdicts: &mut Verdicts<'_>) {
 }
 
 pub(super) fn m14(subject: &Subject, verdicts: &mut Verdicts<'_>) {
-    match subject.received.mail.mailboxes("From").next() {
+    match subject.received.mail.mailboxes("From").first() {
         None => {
             verdicts.add(header("From"), "l'expéditeur manque");
         }
@@ -116,8 +110,7 @@ pub(super) fn m15(subject: &Subject, verdicts: &mut Verdicts<'_>) {
     let received = &subject.received;
     let mailbox = received.authenticated.as_deref().filter(|identity| identity.contains('@'));
     let expected = mailbox.unwrap_or(&received.from);
-    let from = received.mail.mailboxes("From").next().map(|mailbox| mailbox.address.as_str());
-    if !from.is_some_and(|from| same(from, expected)) {
+    if !received.mail.mailboxes("From").first().is_some_and(|from| same(&from.address, expected)) {
         verdicts.add(header("From"), "l'adresse n'est pas celle de la boîte qui envoie");
     }
 }
@@ -140,7 +133,7 @@ pub(super) fn m16(subject: &Subject, verdicts: &mut Verdicts<'_>) {
 }
 
 pub(super) fn m19(subject: &Subject, verdicts: &mut Verdicts<'_>) {
-    if subject.received.mail.value("X-MSS-NIL").is_none_or(str::is_empty) {
+    if subject.received.mail.value("X-MSS-NIL").is_none_or(|value| value.is_empty()) {
         verdicts.add(header("X-MSS-NIL"), "le numéro de produit manque");
     }
 }
@@ -158,8 +151,9 @@ pub(super) fn m20(subject: &Subject, verdicts: &mut Verdicts<'_>) {
 
 pub(super) fn m21(subject: &Subject, verdicts: &mut Verdicts<'_>) {
     let mail = &subject.received.mail;
-    let Some(to) = mail.mailboxes("Disposition-Notification-To").next() else { return };
-    if !mail.mailboxes("From").next().is_some_and(|from| same(&from.address, &to.address)) {
+    let asked = mail.mailboxes("Disposition-Notification-To");
+    let Some(to) = asked.first() else { return };
+    if !mail.mailboxes("From").first().is_some_and(|from| same(&from.address, &to.address)) {
         verdicts.add(header("Disposition-Notification-To"), "l'accusé de lecture n'irait pas à l'expéditeur");
     }
 }

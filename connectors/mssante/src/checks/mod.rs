@@ -57,10 +57,10 @@ impl Subject {
     /// Opens the attachments of a mail, within limits.
     pub fn of(received: Received) -> Self {
         let starting = |magic: &[u8]| -> Vec<Part> {
-            received.mail.parts.iter().filter(|part| part.content.starts_with(magic)).cloned().collect()
+            received.mail.leaves().filter(|part| part.starts_with(magic)).cloned().collect()
         };
         let (zips, pdfs) = (starting(b"PK\x03\x04"), starting(b"%PDF"));
-        let archive = zips.first().map(|part| xdm::read(&part.content, &xdm::Limits::default()));
+        let archive = zips.first().map(|part| xdm::read(part.content(), &xdm::Limits::default()));
         let opened = |(entry, bytes): (&DocumentEntry, &Bytes)| OpenedDocument {
             entry: entry.clone(),
             bytes: bytes.clone(),

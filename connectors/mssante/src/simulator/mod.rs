@@ -248,7 +248,7 @@ impl Shared {
                 };
                 let findings = checks::judge(received, Mode::Strict);
                 let ids = checks::CHECKS.iter().map(|check| check.id).collect();
-                (mail.message_id().to_owned(), self.verdicts.record("courriel", ids, findings))
+                (mail.message_id(), self.verdicts.record("courriel", ids, findings))
             }
             Err(error) => {
                 let sentence = "le courriel dépasse ce que le simulateur accepte de lire";

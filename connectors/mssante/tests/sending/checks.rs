@@ -30,8 +30,7 @@ fn sample_to(to: &str) -> Sample {
     };
     let (head, block) = (bytes(&mail.prepared.pieces[0]), bytes(&mail.prepared.pieces[1]));
     let read = Mail::read(&[head.clone(), block].concat().into(), &Limits::default()).unwrap();
-    let archive =
-        read.parts.iter().find(|part| part.media_type == "application/zip").unwrap().content.to_vec();
+    let archive = read.leaves().find(|part| part.media_type == "application/zip").unwrap().content().to_vec();
     Sample {
         head: String::from_utf8(head.to_vec()).unwrap(),
         archive,

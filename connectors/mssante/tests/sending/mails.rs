@@ -30,14 +30,15 @@ async fn a_professional_and_the_patient_get_a_conformant_mail_each() {
     let mails: Vec<_> = world.simulator.mails().iter().map(|mail| mail.read().unwrap()).collect();
     let (doctor, patient) = (&mails[0], &mails[1]);
     assert_eq!(doctor.subject(), "XDM/1.0/DDM+CR d'imagerie médicale TESTEUR-ÉLÉONORE ANNE 28/02/1980");
-    assert_eq!(doctor.mailboxes("From").next().unwrap().name, "Hôpital A - Imagerie");
-    assert_eq!((doctor.value("X-MSS-CODECDA"), doctor.value("X-MSS-INS")), (Some("18748-4"), Some("O")));
-    assert_eq!((doctor.value("X-MSS-MES"), patient.value("X-MSS-MES")), (None, Some("FIN")));
-    assert_eq!(doctor.mailboxes("Disposition-Notification-To").next().unwrap().address, OURS);
+    assert_eq!(doctor.mailboxes("From").first().unwrap().name, "Hôpital A - Imagerie");
+    assert_eq!(doctor.value("X-MSS-CODECDA").as_deref(), Some("18748-4"));
+    assert_eq!(doctor.value("X-MSS-INS").as_deref(), Some("O"));
+    assert_eq!((doctor.value("X-MSS-MES"), patient.value("X-MSS-MES").as_deref()), (None, Some("FIN")));
+    assert_eq!(doctor.mailboxes("Disposition-Notification-To").first().unwrap().address, OURS);
     assert_ne!(doctor.message_id(), patient.message_id());
-    let copy = doctor.parts.iter().find(|part| part.media_type == "application/pdf").unwrap();
+    let copy = doctor.leaves().find(|part| part.media_type == "application/pdf").unwrap();
     assert_eq!(copy.name, "20261120_CR d'imagerie médicale_TESTEUR-ÉLÉONORE_ANNE.pdf");
-    assert_eq!(copy.content, pdf());
+    assert_eq!(copy.content(), &pdf());
 }
 
 /// A journal that addresses bodies by content stores the attachments once.
@@ -172,7 +173,7 @@ async fn a_mail_without_qualified_ins_says_so() {
     }];
     world.send(&submission, 0).await;
     let mail = world.simulator.mails()[0].read().unwrap();
-    assert_eq!(mail.value("X-MSS-INS"), Some("N"));
+    assert_eq!(mail.value("X-MSS-INS").as_deref(), Some("N"));
 }
 
 #[test]
@@ -239,9 +240,9 @@ async fn a_replacement_and_a_deletion_say_so_in_the_text_and_the_archive() {
         submission.operation = operation;
         world.send(&submission, 0).await;
         let mail = world.simulator.mails().pop().unwrap().read().unwrap();
-        assert!(std::str::from_utf8(&mail.parts[0].content).unwrap().contains(word));
-        let zip = mail.parts.iter().find(|part| part.name == "IHE_XDM.zip").unwrap();
-        let archive = jonction_xds::xdm::read(&zip.content, &Default::default()).unwrap();
+        assert!(mail.body().unwrap().text().contains(word));
+        let zip = mail.leaves().find(|part| part.name == "IHE_XDM.zip").unwrap();
+        let archive = jonction_xds::xdm::read(zip.content(), &Default::default()).unwrap();
         assert_eq!(archive.documents().next().unwrap().0.action(), Some(action));
     }
 }
@@ -256,7 +257,7 @@ async fn the_text_of_the_sender_is_used_as_it_is() {
         world.send(&submission, index).await;
     }
     let mails = world.simulator.mails();
-    let text = |at: usize| mails[at].read().unwrap().parts[0].content.clone();
+    let text = |at: usize| mails[at].read().unwrap().body().unwrap().content().clone();
     assert_eq!(text(0), "Cher confrère,\r\nvoici l’examen.".as_bytes());
     assert_eq!(text(1), "Bonjour, voici votre examen.".as_bytes());
 }
@@ -282,7 +283,7 @@ async fn a_document_without_pdf_goes_with_a_sentence_and_a_note() {
     assert!(matches!(report.outcome, Outcome::Done { .. }));
     assert!(report.notes.iter().any(|note| note.check == "mssante.no-pdf-copy"));
     let mail = world.simulator.mails()[0].read().unwrap();
-    assert!(std::str::from_utf8(&mail.parts[0].content).unwrap().contains("IHE_XDM"));
+    assert!(mail.body().unwrap().text().contains("IHE_XDM"));
     assert!(errors(&world).iter().any(|finding| finding.check == "mssante/MSS-M03"));
 }
 

@@ -59,17 +59,19 @@ async fn the_mail_of_mdm_t02_cda_n1_is_the_expected_one() {
     );
     let mail = stored.read().unwrap();
     assert_eq!(mail.subject(), "XDM/1.0/DDM+CR d'imagerie médicale PAT-TROIS DOMINIQUE 28/03/1979");
-    assert_eq!((mail.value("X-MSS-CODECDA"), mail.value("X-MSS-INS")), (Some("18748-4"), Some("O")));
+    assert_eq!(mail.value("X-MSS-CODECDA").as_deref(), Some("18748-4"));
+    assert_eq!(mail.value("X-MSS-INS").as_deref(), Some("O"));
     assert_eq!((mail.value("X-MSS-MES"), mail.value("Disposition-Notification-To")), (None, None));
-    assert_eq!(mail.parts[0].content.len(), 70);
+    let parts: Vec<_> = mail.leaves().collect();
+    assert_eq!(parts[0].content().len(), 70);
     assert_eq!(
-        mail.parts[0].content,
+        parts[0].content(),
         "Cher confrère, vous trouverez ci-joint le CR d’imagerie de M.Dupont".as_bytes()
     );
-    let (zip, pdf) = (&mail.parts[1], &mail.parts[2]);
+    let (zip, pdf) = (parts[1], parts[2]);
     assert_eq!(pdf.name, "20230227_CR d'imagerie médicale_PAT-TROIS_DOMINIQUE.pdf");
-    assert_eq!(pdf.content.len(), 179_764);
-    let archive = xdm::read(&zip.content, &Default::default()).unwrap();
+    assert_eq!(pdf.content().len(), 179_764);
+    let archive = xdm::read(zip.content(), &Default::default()).unwrap();
     let (entry, bytes) = archive.documents().next().unwrap();
     assert_eq!(bytes.len(), 246_117);
     assert_eq!(entry.hash.as_deref(), Some("5c2f7ee3eebfad4d3a2affcab9d1c0c7167bcef7"));

@@ -28,8 +28,7 @@ async fn unzip_and_python_open_the_archive_of_a_mail() {
     let stored = &world.simulator.mails()[0];
     std::fs::write(&eml, &stored.raw).unwrap();
     let mail = stored.read().unwrap();
-    std::fs::write(&zip, &mail.parts.iter().find(|part| part.name == "IHE_XDM.zip").unwrap().content)
-        .unwrap();
+    std::fs::write(&zip, mail.leaves().find(|part| part.name == "IHE_XDM.zip").unwrap().content()).unwrap();
 
     if installed("unzip") {
         let tested = Command::new("unzip").arg("-tqq").arg(&zip).status().unwrap();
