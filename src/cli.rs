@@ -1,10 +1,12 @@
 //! The command line: what the user may type, in the user's language.
 //! In: arguments. Out: one [`Command`], or a usage error with its remedy.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ContextKind, error::ErrorKind};
 use jonction_engine::{AuditHash, Author, Reason};
+
+use crate::project::Folder;
 
 const TEMPLATE: &str = "{about-with-newline}\nUsage : {usage}\n\n{all-args}{after-help}";
 
@@ -41,6 +43,9 @@ pub(crate) struct Common {
     /// Dossier des données : journal, corps, certificats d'essai, addresses.json
     #[arg(long, global = true, value_name = "DOSSIER")]
     pub(crate) data: Option<PathBuf>,
+    /// Fichier des partenaires d'un dossier de configuration, au lieu de son partners.yaml : essai, production…
+    #[arg(long, global = true, value_name = "FICHIER")]
+    pub(crate) partners: Option<PathBuf>,
     /// Clé des corps chiffrés : @file:chemin ou @env:NOM ; plusieurs fois s'il y en a d'anciennes
     #[arg(long = "body-key", global = true, value_name = "CLÉ")]
     pub(crate) body_keys: Vec<String>,
@@ -50,6 +55,13 @@ pub(crate) struct Common {
     /// Affiche la version
     #[arg(short = 'V', long, action = clap::ArgAction::Version)]
     version: Option<bool>,
+}
+
+impl Common {
+    /// A configuration folder as named on the command line.
+    pub(crate) fn folder<'f>(&'f self, dir: &'f Path) -> Folder<'f> {
+        Folder { dir, partners: self.partners.as_deref() }
+    }
 }
 
 /// Where listening ports come from.
@@ -74,6 +86,9 @@ pub(crate) enum Command {
     /// Contrôle la configuration d'un dossier, sans rien ouvrir ; toutes les erreurs de tous les fichiers
     #[command(help_template = TEMPLATE)]
     Check(DirArgs),
+    /// Donne le schéma JSON des fichiers de configuration, pour les éditeurs qui complètent et contrôlent
+    #[command(help_template = TEMPLATE)]
+    Schema(SchemaArgs),
     /// Lance les simulateurs de simulators.yaml : DMP, MSSanté, logiciel émetteur
     #[command(help_template = TEMPLATE)]
     Simulate(RunArgs),
@@ -150,6 +165,17 @@ pub(crate) struct DemoArgs {
     /// Reste ouvert à la fin, simulateurs et passerelle, pour essayer soi-même ; Ctrl-C pour finir
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct SchemaArgs {
+    /// Fichier : jonction, partners, route ou simulators
+    #[arg(value_name = "FICHIER", value_parser = crate::commands::schema::kind)]
+    pub(crate) kind: Option<String>,
+    /// Écrit tous les schémas dans ce dossier
+    #[arg(long, value_name = "DOSSIER")]
+    pub(crate) into: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

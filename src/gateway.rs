@@ -27,7 +27,7 @@ use crate::{
     certificates::{CertificateError, Certificates, material},
     directories,
     failure::Failure,
-    project::Project,
+    project::{Folder, Project},
     registry::{Ready, Wiring, read_partners, route_registry},
     renewal::{Renewal, Renewals},
     reports,
@@ -43,8 +43,12 @@ pub(crate) struct Checked {
 }
 
 /// Reads a folder whole. `None` when nothing could be made of it; errors are in the diagnoses.
-pub(crate) fn check(dir: &Path, addresses: Option<&Addresses>, diagnoses: &mut Diagnoses) -> Option<Checked> {
-    let project = Project::read(dir, addresses, diagnoses)?;
+pub(crate) fn check<'f>(
+    folder: impl Into<Folder<'f>>,
+    addresses: Option<&Addresses>,
+    diagnoses: &mut Diagnoses,
+) -> Option<Checked> {
+    let project = Project::read(folder, addresses, diagnoses)?;
     let partners = read_partners(&project, diagnoses);
     let shelf = Shelf::default();
     let routes = read_routes(&project.routes, &route_registry(&project, &partners, &shelf), diagnoses);
@@ -63,8 +67,8 @@ pub(crate) struct Gateway {
     sources: Vec<JoinHandle<()>>,
     stop: StopHandle,
     grace: Duration,
-    /// Text of `jonction.yaml` when it was read.
-    text: Arc<SourceFile>,
+    /// `jonction.yaml` and the file of partners when they were read.
+    texts: Vec<Arc<SourceFile>>,
     /// The directories, for the steps of routes read again.
     store: Arc<Store>,
     /// Where each source listens.
@@ -161,7 +165,7 @@ impl Gateway {
             let fresh = directories::keep_fresh(store.clone(), pullers, suspicion, clock, listener);
             sources.push(tokio::spawn(fresh));
         }
-        let text = checked.project.text;
+        let texts = checked.project.texts;
         Ok(Self {
             engine,
             admin,
@@ -172,7 +176,7 @@ impl Gateway {
             sources,
             stop,
             grace,
-            text,
+            texts,
             store,
             listening,
         })
@@ -180,20 +184,24 @@ impl Gateway {
 
     /// Reads certificates and routes again. What cannot be used leaves what runs untouched, and becomes an alert.
     /// `addresses`: those this gateway was started with. Out: everything that is wrong.
-    pub(crate) fn reload(&mut self, dir: &Path, addresses: Option<&Addresses>) -> (Diagnoses, Reloaded) {
+    pub(crate) fn reload(
+        &mut self,
+        folder: Folder<'_>,
+        addresses: Option<&Addresses>,
+    ) -> (Diagnoses, Reloaded) {
         let material = self.renewal.renew();
         let mut diagnoses = Diagnoses::default();
-        let routes = match check(dir, addresses, &mut diagnoses) {
+        let routes = match check(folder, addresses, &mut diagnoses) {
             Some(checked) if !diagnoses.has_errors() => {
-                if checked.project.text.text != self.text.text {
+                if checked.project.texts != self.texts {
                     diagnoses
                         .add(
                             Level::Error,
                             "reload.needs-restart",
                             None,
-                            "jonction.yaml a changé : seules les routes se rechargent",
+                            "jonction.yaml ou ses partenaires ont changé : seules les routes se rechargent",
                         )
-                        .remedy("relancer la passerelle pour prendre jonction.yaml en compte");
+                        .remedy("relancer la passerelle pour les prendre en compte");
                 }
                 checked.shelf.put(self.store.clone());
                 checked.routes

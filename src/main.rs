@@ -22,6 +22,7 @@ mod prove;
 mod registry;
 mod renewal;
 mod reports;
+mod schema;
 mod show;
 mod signals;
 mod simulators;

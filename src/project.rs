@@ -12,9 +12,26 @@ use std::{
 
 use jonction_certs_dev::Leaf;
 use jonction_model::{Environment, Mode, Oid, PartnerName};
-use jonction_settings::{Diagnoses, Fields, Level, Node, SourceFile, Span, nearest, parse};
+use jonction_settings::{
+    Diagnoses, Fields, Level, Node, SourceFile, Span, Value, fields::names, nearest, parse,
+};
 
 use crate::{addresses::Addresses, encryption::Encryption, reports};
+
+/// Where a configuration is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Folder<'f> {
+    /// The folder.
+    pub(crate) dir: &'f Path,
+    /// The file of its partners (`--partners`); `None`: `partners.yaml` of the folder, when it is there.
+    pub(crate) partners: Option<&'f Path>,
+}
+
+impl<'f, P: AsRef<Path> + ?Sized> From<&'f P> for Folder<'f> {
+    fn from(dir: &'f P) -> Self {
+        Self { dir: dir.as_ref(), partners: None }
+    }
+}
 
 /// What a folder says.
 #[derive(Debug)]
@@ -43,8 +60,8 @@ pub(crate) struct Project {
     pub(crate) partners: Vec<Partner>,
     /// Route files, in the order of their names.
     pub(crate) routes: Vec<Node>,
-    /// Text of `jonction.yaml`, as it was read.
-    pub(crate) text: Arc<SourceFile>,
+    /// `jonction.yaml` and the file of partners, as they were read.
+    pub(crate) texts: Vec<Arc<SourceFile>>,
     /// How many files were read.
     pub(crate) files: usize,
 }
@@ -170,9 +187,22 @@ pub(crate) fn read_yaml(
 
 impl Project {
     /// Reads the folder. `addresses`: free ports instead of those of the files (`--ports auto`).
-    pub(crate) fn read(dir: &Path, addresses: Option<&Addresses>, diagnoses: &mut Diagnoses) -> Option<Self> {
-        let node = read_yaml(&dir.join("jonction.yaml"), &dir.join("jonction.yaml"), addresses, diagnoses)?;
-        let mut fields = Fields::of(&node, "jonction.yaml", diagnoses)?;
+    pub(crate) fn read<'f>(
+        folder: impl Into<Folder<'f>>,
+        addresses: Option<&Addresses>,
+        diagnoses: &mut Diagnoses,
+    ) -> Option<Self> {
+        let folder = folder.into();
+        let (node, texts) = read_settings(folder, addresses, diagnoses)?;
+        let project = Self::of(folder.dir, &node, diagnoses);
+        let routes = read_routes(folder.dir, diagnoses);
+        let files = texts.len() + routes.len();
+        project.map(|project| Self { texts, routes, files, ..project })
+    }
+
+    /// Reads the settings, without routes.
+    pub(crate) fn of(dir: &Path, node: &Node, diagnoses: &mut Diagnoses) -> Option<Self> {
+        let mut fields = Fields::of(node, "jonction.yaml", diagnoses)?;
         let gateway =
             fields.required_node("gateway", diagnoses).and_then(|node| read_gateway(dir, node, diagnoses));
         let environment = gateway.as_ref().map_or(Environment::Test, |gateway| gateway.environment);
@@ -217,8 +247,6 @@ impl Project {
             .map(|node| crate::directories::Settings::read(node, dir, &trust, diagnoses))
             .unwrap_or_default();
         fields.finish(diagnoses);
-        let routes = read_routes(dir, diagnoses);
-        let files = 1 + routes.len();
         Some(Self {
             dir: dir.to_owned(),
             gateway: gateway?,
@@ -231,17 +259,49 @@ impl Project {
             trust,
             directories,
             partners,
-            routes,
-            text: node.span.file.clone(),
-            files,
+            routes: Vec::new(),
+            texts: Vec::new(),
+            files: 0,
         })
     }
+}
+
+/// `jonction.yaml`, each block that the file of partners gives in the place of its own. One rule, so that what runs is read
+/// from two files at a glance: a block is never mixed from both. Source: decision 0039.
+fn read_settings(
+    folder: Folder<'_>,
+    addresses: Option<&Addresses>,
+    diagnoses: &mut Diagnoses,
+) -> Option<(Node, Vec<Arc<SourceFile>>)> {
+    let path = folder.dir.join("jonction.yaml");
+    let node = read_yaml(&path, &path, addresses, diagnoses);
+    let of_folder = folder.dir.join("partners.yaml");
+    let partners = folder.partners.or_else(|| of_folder.exists().then_some(of_folder.as_path()));
+    let Some(partners) = partners else {
+        let node = node?;
+        let texts = vec![node.span.file.clone()];
+        return Some((node, texts));
+    };
+    let over = read_yaml(partners, partners, addresses, diagnoses);
+    let (mut node, over) = (node?, over?);
+    let texts = vec![node.span.file.clone(), over.span.file.clone()];
+    // What is no block of keys is told by whoever reads it.
+    let (Value::Map(entries), Value::Map(blocks)) = (&mut node.value, over.value.clone()) else {
+        return Some((if over.as_map().is_none() { over } else { node }, texts));
+    };
+    entries.retain(|entry| !blocks.iter().any(|block| block.key == entry.key));
+    entries.extend(blocks);
+    Some((node, texts))
 }
 
 fn read_gateway(dir: &Path, node: &Node, diagnoses: &mut Diagnoses) -> Option<Gateway> {
     let mut fields = Fields::of(node, "gateway", diagnoses)?;
     let name = fields.required("name", parse::text, diagnoses);
-    let environment = fields.required("environment", environment, diagnoses);
+    let environment = fields.required_choice(
+        "environment",
+        &[("test", Environment::Test), ("production", Environment::Production)],
+        diagnoses,
+    );
     let mode = fields.choice(
         "mode",
         Mode::Tolerant,
@@ -265,14 +325,6 @@ fn read_gateway(dir: &Path, node: &Node, diagnoses: &mut Diagnoses) -> Option<Ga
     })
 }
 
-fn environment(text: &str) -> Result<Environment, String> {
-    match text {
-        "test" => Ok(Environment::Test),
-        "production" => Ok(Environment::Production),
-        _ => Err("test ou production".to_owned()),
-    }
-}
-
 fn finess(text: &str) -> Result<String, String> {
     let shaped = text.len() == 9 && text.bytes().all(|b| b.is_ascii_alphanumeric());
     shaped.then(|| text.to_owned()).ok_or_else(|| "un numéro FINESS : 9 caractères".to_owned())
@@ -285,15 +337,7 @@ fn read_named<T>(
     read: impl Fn(&str, &Node, &mut Diagnoses) -> Option<T>,
 ) -> BTreeMap<String, T> {
     let Some(node) = fields.node(key) else { return BTreeMap::new() };
-    let Some(entries) = node.as_map() else {
-        diagnoses.error(
-            "settings.not-a-block",
-            &node.span,
-            format!("« {key} » : un bloc de noms est attendu"),
-        );
-        return BTreeMap::new();
-    };
-    entries
+    names(node, key, diagnoses)
         .iter()
         .filter_map(|entry| Some((entry.key.clone(), read(&entry.key, &entry.value, diagnoses)?)))
         .collect()
@@ -364,12 +408,8 @@ fn read_trust(
 }
 
 fn read_partners(node: &Node, diagnoses: &mut Diagnoses) -> Vec<Partner> {
-    let Some(entries) = node.as_map() else {
-        diagnoses.error("settings.not-a-block", &node.span, "« partners » : un bloc de noms est attendu");
-        return Vec::new();
-    };
     let mut partners = Vec::new();
-    for entry in entries {
+    for entry in names(node, "partners", diagnoses) {
         let Ok(name) = PartnerName::parse(&entry.key) else {
             diagnoses
                 .error("partner.bad-name", &entry.key_span, "ce nom de partenaire n'est pas accepté")

@@ -15,7 +15,7 @@ use jonction_engine::{
 use jonction_model::{Clock, Entropy, Environment, Mode, Oid, PartnerName, nearest};
 use jonction_net::{ClientTls, client_config, probe::ProbeTls};
 use jonction_ports::{Probe, Sink, Source};
-use jonction_settings::{Diagnoses, Fields, Span};
+use jonction_settings::{Diagnoses, Fields, Form, Span};
 
 use crate::{
     addresses::Addresses,
@@ -140,22 +140,31 @@ pub(crate) fn read_partners(project: &Project, diagnoses: &mut Diagnoses) -> Vec
 }
 
 fn read_partner(partner: &Partner, project: &Project, diagnoses: &mut Diagnoses) -> Option<Ready> {
+    let reading =
+        Reading { environment: project.gateway.environment, mode: project.gateway.mode, base: &project.dir };
+    let (configured, lane) = read_block(partner, &reading, diagnoses)?;
+    check_names(partner, configured.as_ref(), project, diagnoses);
+    Some(Ready { name: partner.name.clone(), connector: partner.connector.clone(), configured, lane: lane? })
+}
+
+/// The block of a partner, by the reader of its connector.
+fn read_block(
+    partner: &Partner,
+    reading: &Reading<'_>,
+    diagnoses: &mut Diagnoses,
+) -> Option<(Box<dyn Configured>, Option<LaneSettings>)> {
     let mut fields = Fields::of(&partner.node, format!("le partenaire {}", partner.name), diagnoses)?;
-    let span = fields.node("connector").map_or(&partner.name_span, |node| &node.span);
+    let span = fields.required_node("connector", diagnoses).map_or(&partner.name_span, |node| &node.span);
     let Some((_, read)) = CONNECTORS.iter().find(|(name, _)| *name == partner.connector) else {
         unknown_connector(&partner.connector, span, diagnoses);
         return None;
     };
-    let reading =
-        Reading { environment: project.gateway.environment, mode: project.gateway.mode, base: &project.dir };
-    let configured = read(&mut fields, &reading, diagnoses);
+    let configured = read(&mut fields, reading, diagnoses);
     let lane = fields
         .node("lane")
         .map_or_else(|| Some(LaneSettings::default()), |node| LaneSettings::read(node, diagnoses));
     fields.finish(diagnoses);
-    let configured = configured?;
-    check_names(partner, configured.as_ref(), project, diagnoses);
-    Some(Ready { name: partner.name.clone(), connector: partner.connector.clone(), configured, lane: lane? })
+    Some((configured?, lane))
 }
 
 fn unknown_connector(written: &str, span: &Span, diagnoses: &mut Diagnoses) {
@@ -204,27 +213,66 @@ fn span_of_value(partner: &Partner, value: &str) -> Span {
     found.map_or_else(|| partner.name_span.clone(), |entry| entry.value.span.clone())
 }
 
+/// Connectors, with the block of a partner of each, as its reader asks for it.
+pub(crate) fn partner_forms() -> Vec<(&'static str, Form)> {
+    let learnt = |(name, _): &(&'static str, Reader)| {
+        let form = jonction_settings::learn(|node, diagnoses| {
+            let partner = Partner {
+                name: PartnerName::parse("x").ok()?,
+                connector: (*name).to_owned(),
+                name_span: node.span.clone(),
+                node: node.clone(),
+            };
+            let reading = Reading {
+                environment: Environment::Test,
+                mode: Mode::Tolerant,
+                base: std::path::Path::new("."),
+            };
+            read_block(&partner, &reading, diagnoses)
+        });
+        (*name, form)
+    };
+    CONNECTORS.iter().map(learnt).collect()
+}
+
+/// What every route may name: steps, words of `reply`, and one partner of each connector, called like it.
+pub(crate) fn route_registry_of_all() -> Registry {
+    let registry = step_registry(Environment::Test, Mode::Tolerant, &Shelf::default());
+    CONNECTORS.iter().fold(registry, |registry, (name, _)| {
+        let known = KnownPartner { connector: (*name).to_owned(), source: true, sink: true };
+        match PartnerName::parse(name) {
+            Ok(partner) => registry.partner(partner, known),
+            Err(_) => registry,
+        }
+    })
+}
+
 /// What routes may name: partners, steps, words of `reply`.
 pub(crate) fn route_registry(project: &Project, partners: &[Ready], shelf: &Shelf) -> Registry {
-    let settings = jonction_mappings::VoletSettings {
-        environment: project.gateway.environment,
-        // Whether a masked document may be mailed is decided once, by `masque_ps` of the MSSanté partner.
-        masque_ps_mss: jonction_mappings::MaskedMail::Allow,
-        ..jonction_mappings::VoletSettings::default()
-    };
-    let mut registry = Registry::new().reply("zam", "mllp").guarded("dmp");
-    for (verb, step) in jonction_mappings::steps(settings, project.gateway.mode) {
-        registry = registry.step(verb, step);
-    }
-    for (verb, step) in jonction_directory::steps(shelf) {
-        registry = registry.step(verb, step);
-    }
+    let mut registry = step_registry(project.gateway.environment, project.gateway.mode, shelf);
     for partner in &project.partners {
         // A block with a mistake is told once, where the mistake is: routes may name its partner either way.
         let read = partners.iter().find(|ready| ready.name == partner.name);
         let (source, sink) = read.map_or((true, true), |ready| ready.configured.directions());
         let known = KnownPartner { connector: partner.connector.clone(), source, sink };
         registry = registry.partner(partner.name.clone(), known);
+    }
+    registry
+}
+
+fn step_registry(environment: Environment, mode: Mode, shelf: &Shelf) -> Registry {
+    let settings = jonction_mappings::VoletSettings {
+        environment,
+        // Whether a masked document may be mailed is decided once, by `masque_ps` of the MSSanté partner.
+        masque_ps_mss: jonction_mappings::MaskedMail::Allow,
+        ..jonction_mappings::VoletSettings::default()
+    };
+    let mut registry = Registry::new().reply("zam", "mllp").guarded("dmp");
+    for (verb, step) in jonction_mappings::steps(settings, mode) {
+        registry = registry.step(verb, step);
+    }
+    for (verb, step) in jonction_directory::steps(shelf) {
+        registry = registry.step(verb, step);
     }
     registry
 }

@@ -59,7 +59,12 @@ impl Simulators {
     pub(crate) fn read(dir: &Path, diagnoses: &mut Diagnoses) -> Option<Self> {
         let path = dir.join("simulators.yaml");
         let node = read_yaml(&path, &path, None, diagnoses)?;
-        let mut fields = Fields::of(&node, "simulators.yaml", diagnoses)?;
+        Self::of(dir, &node, diagnoses)
+    }
+
+    /// Reads what the file says.
+    pub(crate) fn of(dir: &Path, node: &Node, diagnoses: &mut Diagnoses) -> Option<Self> {
+        let mut fields = Fields::of(node, "simulators.yaml", diagnoses)?;
         let seed = fields.or("seed", 1, parse::number(0, u64::MAX), diagnoses);
         let dmp = fields.node("dmp").and_then(|node| read_dmp(node, dir, diagnoses));
         let mssante = fields.node("mssante").and_then(|node| read_mssante(node, diagnoses));

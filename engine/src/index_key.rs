@@ -92,13 +92,14 @@ pub(crate) fn kind_number(kind: KeyKind) -> usize {
 }
 
 /// Every kind, at the place of its stored integer: never reordered.
-const KINDS: [(KeyKind, &str); 6] = [
+const KINDS: [(KeyKind, &str); 7] = [
     (KeyKind::Patient, "patient"),
     (KeyKind::Document, "document"),
     (KeyKind::ControlId, "control-id"),
     (KeyKind::MailId, "mail-id"),
     (KeyKind::SubmissionSet, "submission-set"),
     (KeyKind::Recipient, "recipient"),
+    (KeyKind::Once, "once"),
 ];
 
 /// Where the key of a data directory is.

@@ -82,6 +82,7 @@ async fn submit(shared: &Arc<Shared>, arrival: Arrival) -> Result<Receipt, Error
         | Applied::Ordered(_)
         | Applied::Destroyed(..)
         | Applied::Skipped
+        | Applied::Filtered { .. }
         | Applied::Barred => {
             return Err(Error::Inconsistent("answer to an arrival".to_owned()));
         }

@@ -54,7 +54,10 @@ pub use questions::{
     LaneRecent, MessageJourney, MessageLine, Queue, Queues, Recent, StateWord, StructureDay, Window,
 };
 pub use reader::Reader;
-pub use route::{Condition, OrderBy, Policy, Registry, ReplyBinding, Route, SinkBinding, read_routes};
+pub use route::{
+    Condition, Departure, Link, OnFailure, Once, OrderBy, Policy, Registry, ReplyBinding, Route, RouteStep,
+    SinkBinding, read_routes,
+};
 pub use seal::{BodyKey, KeyName, Seals};
 pub use store_fault::StoreFault;
 

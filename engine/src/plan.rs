@@ -16,7 +16,7 @@ use crate::{
     journal::{Birth, Change, Journal, Millis, NewBody, NewDelivery, NewShape},
     lane::settings::{LaneSettings, OnUnknown},
     order::hold::mailbox_key,
-    route::{Policy, Route},
+    route::{Policy, Route, SinkBinding},
 };
 
 /// Routes and sinks.
@@ -114,13 +114,17 @@ impl Plan {
 
     /// How a delivery is tried again. A route that is gone leaves the default.
     pub(crate) fn policy(&self, route: &RouteName, sink: &PartnerName, is_report: bool) -> Policy {
-        let Some(route) = self.route(route) else { return Policy::default() };
-        let found = if is_report {
-            route.reply.iter().find(|binding| binding.sink == *sink).map(|binding| binding.policy)
-        } else {
-            route.to.iter().find(|binding| binding.sink == *sink).map(|binding| binding.policy)
-        };
-        found.unwrap_or_default()
+        if !is_report {
+            return self.binding(route, sink).map(|binding| binding.policy).unwrap_or_default();
+        }
+        let replies = self.route(route).map(|route| route.reply.as_slice()).unwrap_or_default();
+        replies.iter().find(|binding| binding.sink == *sink).map(|binding| binding.policy).unwrap_or_default()
+    }
+
+    /// What a route, or one that it hands to, says of a sink: the nearest one.
+    pub(crate) fn binding(&self, route: &RouteName, sink: &PartnerName) -> Option<&SinkBinding> {
+        let reach = self.route(route)?.reach();
+        reach.into_iter().flat_map(|route| &route.to).find(|binding| binding.sink == *sink)
     }
 
     /// What the sender learns of an ending, and who carries it. `None`: nothing to say, or nobody to carry it.

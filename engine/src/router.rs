@@ -153,12 +153,13 @@ impl Deciding {
         };
         shared.patience.forget(asked);
         let pending = shared.queue(decision.change).await?;
-        Ok(Committing { pending, events: decision.events, wake: decision.wake })
+        Ok(Committing { message: self.message.id, pending, events: decision.events, wake: decision.wake })
     }
 }
 
 /// A decision on its way to the disk.
 struct Committing {
+    message: MessageId,
     pending: Pending,
     events: Vec<Event>,
     wake: Vec<jonction_model::PartnerName>,
@@ -170,6 +171,14 @@ impl Committing {
         if done.answers.contains(&Applied::Skipped) {
             // It came too late, or before an older one: what waits is looked at again from the first.
             shared.rescan.store(true, Ordering::Release);
+            return Ok(());
+        }
+        let filtered = done.answers.into_iter().find_map(|answer| match answer {
+            Applied::Filtered { by } => Some(by),
+            _ => None,
+        });
+        if let Some(by) = filtered {
+            shared.say(Event::Filtered { message: self.message, by });
             return Ok(());
         }
         shared.wake(&self.wake);

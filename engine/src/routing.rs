@@ -10,14 +10,16 @@ use crate::{
     event::Event,
     index_key::{IndexHasher, KeyHash},
     journal::{
-        Birth, Change, DeliveryState, Journal, NewDelivery, NewShape, NotRouted, NotRoutedWhy, Routed,
-        Unrouted, Version,
+        Birth, Change, DeliveryState, Journal, NewDelivery, NewShape, NotRouted, NotRoutedWhy, OnceKey,
+        Routed, Unrouted, Version,
     },
     order::hold::mailbox_key,
     plan::{Plan, keep_json, new_shape},
     route::{
-        OrderBy, Route,
+        OrderBy, Route, RouteStep,
         condition::{Judgement, Subject},
+        step::Seen,
+        walk::{Branch, Walked, walk},
     },
     witness::Witness,
 };
@@ -44,19 +46,23 @@ pub(crate) struct Decision {
 
 /// Decides. Errors: the journal or the disk failed; the message stays as it is and is decided again later.
 pub(crate) fn decide(context: &Context<'_>, plan: &Plan, message: &Unrouted) -> Result<Decision, Error> {
-    let candidates: Vec<&Route> = plan.routes.iter().filter(|route| route.from == message.partner).collect();
+    let from = |route: &&Route| route.from.as_ref() == Some(&message.partner);
+    let candidates: Vec<&Route> = plan.routes.iter().filter(from).collect();
     let subject = Subject { facts: &message.facts, shape: None, environment: context.environment };
     let Some(route) = candidates.iter().find(|route| route.accept.holds(&subject)) else {
         let names: Vec<_> = candidates.iter().map(|route| route.name.as_str()).collect();
-        return Ok(filtered(context, message, names.join(", ")));
+        return Ok(filtered(context, message, None, Vec::new(), names.join(", ")));
     };
-    if context.held_routes.contains(&route.name) {
-        return Ok(held(context, message, route));
+    // A held route holds what would reach it, or the message would be routed in part.
+    if let Some(held_route) =
+        route.reach().into_iter().find(|route| context.held_routes.contains(&route.name))
+    {
+        return Ok(held(context, message, held_route));
     }
     if let Some(finding) = damage(context.journal, message.raw.body, context.given_up)? {
         return Ok(parked(context, message, None, Vec::new(), finding));
     }
-    let mut flow = Flow {
+    let flow = Flow {
         message: message.raw.clone(),
         facts: message.facts.clone(),
         environment: context.environment,
@@ -65,17 +71,29 @@ pub(crate) fn decide(context: &Context<'_>, plan: &Plan, message: &Unrouted) -> 
         reading: Reading::default(),
     };
     let bodies = Witness::new(context.journal);
-    for step in &route.steps {
-        if let Err(finding) = step.run(&mut flow, &bodies) {
-            let finding = match bodies.failure() {
-                Some(error) if !context.given_up => return Err(Error::BodyUnreadable(error)),
-                Some(_) => unreadable(),
-                None => finding,
-            };
-            return Ok(parked(context, message, Some(route), flow.findings, finding));
+    let walked = walk(route, flow, &bodies);
+    // Whatever was made of a body that the system failed to read: it is read again, for a while.
+    match bodies.failure() {
+        Some(error) if !context.given_up => return Err(Error::BodyUnreadable(error)),
+        Some(_) => return Ok(parked(context, message, Some(route), Vec::new(), unreadable())),
+        None => {}
+    }
+    match walked {
+        Walked::Parked { findings, finding } => Ok(parked(context, message, Some(route), findings, finding)),
+        Walked::Filtered { by, findings } => Ok(filtered(context, message, Some(route), findings, by)),
+        Walked::Through { branches, findings, seen } => {
+            routed(context, plan, message, Whole { route, branches, findings, seen })
         }
     }
-    routed(context, plan, route, message, flow)
+}
+
+/// A message that went through.
+struct Whole<'r> {
+    /// The route that took it.
+    route: &'r Route,
+    branches: Vec<Branch<'r>>,
+    findings: Vec<Finding>,
+    seen: Vec<Seen>,
 }
 
 /// What a damaged or missing body says. An error of the system passes, until it is `given_up`.
@@ -109,27 +127,42 @@ fn body_finding(code: &str, sentence: &str) -> Finding {
     )
 }
 
+/// What served a message: the route that took it, those it may have been handed to, and the code of their steps.
 fn version(route: &Route) -> Version {
-    let steps: Vec<_> = route
-        .steps
-        .iter()
-        .map(|step| serde_json::json!({ "name": step.name(), "version": step.version() }))
-        .collect();
-    let text = serde_json::json!({ "route": route.name.as_str(), "file": route.version, "steps": steps })
-        .to_string();
+    let described = |route: &Route| {
+        let code = route.steps.iter().filter_map(|step| match step {
+            RouteStep::Run { step, .. } => {
+                Some(serde_json::json!({ "name": step.name(), "version": step.version() }))
+            }
+            _ => None,
+        });
+        serde_json::json!({ "route": route.name.as_str(), "file": route.version, "steps": code.collect::<Vec<_>>() })
+    };
+    let mut text = described(route);
+    let others: Vec<_> = route.reach().into_iter().skip(1).map(described).collect();
+    if !others.is_empty() {
+        text["links"] = others.into();
+    }
+    let text = text.to_string();
     Version { hash: BodyId::of(text.as_bytes()), text }
 }
 
-fn filtered(context: &Context<'_>, message: &Unrouted, by: String) -> Decision {
+fn filtered(
+    context: &Context<'_>,
+    message: &Unrouted,
+    route: Option<&Route>,
+    findings: Vec<Finding>,
+    by: String,
+) -> Decision {
     let events = vec![Event::Filtered { message: message.id, by: by.clone() }];
     let change = NotRouted {
         message: message.id,
         at: context.at.as_millisecond(),
         commit_us: context.commit_us,
-        route: None,
-        version: None,
+        route: route.map(|route| route.name.clone()),
+        version: route.map(version),
         why: NotRoutedWhy::Filtered { by },
-        findings: Vec::new(),
+        findings,
     };
     Decision { change: Change::NotRoute(Box::new(change)), events, wake: Vec::new() }
 }
@@ -177,6 +210,7 @@ pub(crate) fn parked(
 struct Owed<'a> {
     context: &'a Context<'a>,
     plan: &'a Plan,
+    /// The route that took the message: its replies carry the reports.
     route: &'a Route,
     message: MessageId,
     shapes: Vec<NewShape>,
@@ -187,10 +221,10 @@ struct Owed<'a> {
 fn routed(
     context: &Context<'_>,
     plan: &Plan,
-    route: &Route,
     message: &Unrouted,
-    flow: Flow,
+    whole: Whole<'_>,
 ) -> Result<Decision, Error> {
+    let Whole { route, branches, findings, seen } = whole;
     let mut owed = Owed {
         context,
         plan,
@@ -200,21 +234,24 @@ fn routed(
         deliveries: Vec::new(),
         events: Vec::new(),
     };
-    for shape in &flow.shapes {
-        owed.shapes.push(new_shape(context.journal, shape)?);
+    let mut placed = Vec::new();
+    for branch in &branches {
+        for shape in &branch.shapes {
+            placed.push((branch, shape, owed.place(shape)?));
+        }
     }
-    for (position, shape) in flow.shapes.iter().enumerate() {
+    for (branch, shape, position) in placed {
         let subject = Subject { facts: &message.facts, shape: Some(shape), environment: context.environment };
-        owed.add_shape(position, shape, &subject)?;
+        owed.add_shape(branch, position, shape, &subject)?;
     }
-    let mut keys: Vec<_> = flow
-        .shapes
+    let mut keys: Vec<_> = branches
         .iter()
+        .flat_map(|branch| &branch.shapes)
         .flat_map(index_keys)
         .map(|key| (key.kind, context.hasher.key(key.kind, &key.value)))
         .collect();
-    let mut seen = std::collections::HashSet::new();
-    keys.retain(|key| seen.insert(*key));
+    let mut known = std::collections::HashSet::new();
+    keys.retain(|key| known.insert(*key));
     let mut events = vec![Event::Routed {
         message: message.id,
         route: route.name.clone(),
@@ -228,22 +265,46 @@ fn routed(
         commit_us: context.commit_us,
         route: route.name.clone(),
         version: version(route),
-        findings: flow.findings,
+        findings,
         shapes: owed.shapes,
         keys,
         deliveries: owed.deliveries,
+        once: seen
+            .into_iter()
+            .map(|seen| OnceKey {
+                hash: context.hasher.key(KeyKind::Once, &seen.value),
+                window: i64::try_from(seen.window.as_millis()).unwrap_or(i64::MAX),
+                by: seen.by,
+            })
+            .collect(),
     };
     Ok(Decision { change: Change::Route(Box::new(change)), events, wake })
 }
 
 impl Owed<'_> {
-    fn add_shape(&mut self, position: usize, shape: &Shape, subject: &Subject<'_>) -> Result<(), Error> {
-        for binding in &self.route.to {
+    /// Place of a shape among those of the message: what two routes carry alike is stored once.
+    fn place(&mut self, shape: &Shape) -> Result<usize, Error> {
+        let new = new_shape(self.context.journal, shape)?;
+        let known = self.shapes.iter().position(|known| known.body.id == new.body.id);
+        Ok(known.unwrap_or_else(|| {
+            self.shapes.push(new);
+            self.shapes.len() - 1
+        }))
+    }
+
+    fn add_shape(
+        &mut self,
+        branch: &Branch<'_>,
+        position: usize,
+        shape: &Shape,
+        subject: &Subject<'_>,
+    ) -> Result<(), Error> {
+        for binding in &branch.route.to {
             let Some(sink) = self.plan.sinks.get(&binding.sink) else { continue };
             let gates = match binding.when.judge(subject) {
                 Judgement::NotAsked => continue,
-                Judgement::Owed => None,
-                Judgement::Refused(findings) => findings.into_iter().next(),
+                Judgement::Owed => branch.refused.clone(),
+                Judgement::Refused(findings) => branch.refused.clone().or(findings.into_iter().next()),
             };
             for mut part in sink.parts(shape) {
                 // The sink's own refusal has the code its partner would give; a closed gate only has ours.
@@ -254,7 +315,7 @@ impl Owed<'_> {
                         jonction_model::ReportCode::new(finding.check.clone(), finding.sentence.clone());
                     part.due = Due::Refused { finding: Box::new(finding.clone()), code };
                 }
-                let ordering = self.ordering(binding.order_by, shape, &part);
+                let ordering = self.ordering(branch.route, binding.order_by, shape, &part);
                 self.add_part(position, shape, &binding.sink, ordering, &part)?;
             }
         }
@@ -325,7 +386,7 @@ impl Owed<'_> {
         }
     }
 
-    fn ordering(&self, order_by: OrderBy, shape: &Shape, part: &Part) -> Option<KeyHash> {
+    fn ordering(&self, route: &Route, order_by: OrderBy, shape: &Shape, part: &Part) -> Option<KeyHash> {
         let hasher = self.context.hasher;
         let of_sink = || part.ordering.as_deref().map(|key| hasher.ordering(key));
         match order_by {
@@ -338,7 +399,7 @@ impl Owed<'_> {
                 of_sink().or_else(patient)
             }
             OrderBy::Message => Some(hasher.ordering(&format!("message {}", self.message))),
-            OrderBy::Arrival => Some(hasher.ordering(&format!("arrival {}", self.route.name))),
+            OrderBy::Arrival => Some(hasher.ordering(&format!("arrival {}", route.name))),
             OrderBy::None => None,
         }
     }

@@ -11,7 +11,7 @@ use crate::{
 
 pub(super) fn run(args: &DirArgs, common: &Common) -> Result<u8, Failure> {
     let mut diagnoses = Diagnoses::default();
-    let checked = gateway::check(&args.dir, None, &mut diagnoses);
+    let checked = gateway::check(common.folder(&args.dir), None, &mut diagnoses);
     let mut files = checked.as_ref().map_or(0, |checked| checked.project.files);
     if args.dir.join("simulators.yaml").exists() {
         Simulators::read(&args.dir, &mut diagnoses);

@@ -50,12 +50,12 @@ pub(super) fn run(args: &DirectoryArgs, common: &Common) -> Result<u8, Failure> 
 /// The project of the folder; what is wrong with it is told.
 fn project(dir: &Path, common: &Common) -> Result<Project, Failure> {
     let mut diagnoses = Diagnoses::default();
-    let project = Project::read(dir, None, &mut diagnoses);
+    let project = Project::read(common.folder(dir), None, &mut diagnoses);
     match project {
         Some(project) if !diagnoses.has_errors() => {
             let addresses = super::read_addresses(&data_folder(common.data.as_ref(), &project.gateway.data))?;
             // Read again where the programs of this data folder really listen (`--ports auto`).
-            Project::read(dir, Some(&addresses), &mut Diagnoses::default()).ok_or_else(|| {
+            Project::read(common.folder(dir), Some(&addresses), &mut Diagnoses::default()).ok_or_else(|| {
                 Failure::new("settings.unreadable", "la configuration a changé pendant la lecture")
             })
         }

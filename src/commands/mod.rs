@@ -18,6 +18,7 @@ mod questions;
 mod recall;
 mod report;
 mod run;
+pub(crate) mod schema;
 mod send;
 mod simulate;
 pub(crate) mod status;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
     let common = cli.common;
     match cli.command {
         Command::Check(args) => check::run(&args, &common),
+        Command::Schema(args) => schema::run(&args, &common),
         Command::Find(args) => questions::find(&args, &common),
         Command::Journey(args) => questions::journey(&args, &common),
         Command::Balance(args) => questions::balance(&args, &common),

@@ -46,14 +46,16 @@ pub(super) async fn run(args: &ProbeArgs, common: &Common) -> Result<u8, Failure
     };
     let dir = dir.unwrap_or_else(|| PathBuf::from("."));
     let mut diagnoses = Diagnoses::default();
-    let of_project = Project::read(&dir, None, &mut diagnoses).map(|project| project.gateway.data);
+    let of_project =
+        Project::read(common.folder(&dir), None, &mut diagnoses).map(|project| project.gateway.data);
     let data = of_project.map(|of_project| data_folder(common.data.as_ref(), &of_project));
     let addresses = match (&data, args.ports) {
         (Some(data), Ports::Auto) => read_addresses(data)?,
         _ => Addresses::default(),
     };
     diagnoses = Diagnoses::default();
-    let checked = check(&dir, (args.ports == Ports::Auto).then_some(&addresses), &mut diagnoses);
+    let checked =
+        check(common.folder(&dir), (args.ports == Ports::Auto).then_some(&addresses), &mut diagnoses);
     let (Some(checked), Some(data), false) = (checked, data, diagnoses.has_errors()) else {
         report(&diagnoses, 1, common.json);
         return Ok(exit::CONFIGURATION);

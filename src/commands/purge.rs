@@ -32,7 +32,7 @@ pub(super) fn run(args: &PurgeArgs, common: &Common) -> Result<u8, Failure> {
     let (retention, data, seals) = match &args.dir {
         Some(dir) => {
             let mut diagnoses = Diagnoses::default();
-            let project = Project::read(dir, None, &mut diagnoses);
+            let project = Project::read(common.folder(dir), None, &mut diagnoses);
             let Some(project) = project.filter(|_| !diagnoses.has_errors()) else {
                 report(&diagnoses, 1, common.json);
                 return Ok(exit::CONFIGURATION);

@@ -1,6 +1,6 @@
 //! `jonction run`: the gateway of a folder, until it is asked to stop.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use jonction_engine::Event;
 use jonction_model::{Clock as _, SystemClock};
@@ -14,7 +14,7 @@ use crate::{
     failure::{Failure, exit, io},
     gateway::{Gateway, Start, check},
     out,
-    project::Project,
+    project::{Folder, Project},
     show,
     show::{alert::Screen, live::Live},
     signals::{Asked, Signals},
@@ -26,14 +26,15 @@ pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> 
     let free_ports = args.ports == Ports::Auto;
     let mut diagnoses = Diagnoses::default();
     // Read once for its data folder, where the addresses of other programs stand.
-    let of_project = Project::read(&args.dir, None, &mut diagnoses).map(|project| project.gateway.data);
+    let of_project =
+        Project::read(common.folder(&args.dir), None, &mut diagnoses).map(|project| project.gateway.data);
     let data = of_project.map(|of_project| data_folder(common.data.as_ref(), &of_project));
     let mut addresses = match (&data, free_ports) {
         (Some(data), true) => read_addresses(data)?,
         _ => Default::default(),
     };
     diagnoses = Diagnoses::default();
-    let checked = check(&args.dir, free_ports.then_some(&addresses), &mut diagnoses);
+    let checked = check(common.folder(&args.dir), free_ports.then_some(&addresses), &mut diagnoses);
     let (Some(checked), Some(data), false) = (checked, data, diagnoses.has_errors()) else {
         report(&diagnoses, 1, common.json);
         return Ok(exit::CONFIGURATION);
@@ -66,7 +67,7 @@ pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> 
     }
     let watching = tokio::spawn(watch(gateway.engine.subscribe(), common.json));
     while signals.next().await == Asked::Reload {
-        reload(&mut gateway, &args.dir, free_ports.then_some(&addresses), common);
+        reload(&mut gateway, common.folder(&args.dir), free_ports.then_some(&addresses), common);
     }
     if common.json {
         out::json(&serde_json::json!({"event": "stopping"}));
@@ -100,8 +101,8 @@ fn at_once(common: &Common) -> ! {
     std::process::exit(exit::FINDINGS.into())
 }
 
-fn reload(gateway: &mut Gateway, dir: &Path, addresses: Option<&Addresses>, common: &Common) {
-    let (diagnoses, reloaded) = gateway.reload(dir, addresses);
+fn reload(gateway: &mut Gateway, folder: Folder<'_>, addresses: Option<&Addresses>, common: &Common) {
+    let (diagnoses, reloaded) = gateway.reload(folder, addresses);
     diagnoses.list().iter().for_each(|diagnosis| out::warn(&diagnosis.render()));
     if common.json {
         return out::json(&serde_json::json!({

@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> {
     let mut diagnoses = Diagnoses::default();
-    let project = Project::read(&args.dir, None, &mut diagnoses);
+    let project = Project::read(common.folder(&args.dir), None, &mut diagnoses);
     let simulators = Simulators::read(&args.dir, &mut diagnoses);
     let (Some(project), Some(simulators), false) = (project, simulators, diagnoses.has_errors()) else {
         report(&diagnoses, 2, common.json);

@@ -157,7 +157,7 @@ impl Status {
     async fn look(args: &StatusArgs, common: &Common) -> Result<Self, Failure> {
         let mut diagnoses = Diagnoses::default();
         let project = match &args.dir {
-            Some(dir) => Some(Project::read(dir, None, &mut diagnoses).ok_or_else(|| {
+            Some(dir) => Some(Project::read(common.folder(dir), None, &mut diagnoses).ok_or_else(|| {
                 Failure::usage("status.configuration", format!("{} ne se lit pas", dir.display()))
                     .remedy(format!("jonction check {}", dir.display()))
             })?),

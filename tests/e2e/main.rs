@@ -23,6 +23,7 @@ mod restarts;
 mod retention;
 mod routes_check;
 mod samples;
+mod schemas;
 mod sealed;
 mod status;
 mod stores;

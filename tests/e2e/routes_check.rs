@@ -114,6 +114,30 @@ fn every_example_checks() {
     }
 }
 
+#[test]
+fn the_same_routes_run_with_another_file_of_partners() {
+    let folder = broken(&[("jonction.yaml", "environment: test", "environment: tests")]);
+    let path = folder.path().to_str().unwrap();
+    // The example cut in two: routes know their partners by name only.
+    let whole = fs::read_to_string(folder.path().join("jonction.yaml")).unwrap();
+    let (head, partners) = whole.split_once("\npartners:").unwrap();
+    let gateway = fs::read_to_string(example().join("jonction.yaml")).unwrap();
+    let block = gateway.split("\n\n").find(|block| block.contains("gateway:")).unwrap();
+    fs::write(folder.path().join("jonction.yaml"), head).unwrap();
+    fs::write(folder.path().join("essai.yaml"), format!("{block}\n\npartners:{partners}")).unwrap();
+    let essai = folder.path().join("essai.yaml");
+    let named = ["check", path, "--partners", essai.to_str().unwrap()];
+
+    jonction(named).exits(0).says(["Prêt : jonction run"]);
+    // Without the name: partners.yaml of the folder, when there is one.
+    jonction(["check", path]).exits(2).says(["« partners » manque", "environment"]);
+    fs::copy(&essai, folder.path().join("partners.yaml")).unwrap();
+    jonction(["check", path]).exits(0);
+    let wrong = fs::read_to_string(&essai).unwrap().replace("connector: mssante", "connector: mssant");
+    fs::write(&essai, wrong).unwrap();
+    jonction(named).exits(2).says(["partner.unknown-connector", "essai.yaml:"]);
+}
+
 #[track_caller]
 fn golden(name: &str, text: &str) {
     let path = project().join("tests/e2e/golden").join(name);

@@ -145,6 +145,8 @@ pub enum KeyKind {
     SubmissionSet,
     /// A mailbox: its address, in lower case.
     Recipient,
+    /// What a route lets through once (step `once`).
+    Once,
 }
 
 /// What one attempt did.

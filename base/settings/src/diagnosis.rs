@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::node::Span;
+use crate::{learn::Asked, node::Span};
 
 /// Whether the gateway may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -99,9 +99,29 @@ pub struct DiagnosisJson<'a> {
 
 /// Everything wrong, in the order it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diagnoses(Vec<Diagnosis>);
+pub struct Diagnoses {
+    list: Vec<Diagnosis>,
+    /// What readers ask, when somebody watches them ([`crate::learn`]).
+    asked: Option<Vec<Asked>>,
+}
 
 impl Diagnoses {
+    /// Notes what readers ask.
+    pub(crate) fn watching() -> Self {
+        Self { list: Vec::new(), asked: Some(Vec::new()) }
+    }
+
+    pub(crate) fn into_asked(self) -> Vec<Asked> {
+        self.asked.unwrap_or_default()
+    }
+
+    /// Notes what is asked, when somebody watches.
+    pub(crate) fn ask(&mut self, asked: impl FnOnce() -> Asked) {
+        if let Some(noted) = &mut self.asked {
+            noted.push(asked());
+        }
+    }
+
     /// Adds an error at a place.
     pub fn error(
         &mut self,
@@ -130,30 +150,30 @@ impl Diagnoses {
         span: Option<Span>,
         sentence: impl Into<String>,
     ) -> &mut Diagnosis {
-        self.0.push(Diagnosis { level, code: code.into(), span, sentence: sentence.into(), remedy: None });
-        let last = self.0.len() - 1;
-        &mut self.0[last]
+        self.list.push(Diagnosis { level, code: code.into(), span, sentence: sentence.into(), remedy: None });
+        let last = self.list.len() - 1;
+        &mut self.list[last]
     }
 
     /// All of them.
     pub fn list(&self) -> &[Diagnosis] {
-        &self.0
+        &self.list
     }
 
     /// Whether anything forbids to start.
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|diagnosis| diagnosis.level == Level::Error)
+        self.list.iter().any(|diagnosis| diagnosis.level == Level::Error)
     }
 
     /// How many errors and warnings.
     pub fn counts(&self) -> (usize, usize) {
-        let errors = self.0.iter().filter(|diagnosis| diagnosis.level == Level::Error).count();
-        (errors, self.0.len() - errors)
+        let errors = self.list.iter().filter(|diagnosis| diagnosis.level == Level::Error).count();
+        (errors, self.list.len() - errors)
     }
 
     /// Takes over those of another reading.
     pub fn extend(&mut self, other: Diagnoses) {
-        self.0.extend(other.0);
+        self.list.extend(other.list);
     }
 }
 

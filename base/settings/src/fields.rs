@@ -5,14 +5,15 @@ use jonction_model::nearest;
 
 use crate::{
     diagnosis::Diagnoses,
-    node::{Node, Span},
+    learn::{Asked, AskedKey, Kind},
+    node::{Entry, Node, Span},
 };
 
 /// A block being read. Call [`Fields::finish`] last: it tells the keys nobody asked for.
 pub struct Fields<'n> {
     node: &'n Node,
     what: String,
-    asked: Vec<&'static str>,
+    asked: Vec<AskedKey>,
 }
 
 impl<'n> Fields<'n> {
@@ -38,14 +39,24 @@ impl<'n> Fields<'n> {
 
     /// The node of a key, if it is there and not null.
     pub fn node(&mut self, key: &'static str) -> Option<&'n Node> {
-        self.asked.push(key);
+        self.ask(key);
         let entry = self.node.as_map()?.iter().find(|entry| entry.key == key)?;
         (entry.value.value != crate::node::Value::Null).then_some(&entry.value)
+    }
+
+    fn ask(&mut self, key: &str) -> &mut AskedKey {
+        let at = self.asked.iter().position(|asked| asked.name == key).unwrap_or_else(|| {
+            self.asked.push(AskedKey { name: key.to_owned(), required: false, list: false });
+            self.asked.len() - 1
+        });
+        &mut self.asked[at]
     }
 
     /// The node of a key that must be there.
     pub fn required_node(&mut self, key: &'static str, diagnoses: &mut Diagnoses) -> Option<&'n Node> {
         let node = self.node(key);
+        self.ask(key).required = true;
+        diagnoses.ask(|| Asked::Key { node: self.node.span.line, name: key.to_owned() });
         if node.is_none() {
             diagnoses
                 .error(
@@ -65,6 +76,7 @@ impl<'n> Fields<'n> {
         parse: impl Fn(&str) -> Result<T, String>,
         diagnoses: &mut Diagnoses,
     ) -> Option<T> {
+        diagnoses.ask(|| Asked::Key { node: self.node.span.line, name: key.to_owned() });
         let node = self.node(key)?;
         scalar(node, key, parse, diagnoses)
     }
@@ -99,43 +111,95 @@ impl<'n> Fields<'n> {
         words: &[(&str, T)],
         diagnoses: &mut Diagnoses,
     ) -> T {
-        let known = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-        self.or(
-            key,
-            default,
-            |text| {
-                let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
-                found.ok_or_else(|| match nearest(text, words.iter().map(|(word, _)| *word)) {
-                    Some(near) => format!("un mot parmi : {} ; vouliez-vous « {near} » ?", known()),
-                    None => format!("un mot parmi : {}", known()),
-                })
-            },
-            diagnoses,
-        )
+        diagnoses.ask(|| Asked::Key { node: self.node.span.line, name: key.to_owned() });
+        self.node(key).and_then(|node| word(node, key, words, diagnoses)).unwrap_or(default)
+    }
+
+    /// One of a closed list of words, that must be there.
+    pub fn required_choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        words: &[(&str, T)],
+        diagnoses: &mut Diagnoses,
+    ) -> Option<T> {
+        let node = self.required_node(key, diagnoses)?;
+        word(node, key, words, diagnoses)
     }
 
     /// The items of a list; an absent key is an empty list, a single value is a list of one.
     pub fn list(&mut self, key: &'static str) -> &'n [Node] {
+        self.ask(key).list = true;
         match self.node(key) {
             Some(node) => node.as_list().unwrap_or(std::slice::from_ref(node)),
             None => &[],
         }
     }
 
+    /// The items of a list that must be there.
+    pub fn required_list(&mut self, key: &'static str, diagnoses: &mut Diagnoses) -> &'n [Node] {
+        self.ask(key).list = true;
+        match self.required_node(key, diagnoses) {
+            Some(node) => node.as_list().unwrap_or(std::slice::from_ref(node)),
+            None => &[],
+        }
+    }
+
+    /// The entries whose key is one of these: of an item that says by its key what it is, there is one.
+    pub fn one_of(&mut self, keys: &[&str], diagnoses: &mut Diagnoses) -> Vec<&'n Entry> {
+        for key in keys {
+            self.ask(key);
+        }
+        let keys_asked = || keys.iter().map(|key| (*key).to_owned()).collect();
+        diagnoses.ask(|| Asked::Choice { node: self.node.span.line, keys: keys_asked() });
+        let entries = self.node.as_map().unwrap_or_default();
+        entries.iter().filter(|entry| keys.contains(&entry.key.as_str())).collect()
+    }
+
     /// Tells every key that was never asked for.
     pub fn finish(self, diagnoses: &mut Diagnoses) {
+        let known = |key: &str| self.asked.iter().any(|asked| asked.name == key);
         for entry in self.node.as_map().unwrap_or_default() {
-            if self.asked.contains(&entry.key.as_str()) {
+            if known(&entry.key) {
                 continue;
             }
-            let remedy = match nearest(&entry.key, self.asked.iter().copied()) {
+            let remedy = match nearest(&entry.key, self.asked.iter().map(|asked| asked.name.as_str())) {
                 Some(near) => format!("vouliez-vous « {near} » ?"),
-                None => format!("clés connues : {}", self.asked.join(", ")),
+                None => {
+                    let names: Vec<_> = self.asked.iter().map(|asked| asked.name.as_str()).collect();
+                    format!("clés connues : {}", names.join(", "))
+                }
             };
             let sentence = format!("{} : clé inconnue", self.what);
             diagnoses.error("settings.unknown-key", &entry.key_span, sentence).remedy(remedy);
         }
+        let node = self.node.span.line;
+        diagnoses.ask(|| Asked::Block { node, keys: self.asked });
     }
+}
+
+/// The entries of a block whose keys are free: `{ passerelle: …, cachet: … }`.
+pub fn names<'n>(node: &'n Node, key: &str, diagnoses: &mut Diagnoses) -> &'n [Entry] {
+    diagnoses.ask(|| Asked::Names { node: node.span.line });
+    node.as_map().unwrap_or_else(|| {
+        let sentence = format!("« {key} » : un bloc de noms est attendu");
+        diagnoses.error("settings.not-a-block", &node.span, sentence);
+        &[]
+    })
+}
+
+/// One of a closed list of words.
+fn word<T: Copy>(node: &Node, key: &str, words: &[(&str, T)], diagnoses: &mut Diagnoses) -> Option<T> {
+    let names = || words.iter().map(|(word, _)| *word);
+    diagnoses.ask(|| Asked::Words { node: node.span.line, words: names().map(str::to_owned).collect() });
+    let known = || names().collect::<Vec<_>>().join(", ");
+    let parse = |text: &str| {
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        found.ok_or_else(|| match nearest(text, names()) {
+            Some(near) => format!("un mot parmi : {} ; vouliez-vous « {near} » ?", known()),
+            None => format!("un mot parmi : {}", known()),
+        })
+    };
+    scalar(node, key, parse, diagnoses)
 }
 
 /// Reads a scalar node, noting what was expected when it is something else.
@@ -145,6 +209,7 @@ pub fn scalar<T>(
     parse: impl Fn(&str) -> Result<T, String>,
     diagnoses: &mut Diagnoses,
 ) -> Option<T> {
+    diagnoses.ask(|| Asked::Scalar { node: node.span.line, kind: Kind::of(&parse) });
     let Some(text) = node.as_text() else {
         let sentence = format!("« {key} » : une valeur simple est attendue, pas {}", node.kind());
         diagnoses.error("settings.wrong-value", &node.span, sentence);

@@ -4,6 +4,7 @@
 
 pub mod diagnosis;
 pub mod fields;
+pub mod learn;
 pub mod node;
 pub mod parse;
 pub mod secret;
@@ -11,5 +12,6 @@ pub mod secret;
 pub use diagnosis::{Diagnoses, Diagnosis, Level};
 pub use fields::Fields;
 pub use jonction_model::nearest;
+pub use learn::{Form, learn};
 pub use node::{Entry, Node, SourceFile, Span, Value, read};
 pub use secret::Secret;

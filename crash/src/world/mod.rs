@@ -18,8 +18,8 @@ use std::{
 
 use jiff::Timestamp;
 use jonction_engine::{
-    BodyKey, CommitMode, Condition, Engine, EngineSettings, Error, LaneSettings, OrderBy, Policy,
-    ReplyBinding, Route, Seals, SinkBinding, Storage, route::Stage,
+    BodyKey, CommitMode, Condition, Departure, Engine, EngineSettings, Error, LaneSettings, OrderBy, Policy,
+    ReplyBinding, Route, RouteStep, Seals, SinkBinding, Storage, route::Stage,
 };
 use jonction_model::{Clock, Environment, PartnerName, RouteName, SeededEntropy};
 use tokio::time::Instant;
@@ -260,13 +260,20 @@ fn route() -> Result<Route, Error> {
     };
     let to = |sink: &str, text: &str| {
         let when = when(text, Stage::Shape)?;
-        Ok::<_, Error>(SinkBinding { sink: partner(sink)?, when, order_by: OrderBy::Sink, policy })
+        Ok::<_, Error>(SinkBinding {
+            sink: partner(sink)?,
+            when,
+            order_by: OrderBy::Sink,
+            policy,
+            departure: Departure::default(),
+        })
     };
     Ok(Route {
         name: RouteName::parse("essai").map_err(|_| wrong("name of a route"))?,
-        from: partner("sil")?,
+        from: Some(partner("sil")?),
         accept: when("message.type == \"MDM^T02\"", Stage::Message)?,
-        steps: vec![Arc::new(letter::ReadLetter)],
+        steps: vec![RouteStep::map(Arc::new(letter::ReadLetter))],
+        links: Vec::new(),
         to: vec![to("dmp", "wants.dmp")?, to("mail", "wants.mssante")?],
         reply: vec![ReplyBinding { sink: partner("sil")?, policy }],
         version: "1".to_owned(),

@@ -14,7 +14,7 @@ use jonction_ports::{
     Part, Piece, Prepared, Sink, Step, Tools,
 };
 
-use crate::{Condition, Error, OrderBy, Policy, Route, SinkBinding};
+use crate::{Condition, Departure, Error, OrderBy, Policy, Route, RouteStep, SinkBinding};
 
 /// Bytes that a sink prepares for each delivery: what is said of a document, not the document.
 const PREPARED_BYTES: usize = 2048;
@@ -124,12 +124,14 @@ pub(super) fn route(to: impl Iterator<Item = PartnerName>) -> Result<Route, Erro
         when: Condition::always(),
         order_by: OrderBy::Sink,
         policy: Policy::default(),
+        departure: Departure::default(),
     };
     Ok(Route {
         name: RouteName::parse("bench").map_err(|error| Error::Inconsistent(error.to_string()))?,
-        from: name("sil")?,
+        from: Some(name("sil")?),
         accept: Condition::always(),
-        steps: vec![Arc::new(BenchStep)],
+        steps: vec![RouteStep::map(Arc::new(BenchStep))],
+        links: Vec::new(),
         to: to.map(binding).collect(),
         reply: Vec::new(),
         version: "bench".to_owned(),

@@ -151,6 +151,19 @@ pub struct Routed {
     pub keys: Vec<Key>,
     /// What is owed.
     pub deliveries: Vec<NewDelivery>,
+    /// Keys that let a document through once: seen before, the message is filtered instead.
+    pub once: Vec<OnceKey>,
+}
+
+/// A key that lets a message through once within a window.
+#[derive(Clone, Debug)]
+pub struct OnceKey {
+    /// Hashed.
+    pub hash: KeyHash,
+    /// Between the two receptions, at most, in milliseconds.
+    pub window: Millis,
+    /// `route/name`: what the balance says.
+    pub by: String,
 }
 
 /// No route, or a step that gave up.
@@ -393,6 +406,13 @@ pub enum Change {
     Start(Box<Start>),
     /// An attempt ended.
     Finish(Box<Finish>),
+    /// A delivery may not leave yet.
+    Postpone {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// Not before.
+        until: Millis,
+    },
     /// The engine starts: what was being sent is of unknown outcome; lanes that are gone are parked, those back go on.
     Recover {
         /// When.
@@ -477,6 +497,11 @@ pub enum Applied {
     Destroyed(AuditHead, Box<Destroyed>),
     /// Done. For an attempt that begins: its number.
     Done(u32),
+    /// The message was not routed: it brings nothing new.
+    Filtered {
+        /// `route/name`.
+        by: String,
+    },
     /// The row was no longer in a state that allows this change (a human was faster).
     Skipped,
     /// A human may not do that.

@@ -29,7 +29,7 @@ mod suite;
 pub use change::{
     Applied, Arrive, Birth, Change, Committed, Deed, Finish, HandRefusal, Key, LegalKey, LoadChange, Millis,
     NewArtefact, NewBody, NewDelivery, NewOrder, NewPurge, NewRecall, NewShape, Next, NotRouted,
-    NotRoutedWhy, RecallPart, RepeatKey, Routed, Start, Version,
+    NotRoutedWhy, OnceKey, RecallPart, RepeatKey, Routed, Start, Version,
 };
 pub use sqlite::SqliteJournal;
 pub use state::{AttemptState, DeliveryState, MessageState};

@@ -76,6 +76,7 @@ fn try_route(journal: &dyn Journal, message: u64, keys: &[Option<u8>], at: Milli
         shapes: vec![NewShape { name: "document-submission", body: keep(journal, "{}") }],
         keys: vec![],
         deliveries: deliveries.collect(),
+        once: vec![],
     };
     one(journal, Change::Route(Box::new(routed)))
 }

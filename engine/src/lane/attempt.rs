@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use jonction_model::{BodyId, ContentRef, Finding, Shape};
 use jonction_ports::{
     Artefact, AttemptReport, BodyError, Delivery, DeliveryId, Due, Outcome, Part, Piece, Prepared,
@@ -12,7 +13,7 @@ use tokio::{task::JoinSet, time::Instant};
 use super::{Lane, PAUSE, ending};
 use crate::{
     error::Error,
-    journal::{Applied, Change, DeliveryState, Journal, NewArtefact, Start, StoredDelivery},
+    journal::{Applied, Change, DeliveryState, Journal, Millis, NewArtefact, Start, StoredDelivery},
     patience::Asked,
     router::panicked,
     routing::{damage, unreadable},
@@ -75,6 +76,10 @@ async fn try_deliver(lane: &Arc<Lane>, id: DeliveryId, given_up: bool) -> Result
     if loaded.stored.state >= DeliveryState::Sending {
         return Ok(());
     }
+    if let Some(until) = leaves_later(lane, &loaded.stored) {
+        lane.shared.commit_one(Change::Postpone { delivery: id, until }).await?;
+        return Ok(());
+    }
     let loaded = Arc::new(loaded);
     let nothing_sent = |outcome| Attempted {
         report: AttemptReport { outcome, peer: None, code: None, bytes_sent: 0, notes: Vec::new() },
@@ -108,6 +113,15 @@ async fn try_deliver(lane: &Arc<Lane>, id: DeliveryId, given_up: bool) -> Result
     let ids = artefact.ids.clone();
     let (report, unknown) = attempt(lane, delivery(&loaded, &shape, number), artefact).await;
     ending::finish(lane, &loaded, Attempted { report, ids, began, started: true, unknown }).await
+}
+
+/// When a delivery may leave by the delay and the hours of its route; `None`: now. A report leaves at once.
+fn leaves_later(lane: &Lane, stored: &StoredDelivery) -> Option<Millis> {
+    let binding = lane.plan.binding(&stored.route, &stored.sink).filter(|_| !stored.is_report)?;
+    let now = lane.shared.clock.now();
+    let since = Timestamp::from_millisecond(stored.since).unwrap_or(now);
+    let first = binding.departure.first(since, now);
+    (first > now).then(|| first.as_millisecond())
 }
 
 fn lost(what: &str) -> Error {

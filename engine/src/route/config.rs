@@ -8,7 +8,13 @@ use jonction_model::{BodyId, PartnerName, RouteName, nearest};
 use jonction_ports::Step;
 use jonction_settings::{Diagnoses, Entry, Fields, Node, Span, Value, fields::scalar, parse};
 
-use super::{Condition, OrderBy, Policy, ReplyBinding, Route, SinkBinding, Stage};
+use super::{Condition, Route, Stage};
+
+mod links;
+mod steps;
+mod to;
+
+use links::{Draft, link};
 
 /// A partner, as far as routes must know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,49 +81,73 @@ impl Registry {
 
 /// Reads route files. A route with an error is left out; the others are there all the same.
 pub fn read_routes(files: &[Node], registry: &Registry, diagnoses: &mut Diagnoses) -> Vec<Route> {
-    let mut routes: Vec<Route> = Vec::new();
+    let mut drafts: Vec<Draft> = Vec::new();
     let mut names: BTreeMap<RouteName, Span> = BTreeMap::new();
+    let mut told = Vec::new();
     for file in files {
-        let Some((route, span)) = read_route(file, registry, diagnoses) else { continue };
-        if let Some(first) = names.get(&route.name) {
+        let Some(draft) = read_route(file, registry, diagnoses) else {
+            told.extend(written_name(file));
+            continue;
+        };
+        if let Some(first) = names.get(&draft.route.name) {
             let sentence = format!("ce nom est déjà celui d'une route ({first:?})");
-            diagnoses.error("route.name-twice", &span, sentence).remedy("donner un autre nom");
+            diagnoses.error("route.name-twice", &draft.name, sentence).remedy("donner un autre nom");
             continue;
         }
-        names.insert(route.name.clone(), span);
-        routes.push(route);
+        names.insert(draft.route.name.clone(), draft.name.clone());
+        drafts.push(draft);
     }
-    routes
+    link(drafts, &told, diagnoses)
 }
 
-fn read_route(file: &Node, registry: &Registry, diagnoses: &mut Diagnoses) -> Option<(Route, Span)> {
+/// Name of a route with a mistake: it was told there, not where others hand over to it.
+fn written_name(file: &Node) -> Option<String> {
+    let entry = file.as_map()?.iter().find(|entry| entry.key == "route")?;
+    entry.value.as_text().map(str::to_owned)
+}
+
+/// Reads a route file as far as its schema is learnt from it.
+pub fn learn_route(file: &Node, registry: &Registry, diagnoses: &mut Diagnoses) {
+    read_route(file, registry, diagnoses);
+}
+
+/// Reads one route file, its links by name.
+fn read_route(file: &Node, registry: &Registry, diagnoses: &mut Diagnoses) -> Option<Draft> {
     let before = diagnoses.counts().0;
     let mut fields = Fields::of(file, "la route", diagnoses)?;
     let name_node = fields.required_node("route", diagnoses);
     let name = name_node.and_then(|node| scalar(node, "route", route_name, diagnoses));
-    let from = fields.required_node("from", diagnoses);
-    let from = from.and_then(|node| read_from(node, registry, diagnoses));
+    let from_node = fields.node("from");
+    let from = from_node.and_then(|node| read_from(node, registry, diagnoses));
     let accept = match fields.node("accept") {
         Some(node) => read_condition(node, "accept", Stage::Message, diagnoses),
         None => Some(Condition::always()),
     };
-    let steps = fields.required_node("steps", diagnoses).map(items).unwrap_or_default();
-    let steps: Vec<_> = steps.iter().filter_map(|node| read_step(node, registry, diagnoses)).collect();
-    let to = fields.required_node("to", diagnoses).map(items).unwrap_or_default();
-    let to: Vec<_> = to.iter().filter_map(|node| read_sink(node, registry, diagnoses)).collect();
-    let replies = fields.list("reply");
-    let reply = replies.iter().filter_map(|node| read_reply(node, registry, diagnoses)).collect();
+    // What other routes hand over has its shapes already.
+    let (steps, stage) = match from_node {
+        Some(_) => (fields.required_list("steps", diagnoses), Stage::Message),
+        None => (fields.list("steps"), Stage::Shape),
+    };
+    let steps = steps::read_steps(steps, stage, registry, diagnoses);
+    let to = fields.required_list("to", diagnoses);
+    let to = to::read_to(to, registry, diagnoses);
+    let reply_nodes = fields.list("reply");
+    let reply = reply_nodes.iter().filter_map(|node| to::read_reply(node, registry, diagnoses)).collect();
+    if let (None, Some(node)) = (from_node, reply_nodes.first()) {
+        let sentence =
+            "sans « from », cette route ne reçoit que d'autres routes : c'est la première qui répond";
+        diagnoses
+            .error("route.reply-without-from", &node.span, sentence)
+            .remedy("mettre « reply » dans la route qui reçoit le message");
+    }
     fields.finish(diagnoses);
     if diagnoses.counts().0 > before {
         return None;
     }
     let version = BodyId::of(file.span.file.text.as_bytes()).to_string();
-    let route = Route { name: name?, from: from?, accept: accept?, steps, to, reply, version };
-    Some((route, name_node?.span.clone()))
-}
-
-fn items(node: &Node) -> &[Node] {
-    node.as_list().unwrap_or(std::slice::from_ref(node))
+    let (to, links) = to;
+    let route = Route { name: name?, from, accept: accept?, steps, to, links: Vec::new(), reply, version };
+    Some(Draft { route, name: name_node?.span.clone(), links })
 }
 
 fn route_name(text: &str) -> Result<RouteName, String> {
@@ -208,173 +238,48 @@ fn place_inside(span: &Span, text: &str, offset: usize, length: usize) -> Span {
     if bare.starts_with(text) { span.part(offset + shift, length) } else { span.clone() }
 }
 
-/// `check: hl7v2/volet-cda@2.1`: one verb, one name.
-fn read_step(node: &Node, registry: &Registry, diagnoses: &mut Diagnoses) -> Option<Arc<dyn Step>> {
-    let entry = single_entry(node, "une étape s'écrit « check: nom » ou « map: nom »", diagnoses)?;
-    let Some(steps) = registry.steps.get(entry.key.as_str()) else {
-        let verbs: Vec<_> = registry.steps.keys().copied().collect();
-        diagnoses
-            .error("route.unknown-step-kind", &entry.key_span, "cette sorte d'étape n'existe pas")
-            .remedy(known_names("sortes connues", &entry.key, &verbs));
-        return None;
-    };
-    let name = scalar(&entry.value, &entry.key, parse::text, diagnoses)?;
-    let step = steps.get(&name);
-    if step.is_none() {
-        let names: Vec<_> = steps.keys().map(String::as_str).collect();
-        diagnoses
-            .error("route.unknown-step", &entry.value.span, "aucune étape ne porte ce nom")
-            .remedy(known_names("étapes connues", &name, &names));
-    }
-    step.cloned()
+/// How the one key that says what an item is is told when it is wrong.
+struct Verb<'v> {
+    /// Keys it may be.
+    known: &'v [&'v str],
+    /// Other keys of the item.
+    others: &'v [&'v str],
+    /// Code and sentence of an unknown one.
+    unknown: (&'static str, &'static str),
+    /// `connecteurs connus`.
+    list: &'static str,
+    /// How an item is written.
+    form: &'v str,
 }
 
-fn single_entry<'n>(node: &'n Node, form: &str, diagnoses: &mut Diagnoses) -> Option<&'n Entry> {
-    match node.as_map() {
-        Some([entry]) => Some(entry),
-        _ => {
-            diagnoses.error("route.bad-item", &node.span, form).remedy("un tiret par élément");
-            None
-        }
-    }
-}
-
-const SINK_KEYS: [&str; 3] = ["when", "order_by", "retry"];
-
-/// `{ dmp: dmp-national, when: …, order_by: patient, retry: { … } }`.
-fn read_sink(node: &Node, registry: &Registry, diagnoses: &mut Diagnoses) -> Option<SinkBinding> {
-    let (target, rest) = split_target(node, &SINK_KEYS, &registry.connectors(), diagnoses)?;
-    let role = "vers qui on envoie";
-    let partner = read_partner(&target.value, |p| p.sink, role, registry, diagnoses);
-    if let Some((name, known)) = &partner
-        && known.connector != target.key
-    {
-        wrong_connector(&target.key_span, name, known, diagnoses);
-    }
-    let mut fields = Fields::of(&rest, format!("l'envoi {}", target.key), diagnoses)?;
-    let when_node = fields.node("when");
-    let when = match when_node {
-        Some(node) => read_condition(node, "when", Stage::Shape, diagnoses),
-        None => Some(Condition::always()),
-    };
-    let order_by = fields.choice(
-        "order_by",
-        OrderBy::Sink,
-        &[
-            ("patient", OrderBy::Patient),
-            ("message", OrderBy::Message),
-            ("arrival", OrderBy::Arrival),
-            ("none", OrderBy::None),
-        ],
-        diagnoses,
-    );
-    let policy = fields.node("retry").map_or(Some(Policy::default()), |node| read_policy(node, diagnoses));
-    fields.finish(diagnoses);
-    if registry.guarded.contains(&target.key.as_str())
-        && let Some(when) = &when
-    {
-        guard_identity(target, when, when_node, diagnoses);
-    }
-    Some(SinkBinding { sink: partner?.0, when: when?, order_by, policy: policy? })
-}
-
-/// Refuses a sink of qualified identities that others can reach. Source: architecture §4.6.
-fn guard_identity(target: &Entry, when: &Condition, when_node: Option<&Node>, diagnoses: &mut Diagnoses) {
-    let Some(way) = when.unqualified_way_through() else { return };
-    let mut sentence =
-        format!("cette route peut envoyer vers {} un patient dont l'INS n'est pas qualifiée", target.key);
-    if let Some(node) = when_node {
-        let case = if way.is_empty() { "toujours".to_owned() } else { format!("quand {}", way.join(" et ")) };
-        sentence += &format!(" : la condition de la ligne {} le laisse passer {case}", node.span.line);
-    }
-    let remedy = match when.text() {
-        "" => "ajouter  when: identity.qualified   ou envoyer ces messages ailleurs".to_owned(),
-        text if text.contains(" or ") => format!("écrire  when: ({text}) and identity.qualified"),
-        text => format!("écrire  when: {text} and identity.qualified"),
-    };
-    diagnoses.error("route.identity-not-guaranteed", &target.key_span, sentence).remedy(remedy);
-}
-
-/// `{ zam: sil }`.
-fn read_reply(node: &Node, registry: &Registry, diagnoses: &mut Diagnoses) -> Option<ReplyBinding> {
-    let words: Vec<_> = registry.replies.keys().copied().collect();
-    let (target, rest) = split_target(node, &["retry"], &words, diagnoses)?;
-    let role = "vers qui on envoie";
-    let (sink, known) = read_partner(&target.value, |p| p.sink, role, registry, diagnoses)?;
-    if registry.replies.get(target.key.as_str()) != Some(&known.connector.as_str()) {
-        let sentence = format!("le partenaire {sink} ne reçoit pas de {}", target.key);
-        diagnoses
-            .error("route.wrong-connector", &target.value.span, sentence)
-            .remedy(format!("son connecteur est {}", known.connector));
-    }
-    let mut fields = Fields::of(&rest, format!("la réponse {}", target.key), diagnoses)?;
-    let policy = fields.node("retry").map_or(Some(Policy::default()), |node| read_policy(node, diagnoses));
-    fields.finish(diagnoses);
-    Some(ReplyBinding { sink, policy: policy? })
-}
-
-/// Separates `connector: partner` from the other keys of an item.
-fn split_target<'n>(
+/// Opens an item: `{ dmp: dmp-national, when: … }`. Out: its keys, and the one that says what it is.
+fn open_item<'n>(
     node: &'n Node,
-    other_keys: &[&str],
-    known: &[&str],
+    what: &str,
+    verb: &Verb<'_>,
     diagnoses: &mut Diagnoses,
-) -> Option<(&'n Entry, Node)> {
-    let form = format!("un envoi s'écrit « {}: partenaire »", known.first().unwrap_or(&"connecteur"));
+) -> Option<(Fields<'n>, &'n Entry)> {
     let Some(entries) = node.as_map() else {
-        diagnoses.error("route.bad-item", &node.span, form).remedy("un tiret par élément");
+        diagnoses.error("route.bad-item", &node.span, verb.form).remedy("un tiret par élément");
         return None;
     };
-    let is_other = |entry: &&Entry| !known.contains(&entry.key.as_str());
-    let mut targets = entries.iter().filter(|entry| known.contains(&entry.key.as_str()));
-    let rest = entries.iter().filter(is_other).cloned().collect();
-    match (targets.next(), targets.next()) {
-        (Some(target), None) => Some((target, Node { span: node.span.clone(), value: Value::Map(rest) })),
-        (Some(_), Some(second)) => {
+    let mut fields = Fields::of(node, what, diagnoses)?;
+    match fields.one_of(verb.known, diagnoses).as_slice() {
+        [only] => Some((fields, only)),
+        [_, second, ..] => {
             diagnoses
-                .error("route.bad-item", &second.key_span, "un envoi ne va que vers un partenaire")
+                .error("route.bad-item", &second.key_span, "un élément ne dit qu'une chose")
                 .remedy("commencer un autre élément par un tiret");
             None
         }
-        (None, _) => {
-            let stranger = entries.iter().find(|entry| !other_keys.contains(&entry.key.as_str()));
+        [] => {
+            let stranger = entries.iter().find(|entry| !verb.others.contains(&entry.key.as_str()));
             let (span, written) =
                 stranger.map_or((&node.span, ""), |entry| (&entry.key_span, entry.key.as_str()));
-            diagnoses
-                .error("route.unknown-connector", span, "aucun partenaire n'a ce connecteur")
-                .remedy(known_names("connecteurs connus", written, known));
+            let (code, sentence) = verb.unknown;
+            diagnoses.error(code, span, sentence).remedy(known_names(verb.list, written, verb.known));
             None
         }
-    }
-}
-
-/// `{ initial: 2s, factor: 2, max: 60s, give_up: 3j }`.
-fn read_policy(node: &Node, diagnoses: &mut Diagnoses) -> Option<Policy> {
-    let default = Policy::default();
-    let mut fields = Fields::of(node, "retry", diagnoses)?;
-    let initial = fields.or("initial", default.initial, positive_duration, diagnoses);
-    let factor = fields.or("factor", u64::from(default.factor), parse::number(1, 10), diagnoses);
-    let max = fields.or("max", default.max.max(initial), positive_duration, diagnoses);
-    let give_up = fields.or("give_up", default.give_up, positive_duration, diagnoses);
-    let span = fields.span().clone();
-    fields.finish(diagnoses);
-    if max < initial {
-        diagnoses
-            .error(
-                "route.bad-retry",
-                &span,
-                "le délai le plus long (max) est plus court que le premier (initial)",
-            )
-            .remedy("augmenter max ou diminuer initial");
-        return None;
-    }
-    Some(Policy { initial, factor: u32::try_from(factor).unwrap_or(default.factor), max, give_up })
-}
-
-fn positive_duration(text: &str) -> Result<std::time::Duration, String> {
-    match parse::duration(text)? {
-        zero if zero.is_zero() => Err("une durée plus longue que zéro".to_owned()),
-        duration => Ok(duration),
     }
 }
 

@@ -4,28 +4,34 @@
 use std::{sync::Arc, time::Duration};
 
 use jonction_model::{PartnerName, RouteName};
-use jonction_ports::Step;
 
 pub mod condition;
 pub mod config;
+pub mod departure;
+pub mod step;
+pub(crate) mod walk;
 
 pub use condition::{Condition, ConditionError, Stage};
 pub use config::{Registry, read_routes};
+pub use departure::Departure;
+pub use step::{OnFailure, Once, RouteStep};
 
 /// One route.
 #[derive(Clone)]
 pub struct Route {
     /// Its name.
     pub name: RouteName,
-    /// Whose messages it takes.
-    pub from: PartnerName,
+    /// Whose messages it takes. `None`: only what other routes hand over.
+    pub from: Option<PartnerName>,
     /// Which of them: the first route of a partner whose condition holds takes the message.
     pub accept: Condition,
     /// What makes shapes of them, in order.
-    pub steps: Vec<Arc<dyn Step>>,
+    pub steps: Vec<RouteStep>,
     /// Where shapes go.
     pub to: Vec<SinkBinding>,
-    /// Who carries reports back.
+    /// Routes that shapes are handed to.
+    pub links: Vec<Link>,
+    /// Who carries reports back. What a message owes by other routes is reported by the first one.
     pub reply: Vec<ReplyBinding>,
     /// Hash of the route file, hexadecimal: kept with every message it served.
     pub version: String,
@@ -35,6 +41,28 @@ impl std::fmt::Debug for Route {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Route").field("name", &self.name).field("from", &self.from).finish_non_exhaustive()
     }
+}
+
+impl Route {
+    /// This route and those that it hands to, near ones first; one that is reached twice comes twice.
+    pub fn reach(&self) -> Vec<&Route> {
+        let mut reach = vec![self];
+        let mut at = 0;
+        while let Some(route) = reach.get(at) {
+            reach.extend(route.links.iter().map(|link| &*link.to));
+            at += 1;
+        }
+        reach
+    }
+}
+
+/// A route that shapes are handed to.
+#[derive(Clone)]
+pub struct Link {
+    /// The route.
+    pub to: Arc<Route>,
+    /// For which shapes. Gates refuse, selections omit.
+    pub when: Condition,
 }
 
 /// A sink of a route.
@@ -48,6 +76,8 @@ pub struct SinkBinding {
     pub order_by: OrderBy,
     /// When it is tried again.
     pub policy: Policy,
+    /// When it may leave.
+    pub departure: Departure,
 }
 
 /// A sink that carries reports.

@@ -11,6 +11,7 @@ mod purge;
 mod recall;
 mod refusals;
 mod repeats;
+mod routes;
 mod sealed;
 mod store;
 mod unreadable;

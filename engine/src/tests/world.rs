@@ -18,9 +18,9 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::{
-    Author, CommitMode, Condition, DeliveryState, Engine, EngineSettings, Error, Filter, LaneSettings,
-    MessageJourney, MessageState, Order, OrderBy, Ordered, Policy, Reason, ReplyBinding, Route, Running,
-    Seals, SinkBinding, Window, order, route::Stage,
+    Author, CommitMode, Condition, DeliveryState, Departure, Engine, EngineSettings, Error, Filter,
+    LaneSettings, MessageJourney, MessageState, Order, OrderBy, Ordered, Policy, Reason, ReplyBinding, Route,
+    RouteStep, Running, Seals, SinkBinding, Window, order, route::Stage,
 };
 
 /// The runtime's clock, paused: it jumps to the next timer when everybody waits.
@@ -270,7 +270,7 @@ fn control_id(shape: &Shape) -> String {
     }
 }
 
-/// A message of the fake sender: `M1;patient=A;to=x@y.fr,z@y.fr;dmp;mail;reports;prov;panic;park`.
+/// A message of the fake sender: `M1;patient=A;to=x@y.fr,z@y.fr;doc=7,8;dmp;mail;reports;prov;panic;park`.
 fn map(text: &str) -> Result<DocumentSubmission, Finding> {
     let words: Vec<&str> = text.trim().split(';').collect();
     let value = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
@@ -280,7 +280,14 @@ fn map(text: &str) -> Result<DocumentSubmission, Finding> {
         return Err(finding("fake.step"));
     }
     let patient = value("patient").unwrap_or("A");
-    let coded = |code: &str| CodedValue { code: code.into(), system: "s".into(), label: "CR".into() };
+    let document = |id: &str| SubmittedDocument {
+        unique_id: DocumentUniqueId::root(format!("1.2.250.{id}")),
+        ..fake_document(text, words[0])
+    };
+    let documents = match value("doc") {
+        Some(ids) => ids.split(',').map(document).collect(),
+        None => vec![fake_document(text, words[0])],
+    };
     Ok(DocumentSubmission {
         origin: Origin {
             control_id: MessageControlId::parse(words[0]).unwrap(),
@@ -311,31 +318,7 @@ fn map(text: &str) -> Result<DocumentSubmission, Finding> {
         },
         sender: None,
         encounter: Encounter::default(),
-        documents: vec![SubmittedDocument {
-            unique_id: DocumentUniqueId::root(format!("1.2.250.{}", words[0].len())),
-            set_id: None,
-            version: Some(1),
-            replaces: Some(DocumentUniqueId::root("1.2.250.99")),
-            subject: DocumentSubject::default(),
-            metadata: DocumentMetadata {
-                type_code: coded("18748-4"),
-                title: String::new(),
-                creation_time: None,
-                language: "fr-FR".into(),
-                confidentiality: None,
-                authors: vec![],
-                legal_authenticator: None,
-                service_start: None,
-                service_stop: None,
-                events: vec![],
-                practice_setting: None,
-                facility_type: None,
-                references: vec![],
-                templates: vec![],
-            },
-            kind: ContentKind::CdaLevel3 { pdf: None },
-            content: ContentRef::whole(BodyId::of(text.as_bytes()), text.len() as u64),
-        }],
+        documents,
         visibility: Visibility::default(),
         wants: Wants {
             dmp: has("dmp"),
@@ -359,6 +342,35 @@ fn map(text: &str) -> Result<DocumentSubmission, Finding> {
         mail: MailTexts::default(),
         obstacles: vec![],
     })
+}
+
+fn fake_document(text: &str, control_id: &str) -> SubmittedDocument {
+    let coded = |code: &str| CodedValue { code: code.into(), system: "s".into(), label: "CR".into() };
+    SubmittedDocument {
+        unique_id: DocumentUniqueId::root(format!("1.2.250.{}", control_id.len())),
+        set_id: None,
+        version: Some(1),
+        replaces: Some(DocumentUniqueId::root("1.2.250.99")),
+        subject: DocumentSubject::default(),
+        metadata: DocumentMetadata {
+            type_code: coded("18748-4"),
+            title: String::new(),
+            creation_time: None,
+            language: "fr-FR".into(),
+            confidentiality: None,
+            authors: vec![],
+            legal_authenticator: None,
+            service_start: None,
+            service_stop: None,
+            events: vec![],
+            practice_setting: None,
+            facility_type: None,
+            references: vec![],
+            templates: vec![],
+        },
+        kind: ContentKind::CdaLevel3 { pdf: None },
+        content: ContentRef::whole(BodyId::of(text.as_bytes()), text.len() as u64),
+    }
 }
 
 struct FakeStep;
@@ -402,12 +414,14 @@ pub(super) fn route() -> Route {
         when: when(text),
         order_by: OrderBy::Sink,
         policy: policy(),
+        departure: Departure::default(),
     };
     Route {
         name: RouteName::parse("essai").unwrap(),
-        from: partner("sil"),
+        from: Some(partner("sil")),
         accept: Condition::parse("message.type == \"MDM^T02\"", Stage::Message).unwrap(),
-        steps: vec![Arc::new(FakeStep)],
+        steps: vec![RouteStep::map(Arc::new(FakeStep))],
+        links: vec![],
         to: vec![to("dmp", "wants.dmp and identity.qualified"), to("mail", "wants.mssante")],
         reply: vec![ReplyBinding { sink: partner("sil"), policy: policy() }],
         version: "v1".into(),

@@ -9,7 +9,11 @@ use std::{
 };
 
 use jonction_model::Ins;
-use jonction_settings::{Diagnoses, Fields, Node, fields::scalar, parse};
+use jonction_settings::{
+    Diagnoses, Fields, Node,
+    fields::{names, scalar},
+    parse,
+};
 use jonction_simkit::FaultPlan;
 
 use super::{DmpState, FAULTS, Patients, Severeness, SimulatorConfig};
@@ -94,12 +98,7 @@ impl SimulatorSettings {
 
 /// `patients: { 190037512345677: closed }`. Diagnoses never repeat a number.
 fn read_patients(node: &Node, patients: &mut Patients, diagnoses: &mut Diagnoses) {
-    let Some(entries) = node.as_map() else {
-        diagnoses
-            .error("settings.not-a-block", &node.span, "« patients » : un bloc « INS: état » est attendu")
-            .remedy("écrire par exemple « 190037512345677: closed »");
-        return;
-    };
+    let entries = names(node, "patients", diagnoses);
     if entries.len() > PATIENTS_MAX {
         let sentence = format!("« patients » : {PATIENTS_MAX} au plus");
         diagnoses.error("dmp.too-many-patients", &node.span, sentence);

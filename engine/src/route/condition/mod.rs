@@ -11,7 +11,7 @@ mod parser;
 mod vocabulary;
 
 pub use parser::ConditionError;
-pub use vocabulary::{Stage, vocabulary};
+pub use vocabulary::{FieldName, Stage, vocabulary};
 
 use vocabulary::{FIELDS, FLAGS, Gate};
 

@@ -231,7 +231,8 @@ impl Parser {
                 offset,
                 length,
                 sentence: format!("{name} n'est connu qu'après les étapes (steps)"),
-                remedy: "mettre cette condition dans when, sous to".to_owned(),
+                remedy: "mettre cette condition dans when, sous to, ou dans un filtre placé après map"
+                    .to_owned(),
             });
         }
         Ok(())

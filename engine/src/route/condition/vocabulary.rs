@@ -183,6 +183,31 @@ pub(super) const FIELDS: &[FieldRow] = &[
     },
 ];
 
+/// A field, by its place in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldName(usize);
+
+impl FieldName {
+    /// From its name.
+    pub fn of(name: &str) -> Option<Self> {
+        FIELDS.iter().position(|row| row.name == name).map(Self)
+    }
+
+    /// Every name.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        FIELDS.iter().map(|row| row.name)
+    }
+
+    /// When it is known.
+    pub fn stage(self) -> Stage {
+        FIELDS[self.0].stage
+    }
+
+    pub(in crate::route) fn values<'s>(self, subject: &Subject<'s>) -> Vec<&'s str> {
+        (FIELDS[self.0].read)(subject)
+    }
+}
+
 impl Gate {
     pub(super) fn name(self) -> &'static str {
         GATES.iter().find(|(_, gate, _)| *gate == self).map_or("", |(name, ..)| name)

@@ -5,6 +5,7 @@ use jonction_ports::{Bodies, Flow};
 use jonction_settings::SourceFile;
 
 use super::*;
+use crate::{OnFailure, OrderBy, Policy, RouteStep};
 
 struct Named(&'static str);
 
@@ -89,7 +90,10 @@ fn the_route_of_the_guide_is_read_whole() {
     let (routes, diagnoses) = read(&[("routes/cr-imagerie.yaml", WHOLE)]);
     assert_eq!(diagnoses.list(), []);
     let route = &routes[0];
-    assert_eq!((route.name.as_str(), route.from.as_str(), route.steps.len()), ("cr-imagerie", "sil", 2));
+    assert_eq!(
+        (route.name.as_str(), route.from.as_ref().unwrap().as_str(), route.steps.len()),
+        ("cr-imagerie", "sil", 2)
+    );
     let dmp = &route.to[0];
     assert_eq!((dmp.sink.as_str(), dmp.order_by), ("dmp-national", OrderBy::Patient));
     assert_eq!(dmp.policy.initial.as_millis(), 500);
@@ -187,14 +191,7 @@ fn every_mistake_of_every_file_is_told_at_once() {
     let codes: Vec<_> = diagnoses.list().iter().map(|d| d.code.as_str()).collect();
     assert_eq!(
         codes,
-        [
-            "route.unknown-step",
-            "route.unknown-partner",
-            "settings.missing-key",
-            "settings.missing-key",
-            "settings.missing-key",
-            "route.name-twice"
-        ]
+        ["route.unknown-step", "route.unknown-partner", "settings.missing-key", "route.name-twice"]
     );
     assert_eq!(routes.len(), 1, "the whole one");
 }
@@ -203,4 +200,125 @@ fn every_mistake_of_every_file_is_told_at_once() {
 fn quoted_conditions_keep_their_columns() {
     let text = changed("when: wants.mssante\n", "when: \"wants.mssante and wants.dpm\"\n");
     assert_eq!(only(&text), ("route.unknown-predicate".into(), 14, 30));
+}
+
+/// The route of the guide with these steps instead of its own.
+fn with_steps(steps: &str) -> String {
+    changed("  - check: hl7v2/volet-cda@2.1        # tolérant\n  - map: hl7v2-to-document\n", steps)
+}
+
+#[test]
+fn every_kind_of_step_is_read() {
+    let text = with_steps(
+        "  - check: hl7v2/volet-cda@2.1\n    on_failure: continue\n  - filter: essais\n    drop: message.type == \"ORU^R01\"\n  \
+         - map: hl7v2-to-document\n  - check: hl7v2/volet-cda@2.1\n    on_failure: refuse\n  - split: documents\n  \
+         - once: doublons\n    key: [document.id, sender.facility]\n    window: 7j\n",
+    );
+    let (routes, diagnoses) = read(&[("cr.yaml", &text)]);
+    assert_eq!(diagnoses.list(), []);
+    let kinds: Vec<_> = routes[0]
+        .steps
+        .iter()
+        .map(|step| match step {
+            RouteStep::Run { on_failure: OnFailure::Park, .. } => "park",
+            RouteStep::Run { on_failure: OnFailure::Refuse, .. } => "refuse",
+            RouteStep::Run { on_failure: OnFailure::Continue, .. } => "continue",
+            RouteStep::Filter { .. } => "filter",
+            RouteStep::Split => "split",
+            RouteStep::Once(_) => "once",
+        })
+        .collect();
+    assert_eq!(kinds, ["continue", "filter", "park", "refuse", "split", "once"]);
+}
+
+#[test]
+fn a_step_that_asks_too_much_of_its_place_is_refused_there() {
+    for (steps, code, line, column) in [
+        ("  - map: hl7v2-to-document\n    on_failure: continue\n", "route.bad-failure-policy", 7, 17),
+        ("  - check: hl7v2/volet-cda@2.1\n    on_failure: refuse\n", "route.bad-failure-policy", 7, 17),
+        ("  - check: hl7v2/volet-cda@2.1\n    on_failure: ignore\n", "settings.wrong-value", 7, 17),
+        ("  - split: documents\n  - map: hl7v2-to-document\n", "route.step-too-early", 6, 5),
+        ("  - map: hl7v2-to-document\n  - split: pages\n", "settings.wrong-value", 7, 12),
+        ("  - once: x\n    key: document.id\n    window: 1h\n", "route.step-too-early", 7, 10),
+        ("  - once: x\n    key: content\n    window: 1\n", "settings.wrong-value", 8, 13),
+        ("  - once: x\n    key: contenu\n    window: 1h\n", "settings.wrong-value", 7, 10),
+        ("  - once: x\n    key: content\n", "settings.missing-key", 6, 5),
+        ("  - filter: x\n    drop: identity.qualified\n", "route.predicate-too-early", 7, 11),
+        ("  - filter: x\n", "settings.missing-key", 6, 5),
+        (
+            "  - filter: x\n    drop: operation == delete\n    key: content\n",
+            "route.predicate-too-early",
+            7,
+            11,
+        ),
+        ("  - map: hl7v2-to-document\n    drop: operation == delete\n", "settings.unknown-key", 7, 5),
+        ("  - map: hl7v2-to-document\n    check: hl7v2/volet-cda@2.1\n", "route.bad-item", 7, 5),
+        ("  - documents\n", "route.bad-item", 6, 5),
+    ] {
+        let found = places(&with_steps(steps));
+        assert_eq!(found.first(), Some(&(code.to_owned(), line, column)), "{steps} {found:?}");
+    }
+}
+
+fn linked(name: &str, from: &str, to: &[&str]) -> (String, String) {
+    let to: Vec<_> = to.iter().map(|to| format!("  - route: {to}\n")).collect();
+    let steps = if from.is_empty() { "" } else { "steps: [map: hl7v2-to-document]\n" };
+    let sink = "  - mssante: operateur-regional\n";
+    (format!("{name}.yaml"), format!("route: {name}\n{from}{steps}to:\n{}{sink}", to.concat()))
+}
+
+fn link_all(files: &[(String, String)]) -> (Vec<Route>, Vec<(String, String)>) {
+    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let (routes, diagnoses) = read(&files);
+    (routes, diagnoses.list().iter().map(|d| (d.code.clone(), d.sentence.clone())).collect())
+}
+
+#[test]
+fn a_route_hands_over_to_routes_that_have_no_source() {
+    let (routes, told) =
+        link_all(&[linked("a", "from: sil\n", &["b", "c"]), linked("b", "", &["c"]), linked("c", "", &[])]);
+    assert_eq!(told, []);
+    let reach: Vec<_> = routes[0].reach().iter().map(|route| route.name.to_string()).collect();
+    assert_eq!(reach, ["a", "b", "c", "c"]);
+}
+
+#[test]
+fn a_ring_of_routes_is_refused_once_with_its_path() {
+    let from = "from: sil\n";
+    let (routes, told) = link_all(&[
+        linked("z", from, &["a"]),
+        linked("a", from, &["b"]),
+        linked("b", "", &["c"]),
+        linked("c", "", &["a"]),
+        linked("d", from, &["d"]),
+        linked("e", from, &[]),
+    ]);
+    let sentences: Vec<_> = told.iter().map(|(code, sentence)| (code.as_str(), sentence.as_str())).collect();
+    assert_eq!(
+        sentences,
+        [
+            ("route.cycle", "ces routes tournent en rond : a → b → c → a"),
+            ("route.cycle", "ces routes tournent en rond : d → d")
+        ]
+    );
+    assert_eq!(routes.len(), 1, "only e turns in no ring");
+}
+
+#[test]
+fn links_that_lead_nowhere_are_told() {
+    let (_, told) = link_all(&[linked("a", "from: sil\n", &["bb"]), linked("b", "", &[])]);
+    let codes: Vec<_> = told.iter().map(|(code, _)| code.as_str()).collect();
+    assert_eq!(codes, ["route.unknown-route", "route.never-reached"]);
+    let many: Vec<_> = (0..9).map(|n| (format!("r{n}"), format!("r{}", n + 1))).collect();
+    let mut files: Vec<_> = many.iter().map(|(name, to)| linked(name, "from: sil\n", &[to, to])).collect();
+    files.push(linked("r9", "", &[]));
+    let (_, told) = link_all(&files);
+    assert_eq!(told[0].0, "route.too-many-links");
+}
+
+#[test]
+fn a_partner_is_served_by_a_route_in_one_way() {
+    let twice = "  - mssante: operateur-regional\n    when: wants.mssante_ps\n    delay: 1h\n    window: lun-ven 08:00-18:00\n";
+    let text = changed("reply:\n", &format!("{twice}reply:\n"));
+    assert_eq!(only(&text), ("route.two-policies".into(), 15, 14));
 }

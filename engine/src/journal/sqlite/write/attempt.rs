@@ -1,12 +1,13 @@
 //! Attempts: begun before a byte may leave, ended with what becomes of the delivery.
 //! In: [`Start`], [`Finish`]. Out: rows; the next delivery of the ordering key gets its time.
 
+use jonction_ports::DeliveryId;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::{Writer, findings_json, message_id, number, to_json};
 use crate::{
     error::Error,
-    journal::{Applied, DeliveryState, Finish, Next, Start},
+    journal::{Applied, DeliveryState, Finish, Millis, Next, Start},
 };
 
 impl Writer<'_> {
@@ -39,6 +40,17 @@ impl Writer<'_> {
             )?
             .execute(params![id, attempt, start.at])?;
         Ok(Applied::Done(u32::try_from(attempt).unwrap_or(u32::MAX)))
+    }
+
+    /// It stays the head of its key, and open.
+    pub(super) fn postpone(&mut self, delivery: DeliveryId, until: Millis) -> Result<Applied, Error> {
+        let changed = self
+            .connection
+            .prepare_cached(
+                "UPDATE delivery SET next_at = ?2 WHERE id = ?1 AND state < 2 AND next_at IS NOT NULL",
+            )?
+            .execute(params![number(delivery.0), until])?;
+        Ok(if changed == 0 { Applied::Skipped } else { Applied::Done(0) })
     }
 
     pub(super) fn finish(&mut self, finish: &Finish) -> Result<Applied, Error> {

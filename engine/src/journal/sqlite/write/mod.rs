@@ -59,6 +59,7 @@ impl Writer<'_> {
             Change::NotRoute(not_routed) => self.not_route(not_routed),
             Change::Start(start) => self.start(start),
             Change::Finish(finish) => self.finish(finish),
+            Change::Postpone { delivery, until } => self.postpone(*delivery, *until),
             Change::Recover { at, sinks, ask } => self.recover(*at, sinks, ask),
             Change::ClockBack { at, by } => self.clock_back(*at, *by),
             Change::Order(order) => self.order(order),

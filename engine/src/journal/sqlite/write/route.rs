@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::{Writer, findings_json, message_id, number, to_json};
 use crate::{
     error::Error,
-    index_key::KeyHash,
+    index_key::{KeyHash, kind_number},
     journal::{
         Applied, Birth, DeliveryState, MessageState, Millis, NewDelivery, NewShape, NotRouted, NotRoutedWhy,
         Routed,
@@ -24,6 +24,9 @@ impl Writer<'_> {
             .exists(params![number(routed.message.0)])?;
         if older {
             return Ok(Applied::Skipped);
+        }
+        if let Some(by) = self.seen_before(routed)? {
+            return self.filter_seen(routed, by);
         }
         let version = self.version(&routed.version)?;
         let patient = routed.keys.iter().find(|(kind, _)| *kind == KeyKind::Patient).map(|(_, hash)| hash.0);
@@ -50,6 +53,8 @@ impl Writer<'_> {
         }
         self.load.messages -= 1;
         self.keys(&routed.keys, routed.message, None)?;
+        let once: Vec<_> = routed.once.iter().map(|once| (KeyKind::Once, once.hash)).collect();
+        self.keys(&once, routed.message, None)?;
         self.shapes(routed.message, 0, &routed.shapes)?;
         let mut created: Vec<i64> = Vec::with_capacity(routed.deliveries.len());
         for delivery in &routed.deliveries {
@@ -57,6 +62,43 @@ impl Writer<'_> {
             created.push(self.delivery(routed.message, 0, delivery, cause, routed.at)?);
         }
         Ok(Applied::Done(0))
+    }
+
+    /// Whether another message brought one of its keys, within the window: whichever of both was routed first.
+    fn seen_before(&self, routed: &Routed) -> Result<Option<String>, Error> {
+        for once in &routed.once {
+            let seen = self
+                .connection
+                .prepare_cached(
+                    "SELECT 1 FROM key JOIN message AS other ON other.id = key.message
+                     WHERE key.kind = ?1 AND key.hash = ?2 AND other.id <> ?3 AND other.state <> 3
+                         AND abs(other.received_at - (SELECT received_at FROM message WHERE id = ?3)) <= ?4 LIMIT 1",
+                )?
+                .exists(params![
+                    number(kind_number(KeyKind::Once) as u64),
+                    once.hash.0,
+                    number(routed.message.0),
+                    once.window
+                ])?;
+            if seen {
+                return Ok(Some(once.by.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    fn filter_seen(&mut self, routed: &Routed, by: String) -> Result<Applied, Error> {
+        let filtered = NotRouted {
+            message: routed.message,
+            at: routed.at,
+            commit_us: routed.commit_us,
+            route: Some(routed.route.clone()),
+            version: Some(routed.version.clone()),
+            why: NotRoutedWhy::Filtered { by: by.clone() },
+            findings: routed.findings.clone(),
+        };
+        let applied = self.not_route(&filtered)?;
+        Ok(if matches!(applied, Applied::Done(_)) { Applied::Filtered { by } } else { applied })
     }
 
     pub(super) fn not_route(&mut self, not_routed: &NotRouted) -> Result<Applied, Error> {

@@ -1,0 +1,142 @@
+//! A message on its way through a route and the routes it is handed to, nothing written.
+//! In: a route, a flow. Out: what each of them owes, or why the message stops. Pure.
+//! Bounded: links make no cycle, and their number is limited when they are read.
+
+use std::collections::VecDeque;
+
+use jonction_model::{Finding, Shape};
+use jonction_ports::{Bodies, Flow};
+
+use super::{
+    OnFailure, Route, RouteStep,
+    condition::{Judgement, Subject},
+    step::{Seen, noted, split},
+};
+
+/// What a route owes to its sinks.
+pub(crate) struct Branch<'r> {
+    pub(crate) route: &'r Route,
+    pub(crate) shapes: Vec<Shape>,
+    /// A step, or the condition of a link, refused it: nothing is sent, the sender is told.
+    pub(crate) refused: Option<Finding>,
+}
+
+/// Where a walk ends.
+pub(crate) enum Walked<'r> {
+    Through { branches: Vec<Branch<'r>>, findings: Vec<Finding>, seen: Vec<Seen> },
+    Filtered { by: String, findings: Vec<Finding> },
+    Parked { findings: Vec<Finding>, finding: Finding },
+}
+
+/// How the steps of one route end.
+enum Ran {
+    Whole,
+    Refused(Finding),
+    Filtered(String),
+    Parked(Finding),
+}
+
+/// Walks. The first route decides of the message; one that it is handed to decides of its own part only.
+pub(crate) fn walk<'r>(route: &'r Route, flow: Flow, bodies: &dyn Bodies) -> Walked<'r> {
+    let mut waiting = VecDeque::from([(route, flow, None)]);
+    let (mut branches, mut findings, mut seen) = (Vec::new(), Vec::new(), Vec::new());
+    while let Some((route, mut flow, refused)) = waiting.pop_front() {
+        let ran = match refused {
+            None => run(route, &mut flow, bodies, &mut seen),
+            Some(finding) => Ran::Refused(finding),
+        };
+        findings.append(&mut flow.findings);
+        let refused = match ran {
+            Ran::Whole => None,
+            Ran::Refused(finding) => Some(finding),
+            Ran::Parked(finding) => return Walked::Parked { findings, finding },
+            Ran::Filtered(by) if branches.is_empty() => return Walked::Filtered { by, findings },
+            Ran::Filtered(by) => {
+                findings.push(Finding::warning("route.filtered", format!("non transmis : filtré par {by}")));
+                continue;
+            }
+        };
+        waiting.extend(hand_over(route, &flow, refused.as_ref()));
+        branches.push(Branch { route, shapes: flow.shapes, refused });
+    }
+    Walked::Through { branches, findings, seen }
+}
+
+/// What goes on to other routes. A closed gate refuses there, a selection omits. Source: decision 0006.
+fn hand_over<'r>(
+    route: &'r Route,
+    flow: &Flow,
+    refused: Option<&Finding>,
+) -> Vec<(&'r Route, Flow, Option<Finding>)> {
+    let mut handed = Vec::new();
+    for link in &route.links {
+        let subject = |shape| Subject { facts: &flow.facts, shape, environment: flow.environment };
+        if !link.to.accept.holds(&subject(None)) {
+            continue;
+        }
+        let (mut kept, mut closed, mut gate) = (Vec::new(), Vec::new(), None);
+        for shape in &flow.shapes {
+            match link.when.judge(&subject(Some(shape))) {
+                Judgement::NotAsked => {}
+                Judgement::Owed => kept.push(shape.clone()),
+                Judgement::Refused(findings) => {
+                    closed.push(shape.clone());
+                    gate = gate.or(findings.into_iter().next());
+                }
+            }
+        }
+        for (shapes, refused) in [(kept, refused.cloned()), (closed, refused.cloned().or(gate))] {
+            if !shapes.is_empty() {
+                handed.push((&*link.to, Flow { shapes, findings: Vec::new(), ..flow.clone() }, refused));
+            }
+        }
+    }
+    handed
+}
+
+fn run(route: &Route, flow: &mut Flow, bodies: &dyn Bodies, seen: &mut Vec<Seen>) -> Ran {
+    for step in &route.steps {
+        match step {
+            RouteStep::Run { step, on_failure, .. } => {
+                // What a step left half done before it failed is not what the message goes on with.
+                let before =
+                    (*on_failure != OnFailure::Park).then(|| (flow.shapes.clone(), flow.reading.clone()));
+                let Err(finding) = step.run(flow, bodies) else { continue };
+                if let Some(before) = before {
+                    (flow.shapes, flow.reading) = before;
+                }
+                match on_failure {
+                    OnFailure::Park => return Ran::Parked(finding),
+                    OnFailure::Refuse => return Ran::Refused(finding),
+                    OnFailure::Continue => flow.findings.push(noted(finding)),
+                }
+            }
+            RouteStep::Filter { name, drop } => {
+                let by = || Ran::Filtered(format!("{}/{name}", route.name));
+                let subject = |shape| Subject { facts: &flow.facts, shape, environment: flow.environment };
+                if flow.shapes.is_empty() {
+                    if drop.holds(&subject(None)) {
+                        return by();
+                    }
+                    continue;
+                }
+                let kept: Vec<_> =
+                    flow.shapes.iter().filter(|shape| !drop.holds(&subject(Some(shape)))).cloned().collect();
+                if kept.is_empty() {
+                    return by();
+                }
+                flow.shapes = kept;
+            }
+            RouteStep::Split => flow.shapes = split(std::mem::take(&mut flow.shapes)),
+            RouteStep::Once(once) => {
+                let subject = |shape| Subject { facts: &flow.facts, shape, environment: flow.environment };
+                let mut subjects: Vec<_> = flow.shapes.iter().map(|shape| subject(Some(shape))).collect();
+                if subjects.is_empty() {
+                    subjects.push(subject(None));
+                }
+                seen.extend(once.seen(route.name.as_str(), &subjects, flow.message.body));
+            }
+        }
+    }
+    Ran::Whole
+}
