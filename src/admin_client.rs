@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Method, Request, Response, body::Incoming, header};
 use hyper_util::rt::TokioIo;
-use jonction_admin::LocalAccess;
+use jonction_admin::{LocalAccess, Reloaded};
 use jonction_engine::{Error, Order, Ordered};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::net::TcpStream;
@@ -38,10 +38,33 @@ pub(crate) async fn order(data: &Path, order: &Order, locked: &Error) -> Result<
     if answered {
         return serde_json::from_slice(&bytes).map_err(|error| unreachable_gateway(&error));
     }
-    Err(match serde_json::from_slice::<Refusal>(&bytes) {
+    Err(refusal(&bytes))
+}
+
+fn refusal(bytes: &[u8]) -> Failure {
+    match serde_json::from_slice::<Refusal>(bytes) {
         Ok(refusal) => Failure::new(refusal.code, refusal.sentence).remedy(refusal.remedy),
         Err(error) => unreachable_gateway(&error),
-    })
+    }
+}
+
+/// Asks the gateway that runs on a data folder to read its routes again.
+pub(crate) async fn reload(data: &Path) -> Result<Reloaded, Failure> {
+    let Ok(Some(access)) = LocalAccess::read(data) else {
+        return Err(Failure::new(
+            "admin.not-running",
+            "aucune passerelle ne tourne sur ce dossier de données",
+        )
+        .remedy("la lancer : jonction run DOSSIER ; ou nommer ses données : --data DOSSIER"));
+    };
+    let asked = tokio::time::timeout(ANSWER_MAX, ask(&access, Method::POST, "/v1/reload", Vec::new())).await;
+    let (answered, bytes) = asked
+        .map_err(|_| unreachable_gateway("elle n'a pas répondu à temps"))?
+        .map_err(|error| unreachable_gateway(&error))?;
+    if answered {
+        return serde_json::from_slice(&bytes).map_err(|error| unreachable_gateway(&error));
+    }
+    Err(refusal(&bytes))
 }
 
 /// How the gateway that runs on a data folder says it stands. `None`: none answers.

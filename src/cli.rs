@@ -86,6 +86,18 @@ pub(crate) enum Command {
     /// Contrôle la configuration d'un dossier, sans rien ouvrir ; toutes les erreurs de tous les fichiers
     #[command(help_template = TEMPLATE)]
     Check(DirArgs),
+    /// Dessine les routes d'un dossier : partenaires, étapes, conditions, envois, réponses ; en texte ou en SVG
+    #[command(help_template = TEMPLATE)]
+    Graph(GraphArgs),
+    /// Les jeux de routes mis en service : lesquels, quand, ce qui diffère
+    #[command(help_template = TEMPLATE, subcommand_help_heading = "Actions", subcommand_value_name = "ACTION")]
+    Versions(VersionsArgs),
+    /// Demande à la passerelle qui tourne de relire ses certificats et ses routes
+    #[command(help_template = TEMPLATE)]
+    Reload(DirArgs),
+    /// Remet dans un dossier les routes d'une version d'avant, et les met en service si la passerelle tourne
+    #[command(help_template = TEMPLATE)]
+    Rollback(RollbackArgs),
     /// Donne le schéma JSON des fichiers de configuration, pour les éditeurs qui complètent et contrôlent
     #[command(help_template = TEMPLATE)]
     Schema(SchemaArgs),
@@ -165,6 +177,70 @@ pub(crate) struct DemoArgs {
     /// Reste ouvert à la fin, simulateurs et passerelle, pour essayer soi-même ; Ctrl-C pour finir
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    /// Dossier de la configuration
+    #[arg(value_name = "DOSSIER")]
+    pub(crate) dir: PathBuf,
+    /// Seulement cette route, et celles à qui elle transmet
+    #[arg(long, value_name = "ROUTE")]
+    pub(crate) route: Option<String>,
+    /// Dessine dans ce fichier SVG
+    #[arg(long, value_name = "FICHIER")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VersionsArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<VersionsAction>,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(crate) enum VersionsAction {
+    /// Liste les versions, de la plus ancienne à celle qui sert
+    #[command(help_template = TEMPLATE)]
+    List,
+    /// Montre les textes d'une version
+    #[command(help_template = TEMPLATE)]
+    Show {
+        /// Début du nom de la version ; -1 : celle d'avant
+        #[arg(value_name = "VERSION", allow_hyphen_values = true)]
+        version: String,
+    },
+    /// Compare deux versions, ligne à ligne
+    #[command(help_template = TEMPLATE)]
+    Diff {
+        /// De cette version
+        #[arg(
+            value_name = "VERSION",
+            allow_hyphen_values = true,
+            default_value = "-1",
+            hide_default_value = true
+        )]
+        from: String,
+        /// À celle-ci (par défaut celle qui sert)
+        #[arg(
+            value_name = "VERSION",
+            allow_hyphen_values = true,
+            default_value = "-0",
+            hide_default_value = true
+        )]
+        to: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// Début du nom de la version (jonction versions) ; -1 : celle d'avant
+    #[arg(value_name = "VERSION", allow_hyphen_values = true)]
+    pub(crate) version: String,
+    /// Dossier de la configuration
+    #[arg(value_name = "DOSSIER")]
+    pub(crate) dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

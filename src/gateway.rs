@@ -10,7 +10,7 @@ use std::{
 };
 
 use jonction_admin::{
-    Admin, Health, Link, Materials, Metrics,
+    Admin, Health, Link, Materials, Metrics, Reload,
     alerts::{Channel, MailSecurity, Webhook},
 };
 use jonction_directory::{Shelf, Store};
@@ -82,6 +82,8 @@ pub(crate) struct Start<'s> {
     pub(crate) free_ports: bool,
     /// Where alerts are shown beside the log.
     pub(crate) screen: Option<Arc<dyn Channel>>,
+    /// Who reads routes again when the administration is asked to.
+    pub(crate) reload: Option<Arc<dyn Reload>>,
 }
 
 impl Gateway {
@@ -137,6 +139,7 @@ impl Gateway {
         let grace = gateway.stop_grace;
         let seen = Seen {
             screen: start.screen,
+            reload: start.reload,
             engine: engine.clone(),
             health: health.clone(),
             materials: materials.clone(),
@@ -144,7 +147,9 @@ impl Gateway {
         };
         let admin = start_admin(&checked.project, &wiring, seen).await?;
         let (stop, listener) = StopHandle::new();
+        let (set, routes) = (checked.project.route_set(), checked.routes.len());
         let running = engine.start(checked.routes, sinks, lanes).await?;
+        engine.deploy(&set, routes).await?;
         let mut links = Vec::new();
         let mut sources = Vec::new();
         for (name, source) in opened {
@@ -184,14 +189,14 @@ impl Gateway {
 
     /// Reads certificates and routes again. What cannot be used leaves what runs untouched, and becomes an alert.
     /// `addresses`: those this gateway was started with. Out: everything that is wrong.
-    pub(crate) fn reload(
+    pub(crate) async fn reload(
         &mut self,
         folder: Folder<'_>,
         addresses: Option<&Addresses>,
     ) -> (Diagnoses, Reloaded) {
         let material = self.renewal.renew();
         let mut diagnoses = Diagnoses::default();
-        let routes = match check(folder, addresses, &mut diagnoses) {
+        let (routes, set) = match check(folder, addresses, &mut diagnoses) {
             Some(checked) if !diagnoses.has_errors() => {
                 if checked.project.texts != self.texts {
                     diagnoses
@@ -204,9 +209,10 @@ impl Gateway {
                         .remedy("relancer la passerelle pour les prendre en compte");
                 }
                 checked.shelf.put(self.store.clone());
-                checked.routes
+                let set = checked.project.route_set();
+                (checked.routes, set)
             }
-            _ => Vec::new(),
+            _ => Default::default(),
         };
         let count = routes.len();
         if !diagnoses.has_errors()
@@ -219,7 +225,14 @@ impl Gateway {
             None => self.materials.accepted(CONFIGURATION),
         }
         let routes = (!diagnoses.has_errors()).then_some(count);
-        (diagnoses, Reloaded { material, routes })
+        let version = routes.is_some().then(|| set.version());
+        // A journal that cannot be written says so itself; the routes run all the same.
+        if routes.is_some()
+            && let Err(error) = self.engine.deploy(&set, count).await
+        {
+            tracing::error!(error_code = error.code(), "the texts of the routes were not kept");
+        }
+        (diagnoses, Reloaded { material, routes, version })
     }
 
     /// Stops listening, answers what was submitted, lets attempts end within the grace. Whether all of it ended.
@@ -241,6 +254,7 @@ impl Gateway {
 /// What the administration looks at.
 struct Seen {
     screen: Option<Arc<dyn Channel>>,
+    reload: Option<Arc<dyn Reload>>,
     engine: Arc<Engine>,
     health: Arc<Health>,
     materials: Arc<Materials>,
@@ -269,7 +283,8 @@ async fn start_admin(project: &Project, wiring: &Wiring<'_>, seen: Seen) -> Resu
         channels: seen.screen.into_iter().chain(channels(project, wiring)?).collect(),
     };
     let entropy = wiring.entropy.clone();
-    Ok(Admin::start(jonction_admin::Parts { watched, listen, tls, token, entropy }).await?)
+    Ok(Admin::start(jonction_admin::Parts { watched, listen, tls, reload: seen.reload, token, entropy })
+        .await?)
 }
 
 fn admin_tls(name: &str, wiring: &Wiring<'_>) -> Result<ServerTls, CertificateError> {
@@ -313,6 +328,8 @@ pub(crate) struct Reloaded {
     pub(crate) material: bool,
     /// Routes that run now; `None`: those of before.
     pub(crate) routes: Option<usize>,
+    /// The set of routes that runs now.
+    pub(crate) version: Option<String>,
 }
 
 /// Under this name a refused configuration is told.

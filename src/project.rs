@@ -11,6 +11,7 @@ use std::{
 };
 
 use jonction_certs_dev::Leaf;
+use jonction_engine::RouteSet;
 use jonction_model::{Environment, Mode, Oid, PartnerName};
 use jonction_settings::{
     Diagnoses, Fields, Level, Node, SourceFile, Span, Value, fields::names, nearest, parse,
@@ -116,6 +117,8 @@ pub(crate) struct Gateway {
     pub(crate) source_id: Oid,
     /// Longest wait for what is in flight when stopping.
     pub(crate) stop_grace: Duration,
+    /// Routes are read again when their files change.
+    pub(crate) watch_routes: bool,
 }
 
 /// Where a certificate and its key are.
@@ -198,6 +201,17 @@ impl Project {
         let routes = read_routes(folder.dir, diagnoses);
         let files = texts.len() + routes.len();
         project.map(|project| Self { texts, routes, files, ..project })
+    }
+
+    /// The texts that make the version of the routes.
+    pub(crate) fn route_set(&self) -> RouteSet {
+        let file = |node: &Node| {
+            let file = &node.span.file;
+            let path = file.path.strip_prefix(&self.dir).unwrap_or(&file.path);
+            let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+            (parts.join("/"), file.text.clone())
+        };
+        RouteSet { files: self.routes.iter().map(file).collect() }
     }
 
     /// Reads the settings, without routes.
@@ -312,6 +326,7 @@ fn read_gateway(dir: &Path, node: &Node, diagnoses: &mut Diagnoses) -> Option<Ga
     let finess = fields.or("finess", "990000018".to_owned(), finess, diagnoses);
     let source_id =
         fields.required("source_id", |text| Oid::parse(text).map_err(|_| "un OID".to_owned()), diagnoses);
+    let watch_routes = fields.or("watch_routes", false, parse::boolean, diagnoses);
     let stop_grace = fields.or("stop_grace", Duration::from_secs(10), parse::duration, diagnoses);
     fields.finish(diagnoses);
     Some(Gateway {
@@ -322,6 +337,7 @@ fn read_gateway(dir: &Path, node: &Node, diagnoses: &mut Diagnoses) -> Option<Ga
         finess,
         source_id: source_id?,
         stop_grace,
+        watch_routes,
     })
 }
 

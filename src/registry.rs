@@ -136,7 +136,20 @@ pub(crate) struct Ready {
 
 /// Reads every partner's block.
 pub(crate) fn read_partners(project: &Project, diagnoses: &mut Diagnoses) -> Vec<Ready> {
-    project.partners.iter().filter_map(|partner| read_partner(partner, project, diagnoses)).collect()
+    let ready: Vec<Ready> =
+        project.partners.iter().filter_map(|partner| read_partner(partner, project, diagnoses)).collect();
+    for (at, later) in ready.iter().enumerate() {
+        let port = later.configured.listens_on().filter(|port| *port != 0);
+        let same = |earlier: &&Ready| port.is_some() && earlier.configured.listens_on() == port;
+        let written = project.partners.iter().find(|partner| partner.name == later.name);
+        if let (Some(earlier), Some(port), Some(written)) = (ready[..at].iter().find(same), port, written) {
+            let sentence = format!("le port {port} est déjà celui du partenaire {}", earlier.name);
+            diagnoses
+                .error("partner.same-port", &written.name_span, sentence)
+                .remedy("donner à chacun son port ; deux routes d'un même partenaire, elles, le partagent");
+        }
+    }
+    ready
 }
 
 fn read_partner(partner: &Partner, project: &Project, diagnoses: &mut Diagnoses) -> Option<Ready> {

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 pub(crate) use answer::ApiError;
 pub use bearer::Tokens;
 
-use crate::{health::Health, metrics::Metrics, status::Identity, watch::Watch};
+use crate::{health::Health, metrics::Metrics, reload::Reload, status::Identity, watch::Watch};
 
 /// Longest wait for an answer.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
@@ -65,6 +65,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
     question("GET", "/v1/status", || axum::routing::get(handlers::status)),
     question("GET", "/v1/audit", || axum::routing::get(handlers::audit)),
     question("GET", "/v1/audit/verify", || axum::routing::get(handlers::verify_audit)),
+    question("GET", "/v1/versions", || axum::routing::get(handlers::versions)),
+    question("POST", "/v1/reload", || axum::routing::post(handlers::reload)),
     Endpoint {
         method: "POST",
         path: "/v1/orders",
@@ -85,6 +87,7 @@ pub(crate) struct Shared {
     pub(crate) watch: Arc<Watch>,
     pub(crate) gateway: Identity,
     pub(crate) tokens: Tokens,
+    pub(crate) reload: Option<Arc<dyn Reload>>,
     pub(crate) questions: Semaphore,
 }
 

@@ -23,6 +23,7 @@ use crate::{
     api::{Api, QUESTIONS_AT_ONCE, Shared, Tokens},
     local::LocalAccess,
     metrics::Metric,
+    reload::Reload,
     status::Identity,
     watch::{Watch, Watched},
 };
@@ -90,6 +91,8 @@ pub struct Parts {
     pub listen: SocketAddr,
     /// TLS of the declared address; required outside the loopback.
     pub tls: Option<ServerTls>,
+    /// Reads routes again; `None`: this gateway does not.
+    pub reload: Option<Arc<dyn Reload>>,
     /// Token of monitoring programs, in clear.
     pub token: Option<String>,
     /// Makes the local token.
@@ -137,6 +140,7 @@ impl Admin {
             watch: watch.clone(),
             gateway: Identity { name, version, started_at },
             tokens,
+            reload: parts.reload,
             questions: Semaphore::new(QUESTIONS_AT_ONCE),
         })
         .router();

@@ -39,6 +39,7 @@ impl Office {
             },
             listen: "127.0.0.1:0".parse().unwrap(),
             tls: None,
+            reload: None,
             token: Some("du-superviseur".to_owned()),
             entropy: Arc::new(SeededEntropy::new(2)),
         };

@@ -15,12 +15,15 @@ use tokio::{sync::broadcast, task::JoinHandle};
 pub use crate::journal::committer::{CommitLimits, CommitMode};
 use crate::{
     backup, clock_watch,
+    deployment::{Deployment, RouteSet},
     error::Error,
     event::Event,
     files::{Storage, StoreGuard, durable_dir},
     index_key::IndexHasher,
     intake::EngineIntake,
-    journal::{Change, Journal, Questions, SharedJournal, SqliteJournal, committer::Committer, sqlite},
+    journal::{
+        Applied, Change, Journal, Questions, SharedJournal, SqliteJournal, committer::Committer, sqlite,
+    },
     lane::{self, Lane, settings::LaneSettings, standing::LaneStanding},
     leftovers,
     observe::Observer,
@@ -146,6 +149,14 @@ impl Engine {
     /// Reads what was kept. Blocking.
     pub fn noted(&self, name: &str) -> Result<Option<String>, Error> {
         self.shared.journal.noted(name)
+    }
+
+    /// Keeps the texts of the routes that run from now on. Out: whether they are others than before.
+    pub async fn deploy(&self, set: &RouteSet, routes: usize) -> Result<bool, Error> {
+        let set = set.row();
+        let deployment = Deployment { at: self.shared.clock.now(), version: set.hash.to_string(), routes };
+        let (applied, _) = self.shared.commit_one(Change::Deploy { set, deployment }).await?;
+        Ok(applied != Applied::Skipped)
     }
 
     /// Writes the time into the journal: the proof that it can be written. Out: how long the commit took.

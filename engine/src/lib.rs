@@ -5,6 +5,7 @@
 pub mod backup;
 pub mod bench_support;
 mod clock_watch;
+pub mod deployment;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -30,6 +31,7 @@ mod shared;
 pub mod store_fault;
 mod witness;
 
+pub use deployment::{Deployment, RouteSet};
 pub use engine::{CommitLimits, CommitMode, Engine, EngineSettings, Running};
 pub use error::Error;
 pub use event::{Event, Verdict};

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jonction_ports::{DeliveryId, KeyKind, MessageId};
 
 use crate::{
-    HoldLine,
+    Deployment, HoldLine, RouteSet,
     error::Error,
     index_key::IndexHasher,
     journal::{Key, SqliteJournal},
@@ -52,6 +52,16 @@ impl Reader {
     pub fn open_with(data_dir: &Path, seals: Seals) -> Result<Self, Error> {
         let (journal, hasher) = SqliteJournal::open_read(data_dir, seals)?;
         Ok(Self::new(Arc::new(journal), hasher))
+    }
+
+    /// Sets of routes that were put in service, oldest first.
+    pub fn deployments(&self) -> Result<Vec<Deployment>, Error> {
+        self.questions.deployments()
+    }
+
+    /// The texts of a set.
+    pub fn route_set(&self, version: &str) -> Result<Option<RouteSet>, Error> {
+        self.questions.route_set(version)
     }
 
     pub(crate) fn new(questions: Arc<dyn Questions>, hasher: IndexHasher) -> Self {

@@ -51,7 +51,7 @@ pub(super) async fn run(args: &DemoArgs, common: &Common) -> Result<u8, Failure>
     }
     let routes = show::count(checked.routes.len(), "route");
     let gateway = {
-        let start = Start { data: &data, free_ports: true, screen: None };
+        let start = Start { data: &data, free_ports: true, screen: None, reload: None };
         Gateway::start(checked, start, &mut addresses).await?
     };
     addresses.write(&data).map_err(|error| io("addresses.json ne s'écrit pas", &data, &error))?;

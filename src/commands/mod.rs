@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod demo;
 mod directory;
+mod graph;
 mod holds;
 mod key;
 mod legal;
@@ -22,6 +23,7 @@ pub(crate) mod schema;
 mod send;
 mod simulate;
 pub(crate) mod status;
+mod versions;
 
 use std::path::{Path, PathBuf};
 
@@ -38,6 +40,10 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
     match cli.command {
         Command::Check(args) => check::run(&args, &common),
         Command::Schema(args) => schema::run(&args, &common),
+        Command::Graph(args) => graph::run(&args, &common),
+        Command::Versions(args) => versions::versions(&args, &common),
+        Command::Reload(args) => versions::reload(&args, &common),
+        Command::Rollback(args) => versions::rollback(&args, &common),
         Command::Find(args) => questions::find(&args, &common),
         Command::Journey(args) => questions::journey(&args, &common),
         Command::Balance(args) => questions::balance(&args, &common),

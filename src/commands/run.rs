@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jonction_admin::Reloaded;
 use jonction_engine::Event;
 use jonction_model::{Clock as _, SystemClock};
 use jonction_settings::Diagnoses;
@@ -15,6 +16,7 @@ use crate::{
     gateway::{Gateway, Start, check},
     out,
     project::{Folder, Project},
+    reloading::reloads,
     show,
     show::{alert::Screen, live::Live},
     signals::{Asked, Signals},
@@ -42,7 +44,11 @@ pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> 
     diagnoses.list().iter().for_each(|warning| out::warn(&warning.render()));
     let routes = show::count(checked.routes.len(), "route");
     let screen = Arc::new(Screen { json: common.json });
-    let start = Start { data: &data, free_ports, screen: Some(screen) };
+    let (door, mut reloads) = reloads();
+    if checked.project.gateway.watch_routes {
+        reloads.watch(&args.dir);
+    }
+    let start = Start { data: &data, free_ports, screen: Some(screen), reload: Some(door) };
     let mut gateway = Gateway::start(checked, start, &mut addresses).await?;
     if free_ports {
         addresses.write(&data).map_err(|error| io("addresses.json ne s'écrit pas", &data, &error))?;
@@ -66,8 +72,20 @@ pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> 
         ));
     }
     let watching = tokio::spawn(watch(gateway.engine.subscribe(), common.json));
-    while signals.next().await == Asked::Reload {
-        reload(&mut gateway, common.folder(&args.dir), free_ports.then_some(&addresses), common);
+    loop {
+        let asker = tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Stop => break,
+                Asked::Reload => None,
+            },
+            asker = reloads.next() => asker,
+        };
+        let addresses = free_ports.then_some(&addresses);
+        let reloaded = reload(&mut gateway, common.folder(&args.dir), addresses, common).await;
+        if let Some(asker) = asker {
+            // Whoever asked may have gone.
+            let _ = asker.send(reloaded);
+        }
     }
     if common.json {
         out::json(&serde_json::json!({"event": "stopping"}));
@@ -101,13 +119,27 @@ fn at_once(common: &Common) -> ! {
     std::process::exit(exit::FINDINGS.into())
 }
 
-fn reload(gateway: &mut Gateway, folder: Folder<'_>, addresses: Option<&Addresses>, common: &Common) {
-    let (diagnoses, reloaded) = gateway.reload(folder, addresses);
+async fn reload(
+    gateway: &mut Gateway,
+    folder: Folder<'_>,
+    addresses: Option<&Addresses>,
+    common: &Common,
+) -> Reloaded {
+    let (diagnoses, reloaded) = gateway.reload(folder, addresses).await;
     diagnoses.list().iter().for_each(|diagnosis| out::warn(&diagnosis.render()));
+    let told = diagnoses.list().iter().map(|diagnosis| serde_json::to_value(diagnosis.to_json()));
+    let answer = Reloaded {
+        certificates: reloaded.material,
+        routes: reloaded.routes,
+        version: reloaded.version.clone(),
+        diagnoses: told.filter_map(Result::ok).collect(),
+    };
     if common.json {
-        return out::json(&serde_json::json!({
+        out::json(&serde_json::json!({
             "event": "reloaded", "certificates": reloaded.material, "routes": reloaded.routes,
+            "version": reloaded.version,
         }));
+        return answer;
     }
     let certificates =
         if reloaded.material { "certificats relus" } else { "certificats refusés : les anciens servent" };
@@ -116,6 +148,7 @@ fn reload(gateway: &mut Gateway, folder: Folder<'_>, addresses: Option<&Addresse
         None => "configuration refusée : les routes d'avant servent".to_owned(),
     };
     out::say(format!("  passerelle  {certificates} ; {routes}"));
+    answer
 }
 
 /// Shows what happens, as it happens.

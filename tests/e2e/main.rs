@@ -28,5 +28,6 @@ mod sealed;
 mod status;
 mod stores;
 mod terminals;
+mod versions;
 mod words;
 mod world;

@@ -67,6 +67,8 @@ fn real_answers_have_the_fields_that_are_described() {
         ("POST", "/v1/orders", order.as_str()),
         ("GET", "/v1/audit", ""),
         ("GET", "/v1/audit/verify", ""),
+        ("GET", "/v1/versions", ""),
+        ("POST", "/v1/reload", ""),
     ];
     let mut wrong = Vec::new();
     for (method, path, body) in asked {

@@ -61,6 +61,15 @@ impl ApiError {
         )
     }
 
+    pub(crate) fn no_reload() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "admin.no-reload",
+            "cette passerelle ne relit pas ses routes",
+        )
+        .remedy("elle s'arrête, ou c'est une démonstration : la relancer")
+    }
+
     /// The request cannot be understood.
     pub(crate) fn bad(code: &str, sentence: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, sentence).remedy(remedy)

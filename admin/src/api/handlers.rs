@@ -8,14 +8,14 @@ use axum::{
 };
 use jiff::Timestamp;
 use jonction_engine::{
-    AuditHash, AuditLine, AuditQuery, AuditVerdict, Balance, Filter, MessageJourney, MessageLine, Order,
-    Ordered, StateWord, Window,
+    AuditHash, AuditLine, AuditQuery, AuditVerdict, Balance, Deployment, Filter, MessageJourney, MessageLine,
+    Order, Ordered, Reader, StateWord, Window,
 };
 use jonction_model::{clock::moment, nearest};
 use jonction_ports::MessageId;
 use serde::Deserialize;
 
-use crate::{metrics, status::Status};
+use crate::{metrics, reload::Reloaded, status::Status};
 
 use super::{Api, ApiError, answer::Question};
 
@@ -172,6 +172,19 @@ pub(super) async fn order(State(api): State<Api>, Question(order): Question<Orde
     let engine = api.0.engine.clone();
     let carried_out = tokio::spawn(async move { engine.order(order).await });
     Ok(Json(carried_out.await.map_err(|_| ApiError::panicked())??))
+}
+
+pub(super) async fn versions(State(api): State<Api>) -> Answer<Vec<Deployment>> {
+    Ok(Json(api.ask(Reader::deployments).await?))
+}
+
+/// What cannot be used is told in the answer: what ran before still runs.
+pub(super) async fn reload(State(api): State<Api>) -> Answer<Reloaded> {
+    let reloaded = match &api.0.reload {
+        Some(reload) => reload.reload().await,
+        None => None,
+    };
+    reloaded.map(Json).ok_or_else(ApiError::no_reload)
 }
 
 fn state(word: &str) -> Result<StateWord, ApiError> {

@@ -7,6 +7,7 @@ use jonction_model::{BodyId, ContentRef, Finding, PartnerName, ReportCode, Route
 use jonction_ports::{Artefact, DeliveryId, KeyKind, MessageFacts, MessageId};
 
 use crate::{
+    deployment::Deployment,
     index_key::KeyHash,
     journal::state::AttemptState,
     order::{
@@ -438,6 +439,13 @@ pub enum Change {
         at: Millis,
         /// How far it went back.
         by: Millis,
+    },
+    /// A set of routes is put in service.
+    Deploy {
+        /// Its texts.
+        set: Version,
+        /// When, and what is said of it.
+        deployment: Deployment,
     },
     /// The program keeps something of its own: its heartbeat, its open incidents.
     Note {

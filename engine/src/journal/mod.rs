@@ -9,6 +9,7 @@ use jonction_model::{BodyId, ContentRef, PartnerName, RouteName};
 use jonction_ports::{Artefact, Bodies, BodyError, DeliveryId, MessageFacts, MessageId};
 
 use crate::{
+    deployment::{Deployment, RouteSet},
     error::Error,
     order::{
         AuditHash, AuditHead,
@@ -154,6 +155,12 @@ pub trait Journal: Bodies {
 
 /// What people ask. Metadata only; labels are read from bodies.
 pub trait Questions: Bodies {
+    /// Sets of routes that were put in service, oldest first.
+    fn deployments(&self) -> Result<Vec<Deployment>, Error>;
+
+    /// The texts of a set.
+    fn route_set(&self, version: &str) -> Result<Option<RouteSet>, Error>;
+
     /// Messages that match, latest first.
     fn find(&self, query: &Query) -> Result<Vec<MessageLine>, Error>;
 

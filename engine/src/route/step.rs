@@ -84,6 +84,15 @@ impl KeyPart {
         own.or_else(|| FieldName::of(name).map(Self::Field))
     }
 
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        let own = OWN_PARTS.iter().find(|(_, part)| *part == self).map(|(name, _)| *name);
+        match self {
+            Self::Field(field) => field.name(),
+            _ => own.unwrap_or_default(),
+        }
+    }
+
     /// Every name.
     pub fn names() -> Vec<&'static str> {
         OWN_PARTS.iter().map(|(name, _)| *name).chain(FieldName::names()).collect()

@@ -11,7 +11,7 @@ use super::{
     rows::{get, json, number, optional_time, partner, route, small, state, time, whole},
 };
 use crate::{
-    HoldLine,
+    Deployment, HoldLine, RouteSet,
     error::Error,
     index_key::kind_number,
     journal::{DeliveryState, Key, MessageState, Millis, Questions},
@@ -30,6 +30,14 @@ use crate::{
 const PART_BYTES_MAX: u64 = 1 << 20;
 
 impl Questions for SqliteJournal {
+    fn deployments(&self) -> Result<Vec<Deployment>, Error> {
+        self.read_deployments()
+    }
+
+    fn route_set(&self, version: &str) -> Result<Option<RouteSet>, Error> {
+        self.read_route_set(version)
+    }
+
     fn find(&self, query: &Query) -> Result<Vec<MessageLine>, Error> {
         let (sql, values) = to_sql(query);
         self.reading(|connection| {

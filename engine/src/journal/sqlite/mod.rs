@@ -23,6 +23,7 @@ mod balance;
 mod bodies;
 mod checkpoint;
 mod day;
+mod deployments;
 mod find;
 mod holds;
 mod journey;

@@ -198,6 +198,11 @@ impl FieldName {
         FIELDS.iter().map(|row| row.name)
     }
 
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        FIELDS[self.0].name
+    }
+
     /// When it is known.
     pub fn stage(self) -> Stage {
         FIELDS[self.0].stage

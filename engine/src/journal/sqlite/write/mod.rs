@@ -66,6 +66,7 @@ impl Writer<'_> {
             Change::Reseal { bodies } => self.reseal(bodies),
             Change::Sealed { with } => self.sealed(*with),
             Change::Note { name, text } => self.note(name, text),
+            Change::Deploy { set, deployment } => self.deploy(set, deployment),
         }
     }
 
@@ -155,7 +156,7 @@ impl Writer<'_> {
         Ok(id)
     }
 
-    fn version(&self, version: &Version) -> Result<i64, Error> {
+    pub(super) fn version(&self, version: &Version) -> Result<i64, Error> {
         let hash = version.hash.as_bytes();
         let known = self
             .connection
@@ -198,7 +199,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn note(&self, name: &str, text: &str) -> Result<Applied, Error> {
+    pub(super) fn note(&self, name: &str, text: &str) -> Result<Applied, Error> {
         self.connection
             .prepare_cached("INSERT OR REPLACE INTO store (name, value) VALUES ('note:' || ?1, ?2)")?
             .execute(params![name, text])?;
