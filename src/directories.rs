@@ -17,6 +17,7 @@ use jonction_ports::{
     Directory as _, PullError, Puller, Stop,
     pull::{Brought, Intake, Progress, Remark},
 };
+use jonction_ror::{Proof, RorPuller, RorSettings};
 use jonction_settings::{Diagnoses, Fields, Node, parse};
 use jonction_web::{Client, client::Timeouts};
 use tracing::{info, warn};
@@ -24,7 +25,7 @@ use tracing::{info, warn};
 use crate::{
     certificates::{Certificates, material},
     failure::Failure,
-    project::{Project, Trust},
+    project::{Identity, Project, Trust},
 };
 
 /// Folder of the store, in the data folder.
@@ -55,6 +56,7 @@ struct SourceSettings {
 enum Block {
     Flat(FlatSettings),
     Finess(FinessSettings),
+    Ror(Box<RorSettings>),
 }
 
 impl Block {
@@ -62,6 +64,18 @@ impl Block {
         match self {
             Self::Flat(settings) => settings.trust.as_ref(),
             Self::Finess(settings) => settings.trust.as_ref(),
+            Self::Ror(settings) => settings.trust.as_ref(),
+        }
+    }
+
+    /// The certificate it shows.
+    fn identity(&self) -> Option<&String> {
+        match self {
+            Self::Ror(settings) => match &settings.proof {
+                Proof::Identity(name) => Some(name),
+                Proof::Secret(_) => None,
+            },
+            _ => None,
         }
     }
 }
@@ -72,6 +86,7 @@ impl Settings {
         node: &Node,
         dir: &Path,
         trust: &BTreeMap<String, Trust>,
+        identities: &BTreeMap<String, Identity>,
         diagnoses: &mut Diagnoses,
     ) -> Self {
         let Some(mut fields) = Fields::of(node, "directories", diagnoses) else { return Self::default() };
@@ -81,28 +96,23 @@ impl Settings {
             changed_max: fields.or("changed_max", usual.changed_max, percent, diagnoses),
         };
         let mut sources = Vec::new();
-        for source in [Source::Rpps, Source::Mssante, Source::Finess] {
+        for source in [Source::Rpps, Source::Mssante, Source::Finess, Source::Ror] {
             let Some(node) = fields.node(source.name()) else { continue };
             let Some(mut block) = Fields::of(node, format!("l'annuaire {source}"), diagnoses) else {
                 continue;
             };
             let every = block.or("every", EVERY, parse::duration, diagnoses);
             let read = match source {
+                Source::Ror => {
+                    RorSettings::read(&mut block, diagnoses).map(|settings| Block::Ror(Box::new(settings)))
+                }
                 Source::Finess => FinessSettings::read(dir, &mut block, diagnoses).map(Block::Finess),
                 _ => FlatSettings::read(source, dir, &mut block, diagnoses).map(Block::Flat),
             };
             block.finish(diagnoses);
             let Some(read) = read else { continue };
-            if let Some(name) = read.trust().filter(|name| !trust.contains_key(*name)) {
-                let known: Vec<&str> = trust.keys().map(String::as_str).collect();
-                diagnoses
-                    .error(
-                        "certificates.unknown-name",
-                        &node.span,
-                        format!("aucune autorité ne s'appelle « {name} »"),
-                    )
-                    .remedy(format!("noms connus : {}", known.join(", ")));
-            }
+            check_name("autorité", read.trust(), trust, node, diagnoses);
+            check_name("identité", read.identity(), identities, node, diagnoses);
             sources.push(SourceSettings { source, every, block: read });
         }
         fields.finish(diagnoses);
@@ -112,6 +122,22 @@ impl Settings {
     /// Sources it names.
     pub(crate) fn sources(&self) -> impl Iterator<Item = Source> {
         self.sources.iter().map(|settings| settings.source)
+    }
+}
+
+/// A name of a certificate or of an authority must be one of the file.
+fn check_name<T>(
+    what: &str,
+    named: Option<&String>,
+    known: &BTreeMap<String, T>,
+    node: &Node,
+    diagnoses: &mut Diagnoses,
+) {
+    if let Some(name) = named.filter(|name| !known.contains_key(*name)) {
+        let known: Vec<&str> = known.keys().map(String::as_str).collect();
+        diagnoses
+            .error("certificates.unknown-name", &node.span, format!("aucune {what} ne s'appelle « {name} »"))
+            .remedy(format!("noms connus : {}", known.join(", ")));
     }
 }
 
@@ -149,10 +175,19 @@ pub(crate) fn pullers(
     let mut pullers = Vec::new();
     for settings in &project.directories.sources {
         let downloads = folder(data).join(settings.source.name()).join("downloads");
-        let client = Client::new(tls(&certificates, settings.block.trust())?, Timeouts::default());
+        let trust = settings.block.trust();
+        let client = Client::new(tls(&certificates, trust, None)?, Timeouts::default());
         let puller: Arc<dyn Puller> = match &settings.block {
             Block::Flat(flat) => Arc::new(FlatPuller::new(flat.clone(), client, downloads, clock.clone())),
             Block::Finess(finess) => Arc::new(FinessPuller::new(finess.clone(), client, downloads)),
+            Block::Ror(ror) => {
+                let secret = ror_secret(ror, &project.dir)?;
+                // The certificate is shown to the token endpoint, and to nobody else.
+                let door = tls(&certificates, trust, settings.block.identity())?;
+                let door = Client::new(door, Timeouts::default());
+                let ror = ror.as_ref().clone();
+                Arc::new(RorPuller::new(ror, door, client, secret, downloads, clock.clone()))
+            }
         };
         pullers.push(Pulled { source: settings.source, every: settings.every, puller });
     }
@@ -163,6 +198,7 @@ pub(crate) fn pullers(
 fn tls(
     certificates: &Certificates,
     named: Option<&String>,
+    shown: Option<&String>,
 ) -> Result<Option<jonction_net::ClientTls>, Failure> {
     let anchors = match named {
         Some(name) => certificates.anchors(name)?,
@@ -171,8 +207,18 @@ fn tls(
             Err(_) => return Ok(None),
         },
     };
-    let config = client_config(&anchors, None).map_err(|error| material("trust", &error))?;
+    let identity = shown.map(|name| certificates.identity(name)).transpose()?;
+    let config = client_config(&anchors, identity.as_ref()).map_err(|error| material("trust", &error))?;
     Ok(Some(jonction_net::ClientTls::new(config)))
+}
+
+fn ror_secret(settings: &RorSettings, dir: &Path) -> Result<Option<String>, Failure> {
+    let Proof::Secret(secret) = &settings.proof else { return Ok(None) };
+    let told = secret.resolve(dir).map_err(|error| {
+        Failure::new("ror.secret", format!("le secret du ROR ({secret}) ne se lit pas ({})", error.kind()))
+            .remedy("vérifier client_secret : @file:chemin ou @env:NOM")
+    })?;
+    Ok(Some(told))
 }
 
 /// How a pull is made.

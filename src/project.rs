@@ -258,7 +258,7 @@ impl Project {
         };
         let directories = fields
             .node("directories")
-            .map(|node| crate::directories::Settings::read(node, dir, &trust, diagnoses))
+            .map(|node| crate::directories::Settings::read(node, dir, &trust, &identities, diagnoses))
             .unwrap_or_default();
         fields.finish(diagnoses);
         Some(Self {

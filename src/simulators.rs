@@ -11,6 +11,7 @@ use jonction_mllp::{Lps, LpsSettings};
 use jonction_model::{OsEntropy, SystemClock};
 use jonction_mssante::simulator::{self as mssante, Domain, Mailboxes, Operator, SimulatorSettings};
 use jonction_net::{Anchors, ClientAuth, ServerTls, server_config};
+use jonction_ror::simulator as ror;
 use jonction_settings::{Diagnoses, Fields, Node, fields::scalar, parse};
 use jonction_simkit::{FaultPlan, Judged};
 use jonction_soap::certificate::Trust;
@@ -28,7 +29,16 @@ pub(crate) struct Simulators {
     lps: Option<LpsBlock>,
     annuaire: Option<AnnuaireBlock>,
     finess: Option<FinessBlock>,
+    ror: Option<RorBlock>,
     seed: u64,
+}
+
+struct RorBlock {
+    listen: SocketAddr,
+    token_listen: SocketAddr,
+    establishments: u64,
+    cut: u64,
+    faults: Vec<String>,
 }
 
 struct FinessBlock {
@@ -71,8 +81,9 @@ impl Simulators {
         let lps = fields.node("lps").and_then(|node| read_lps(node, diagnoses));
         let annuaire = fields.node("annuaire").and_then(|node| read_annuaire(node, diagnoses));
         let finess = fields.node("finess").and_then(|node| read_finess(node, diagnoses));
+        let ror = fields.node("ror").and_then(|node| read_ror(node, diagnoses));
         fields.finish(diagnoses);
-        Some(Self { dmp, mssante, lps, annuaire, finess, seed })
+        Some(Self { dmp, mssante, lps, annuaire, finess, ror, seed })
     }
 }
 
@@ -143,6 +154,17 @@ fn read_finess(node: &Node, diagnoses: &mut Diagnoses) -> Option<FinessBlock> {
     Some(FinessBlock { listen: listen?, entities, faults })
 }
 
+fn read_ror(node: &Node, diagnoses: &mut Diagnoses) -> Option<RorBlock> {
+    let mut fields = Fields::of(node, "le simulateur ror", diagnoses)?;
+    let listen = fields.required("listen", parse::socket_address, diagnoses);
+    let token_listen = fields.required("token_listen", parse::socket_address, diagnoses);
+    let establishments = fields.or("establishments", 1_200, parse::number(1, 60_000), diagnoses);
+    let cut = fields.or("search_cut", 10_000, parse::number(1, 10_000), diagnoses);
+    let faults = read_faults(&mut fields, diagnoses, |rules| ror::check_rules(&rules));
+    fields.finish(diagnoses);
+    Some(RorBlock { listen: listen?, token_listen: token_listen?, establishments, cut, faults })
+}
+
 fn read_faults(
     fields: &mut Fields<'_>,
     diagnoses: &mut Diagnoses,
@@ -179,6 +201,7 @@ pub(crate) struct Running {
     pub(crate) lps: Option<Lps>,
     pub(crate) annuaire: Option<annuaire::Simulator>,
     pub(crate) finess: Option<finess::Simulator>,
+    pub(crate) ror: Option<ror::Simulator>,
 }
 
 impl Simulators {
@@ -198,7 +221,8 @@ impl Simulators {
             }
             address
         };
-        let mut running = Running { dmp: None, mssante: None, lps: None, annuaire: None, finess: None };
+        let mut running =
+            Running { dmp: None, mssante: None, lps: None, annuaire: None, finess: None, ror: None };
         if let Some(mut settings) = self.dmp {
             let declared = settings.listen;
             settings.listen = at(declared);
@@ -277,6 +301,29 @@ impl Simulators {
             addresses.insert(block.listen.port(), simulator.address());
             running.finess = Some(simulator);
         }
+        if let Some(block) = self.ror {
+            let settings = ror::Settings {
+                listen: at(block.listen),
+                token_listen: at(block.token_listen),
+                seed: self.seed,
+                establishments: block.establishments,
+                per_file: 400,
+                cut: usize::try_from(block.cut).unwrap_or(usize::MAX),
+            };
+            let faults: Vec<&str> = block.faults.iter().map(String::as_str).collect();
+            // A certificate is asked for where tokens are given, nowhere else.
+            let tls = (open_tls(&authority)?, server_tls(&authority)?);
+            let simulator = ror::Simulator::start(settings, Some(tls), Arc::new(SystemClock), &faults);
+            let simulator = simulator.map_err(|error| match error {
+                ror::StartError::Listen(source) => {
+                    StartError::Listen { name: "ror", address: block.listen, source }
+                }
+                other => StartError::Other { name: "ror", detail: other.to_string() },
+            })?;
+            addresses.insert(block.listen.port(), simulator.address());
+            addresses.insert(block.token_listen.port(), simulator.token_address());
+            running.ror = Some(simulator);
+        }
         Ok(running)
     }
 }
@@ -317,7 +364,9 @@ impl Running {
         let lps = self.lps.as_ref().map(|lps| ("lps", lps.local_addr()));
         let annuaire = self.annuaire.as_ref().map(|annuaire| ("annuaire", annuaire.address()));
         let finess = self.finess.as_ref().map(|finess| ("finess", finess.address()));
-        [dmp, mssante, lps, annuaire, finess].into_iter().flatten().collect()
+        let ror = self.ror.as_ref().map(|ror| ("ror", ror.address()));
+        let door = self.ror.as_ref().map(|ror| ("ror-jetons", ror.token_address()));
+        [dmp, mssante, lps, annuaire, finess, ror, door].into_iter().flatten().collect()
     }
 
     /// Lines for a screen: what each is, where it listens, whom it knows.
@@ -345,7 +394,15 @@ impl Running {
         let finess = self.finess.as_ref().map(|finess| {
             format!("finess   https://{}   TLS    jeu de données finess-structures-1", finess.address())
         });
-        let mut lines: Vec<String> = [dmp, mssante, lps, annuaire, finess].into_iter().flatten().collect();
+        let ror = self.ror.as_ref().map(|ror| {
+            format!(
+                "ror      https://{}   TLS    FHIR et export ; jetons en mTLS sur {}",
+                ror.address(),
+                ror.token_address()
+            )
+        });
+        let mut lines: Vec<String> =
+            [dmp, mssante, lps, annuaire, finess, ror].into_iter().flatten().collect();
         for (at, line) in lines.iter_mut().enumerate() {
             *line = format!("  {}  {line}", if at == 0 { "simulateurs" } else { "           " });
         }
@@ -376,6 +433,9 @@ impl Running {
         }
         if let Some(finess) = self.finess {
             finess.stop().await;
+        }
+        if let Some(ror) = self.ror {
+            ror.stop().await;
         }
     }
 }

@@ -53,7 +53,7 @@ fn a_first_pull_then_nothing_new(desk: &Desk, dir: &str) {
     ]);
     desk.ask(["directory", "pull", "--dir", dir]).exits(0).says(["inchangé", "est déjà en service"]);
     let status = desk.ask_json(["directory", "status"]).exits(0).json();
-    assert_eq!(status.len(), 3);
+    assert_eq!(status.len(), 4);
     assert!(status[0]["in_use"]["counts"]["professional"].as_u64().unwrap() > 1_900, "{}", status[0]);
 }
 
@@ -70,6 +70,11 @@ fn questions_have_answers(desk: &Desk) {
     desk.ask(["directory", "lookup", "990000001"]).exits(0).says(["ÉTABLISSEMENT FICTIF 1", "(finess, "]);
     let near = ["directory", "search", "--category", "355", "--commune", "99001", "--km", "30"];
     desk.ask(near).exits(0).says([" km"]);
+    let offers = ["directory", "search", "--activity", "031", "--commune", "99012", "--km", "60"];
+    desk.ask(offers).exits(0).says(["Cardiologie générale", " km"]);
+    let of_one = desk.ask_json(["directory", "search", "--finess", "990000006"]).exits(0).json();
+    assert!(of_one.iter().all(|offer| offer["structure"] == "1990000006" && offer["source"] == "ror"));
+    desk.ask(["directory", "lookup", "990000006"]).exits(0).says(["offre fictive"]);
     desk.ask(["directory", "search"]).exits(2).warns(["trop vague"]);
     desk.ask(["directory", "report"]).exits(0).says(["premier chargement", "ajouts"]);
 }
@@ -78,7 +83,9 @@ fn what_is_in_use_survives_the_loss_of_its_source(desk: &Desk, dir: &str) {
     desk.ask(["directory", "pull", "rpps", "--whole", "--dir", dir]).exits(3).says(["échec", "remède"]);
     desk.ask(["directory", "status"]).exits(1).says(["échec le"]);
     desk.ask(["directory", "lookup", "10933333352"]).exits(0).says(["Jean MARTIN"]);
-    desk.ask(["directory", "pull", "ror", "--dir", dir]).exits(2).warns(["n'est pas dans jonction.yaml"]);
+    desk.ask(["directory", "pull", "annuaire-fhir", "--dir", dir])
+        .exits(2)
+        .warns(["n'est pas dans jonction.yaml"]);
 }
 
 /// Python's `csv` and `json` read what we write, and find the same counts.

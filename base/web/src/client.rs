@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::{HeaderMap, Method, Response, body::Incoming, client::conn::http1::SendRequest, header};
 use hyper_util::rt::TokioIo;
+use jiff::{Timestamp, fmt::rfc2822};
 use jonction_net::{ClientTls, DialError, TlsFault, dial};
 use jonction_ports::PullError;
 use tokio::{task::AbortHandle, time::timeout};
@@ -225,6 +226,16 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// What the service says of when to ask again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        crate::pace::retry_after(self)
+    }
+
+    /// When the service says it is there.
+    pub fn date(&self) -> Option<Timestamp> {
+        Some(rfc2822::parse(self.header("date")?).ok()?.timestamp())
+    }
+
     /// The next piece of the body; `None` at its end.
     pub async fn piece(&mut self) -> Result<Option<Bytes>, WebError> {
         loop {
@@ -310,6 +321,11 @@ impl Client {
     /// The next request to this address waits a little: an attempt failed, counted from 1.
     pub fn failed(&self, url: &Url, attempt: u32) {
         self.pace.failed(&url.origin(), attempt);
+    }
+
+    /// Waits as this client does, for who asks again by itself.
+    pub async fn pause(&self, delay: Duration) {
+        (self.pace.wait)(delay).await;
     }
 
     async fn once(&self, request: &Request) -> Result<Answer, WebError> {

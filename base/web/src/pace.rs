@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{Timestamp, fmt::rfc2822};
+use jiff::fmt::rfc2822;
 use jonction_model::{Entropy as _, OsEntropy};
 use jonction_ports::BoxFuture;
 use tokio::time::Instant;
@@ -119,12 +119,11 @@ impl Pace {
 }
 
 /// Seconds, or a date, told against the clock of the service itself.
-fn retry_after(answer: &Answer) -> Option<Duration> {
+pub(crate) fn retry_after(answer: &Answer) -> Option<Duration> {
     let told = answer.header("retry-after")?.trim();
     if let Ok(seconds) = told.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = |text: &str| -> Option<Timestamp> { Some(rfc2822::parse(text).ok()?.timestamp()) };
-    let delay = date(told)?.duration_since(date(answer.header("date")?)?);
-    Some(Duration::try_from(delay).unwrap_or_default())
+    let told = rfc2822::parse(told).ok()?.timestamp();
+    Some(Duration::try_from(told.duration_since(answer.date()?)).unwrap_or_default())
 }

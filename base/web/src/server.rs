@@ -44,6 +44,8 @@ pub struct Arrived {
     pub body: Bytes,
     /// Subject of the client's certificate, when it showed one.
     pub certificate: Option<String>,
+    /// Whether it came over TLS.
+    pub secure: bool,
 }
 
 impl Arrived {
@@ -227,9 +229,10 @@ impl Drop for Server {
 
 async fn connection(stream: Stream, handler: Handler, mut stop: Stop) {
     let certificate = stream.peer_subject().map(|subject| subject.rfc4514());
+    let secure = stream.is_tls();
     let service = service_fn(move |request| {
         let (handler, certificate) = (handler.clone(), certificate.clone());
-        async move { respond(request, &handler, certificate).await }
+        async move { respond(request, &handler, certificate, secure).await }
     });
     let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
@@ -245,12 +248,14 @@ async fn respond(
     request: Request<Incoming>,
     handler: &Handler,
     certificate: Option<String>,
+    secure: bool,
 ) -> io::Result<Response<Body>> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await.map_err(io::Error::other)?.to_bytes();
     let path = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
     let head_only = head.method == Method::HEAD;
-    let reply = handler(Arrived { method: head.method, path, headers: head.headers, body, certificate });
+    let reply =
+        handler(Arrived { method: head.method, path, headers: head.headers, body, certificate, secure });
     if matches!(reply.body, Body::None) {
         return Err(io::Error::other("simulated cut"));
     }
