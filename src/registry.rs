@@ -284,6 +284,9 @@ fn step_registry(environment: Environment, mode: Mode, shelf: &Shelf) -> Registr
     for (verb, step) in jonction_mappings::steps(settings, mode) {
         registry = registry.step(verb, step);
     }
+    for (verb, step) in jonction_mssante::incoming::steps(environment) {
+        registry = registry.step(verb, step);
+    }
     for (verb, step) in jonction_directory::steps(shelf) {
         registry = registry.step(verb, step);
     }

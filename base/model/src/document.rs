@@ -8,6 +8,7 @@ use crate::{
     finding::Finding,
     identity::{InsIdentity, LocalId, PatientIdentity, Traits},
     ids::{DocumentUniqueId, MessageControlId, MssAddress},
+    mail::SecureMail,
     masked::Masked,
     people::{Device, Organization, Person},
     report::ReportCode,
@@ -44,6 +45,9 @@ pub struct DocumentSubmission {
     /// What forbids some or all of what is asked, found while mapping. Sinks refuse what these cover.
     #[serde(default)]
     pub obstacles: Vec<Obstacle>,
+    /// The mail it came in, when it came in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried_by: Option<Box<SecureMail>>,
 }
 
 impl DocumentSubmission {

@@ -12,6 +12,7 @@ pub mod finding;
 pub mod identity;
 pub mod ids;
 pub mod layer;
+pub mod mail;
 pub mod masked;
 pub mod name;
 pub mod nearest;
@@ -40,6 +41,10 @@ pub use ids::{
     DocumentUniqueId, IdError, Ins, InsDomain, MessageControlId, MssAddress, Oid, PersonId, StructureId,
 };
 pub use layer::Layer;
+pub use mail::{
+    Correspondent, DeliveryAction, DeliveryNotice, Disposition, MailAttachment, MailId, MailKind,
+    ReadingNotice, RecipientVerdict, SecureMail,
+};
 pub use masked::Masked;
 pub use name::{PartnerName, RouteName};
 pub use nearest::nearest;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{document::DocumentSubmission, report::DeliveryReport};
+use crate::{document::DocumentSubmission, mail::SecureMail, report::DeliveryReport};
 
 /// A format-neutral thing: what mappings produce and sinks accept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +12,8 @@ pub enum Shape {
     DocumentSubmission(Box<DocumentSubmission>),
     /// An acknowledgement to the first sender.
     DeliveryReport(Box<DeliveryReport>),
+    /// A mail, for tools that know no document.
+    SecureMail(Box<SecureMail>),
 }
 
 impl Shape {
@@ -20,6 +22,7 @@ impl Shape {
         match self {
             Self::DocumentSubmission(_) => "document-submission",
             Self::DeliveryReport(_) => "delivery-report",
+            Self::SecureMail(_) => "secure-mail",
         }
     }
 
@@ -27,7 +30,7 @@ impl Shape {
     pub fn as_submission(&self) -> Option<&DocumentSubmission> {
         match self {
             Self::DocumentSubmission(submission) => Some(submission),
-            Self::DeliveryReport(_) => None,
+            Self::DeliveryReport(_) | Self::SecureMail(_) => None,
         }
     }
 }

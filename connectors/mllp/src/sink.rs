@@ -87,7 +87,7 @@ impl Sink for MllpSink {
             Shape::DeliveryReport(report) => {
                 self.told(report).map(|event| part(event, report)).into_iter().collect()
             }
-            Shape::DocumentSubmission(_) => Vec::new(),
+            Shape::DocumentSubmission(_) | Shape::SecureMail(_) => Vec::new(),
         }
     }
 

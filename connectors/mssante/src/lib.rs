@@ -1,5 +1,5 @@
 //! MSSanté: mails to professionals and to the patient, through one operator; and that operator, simulated.
-//! In: `DocumentSubmission`. Out: mails, delivery reports. Sources: mssante.md, hl7v2.md §2.7 to §2.14.
+//! In: `DocumentSubmission`, received mails. Out: mails, delivery reports, shapes. Sources: mssante.md, hl7v2.md §2.7 to §2.14.
 //! Deliberately absent so far: IMAP, delivery notices and reading receipts coming back, the role of an operator.
 //!
 //! ```text
@@ -9,12 +9,14 @@
 //! client.rs      sockets, TLS, timeouts, pool: the shell of the session
 //! whitelist.rs   liste blanche of the espace de confiance
 //! simulator/     the operator: another parser, its own decisions, faults by name
+//! incoming/      a mail received, understood: kind, shapes, notices
 //! checks/        what a mail shows: rows M and X of mssante.md §7
 //! ```
 
 pub mod checks;
 pub mod client;
 pub mod config;
+pub mod incoming;
 pub mod probe;
 mod punycode;
 pub mod session;

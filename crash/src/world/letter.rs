@@ -106,6 +106,7 @@ pub(crate) fn control_id(shape: &Shape) -> String {
     match shape {
         Shape::DocumentSubmission(submission) => submission.origin.control_id.to_string(),
         Shape::DeliveryReport(report) => report.origin.control_id.to_string(),
+        Shape::SecureMail(mail) => mail.message_id.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 
@@ -162,6 +163,7 @@ fn submission(text: &str, content: &ContentRef) -> Option<DocumentSubmission> {
         reply_to: Vec::new(),
         mail: MailTexts::default(),
         obstacles: Vec::new(),
+        carried_by: None,
     })
 }
 

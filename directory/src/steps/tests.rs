@@ -63,6 +63,7 @@ fn submission(recipients: &[To]) -> DocumentSubmission {
         reply_to: Vec::new(),
         mail: jonction_model::MailTexts::default(),
         obstacles: Vec::new(),
+        carried_by: None,
     }
 }
 

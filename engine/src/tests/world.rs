@@ -267,6 +267,7 @@ fn control_id(shape: &Shape) -> String {
     match shape {
         Shape::DocumentSubmission(submission) => submission.origin.control_id.to_string(),
         Shape::DeliveryReport(report) => report.origin.control_id.to_string(),
+        Shape::SecureMail(mail) => mail.message_id.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 
@@ -341,6 +342,7 @@ fn map(text: &str) -> Result<DocumentSubmission, Finding> {
         reply_to: vec![],
         mail: MailTexts::default(),
         obstacles: vec![],
+        carried_by: None,
     })
 }
 

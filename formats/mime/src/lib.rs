@@ -7,18 +7,21 @@
 //! header.rs  folding, encoded-words (RFC 2047), parameters (RFC 2231)
 //! body.rs    text in NFC and CRLF, quoted-printable, base64
 //! write.rs   a mail to send
+//! notice.rs  delivery and reading notices in a mail received
 //! read/      a mail received, within limits
 //! ```
 
 mod body;
 mod header;
+pub mod notice;
 pub mod read;
 pub mod value;
 pub mod write;
 
 pub use body::normalise_text;
+pub use jonction_model::MailId;
 pub use read::{
     Defect, Facts, Header, Headers, Limits, Mail, Mailbox, Part, PartKind, ReadError, TransferEncoding,
 };
-pub use value::{MailId, Token, ValueError};
+pub use value::{Token, ValueError};
 pub use write::{Attachment, AttachmentBlock, MediaType, OutgoingMail, Sender};

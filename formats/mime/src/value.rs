@@ -2,8 +2,6 @@
 //! In: text. Out: values that hold printable ASCII only, so no value can end a line or open another header.
 //! Sources: RFC 5322 §3.6.4, mssante.md §3.3.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// Why a text may not stand in a header. Says the expected form, never the value.
@@ -12,53 +10,6 @@ use serde::{Deserialize, Serialize};
 pub struct ValueError {
     kind: &'static str,
     expected: &'static str,
-}
-
-/// A `Message-ID` with its angle brackets taken off: `left@right`. Globally unique, kept in the correlation store.
-/// Not a personal datum: the left side is drawn at random.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct MailId(Box<str>);
-
-impl MailId {
-    /// Reads `left@right` or `<left@right>`. Errors: no or several `@`, blanks, anything but printable ASCII,
-    /// over 250 characters.
-    pub fn parse(text: &str) -> Result<Self, ValueError> {
-        let text = text.trim();
-        let inner = text.strip_prefix('<').and_then(|t| t.strip_suffix('>')).unwrap_or(text);
-        let allowed = |c: u8| c.is_ascii_graphic() && !b"<>@\"(),:;\\".contains(&c);
-        let sides = inner.split_once('@');
-        let good = |side: &str| !side.is_empty() && side.bytes().all(allowed);
-        match sides {
-            Some((left, right)) if inner.len() <= 250 && good(left) && good(right) => Ok(Self(inner.into())),
-            _ => Err(ValueError { kind: "Message-ID", expected: "id-left@id-right, 250 characters at most" }),
-        }
-    }
-
-    /// Without angle brackets.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for MailId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<{}>", self.0)
-    }
-}
-
-impl TryFrom<String> for MailId {
-    type Error = ValueError;
-
-    fn try_from(text: String) -> Result<Self, ValueError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<MailId> for String {
-    fn from(id: MailId) -> Self {
-        id.0.into()
-    }
 }
 
 /// A code in a header: printable ASCII without blank nor comma, 1 to 64 characters.
@@ -105,19 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mail_id_reads_with_or_without_brackets_and_prints_with_them() {
-        for text in ["<a.b@c.example>", "a.b@c.example", "  <a.b@c.example> "] {
-            assert_eq!(MailId::parse(text).unwrap().to_string(), "<a.b@c.example>");
-        }
-    }
-
-    #[test]
     fn nothing_that_could_break_a_line_becomes_a_value() {
-        for hostile in
-            ["", "a", "a@", "@b", "a@b@c", "a b@c", "a@b\r\nBcc: x@y", "é@b", "a@b\0", "<a@b", "a\u{85}@b"]
-        {
-            assert!(MailId::parse(hostile).is_err(), "{hostile:?}");
-        }
         for hostile in ["", "a b", "a,b", "a\r\nb", "é", "\t"] {
             assert!(Token::parse(hostile).is_err(), "{hostile:?}");
         }
@@ -125,8 +64,6 @@ mod tests {
 
     #[test]
     fn lengths_are_exact() {
-        assert!(MailId::parse(&format!("{}@b", "a".repeat(248))).is_ok());
-        assert!(MailId::parse(&format!("{}@b", "a".repeat(249))).is_err());
         assert!(Token::parse(&"a".repeat(64)).is_ok());
         assert!(Token::parse(&"a".repeat(65)).is_err());
     }

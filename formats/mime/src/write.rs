@@ -4,12 +4,12 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use jonction_model::{BodyId, Masked, MssAddress, clock::paris};
+use jonction_model::{BodyId, MailId, Masked, MssAddress, clock::paris};
 
 use crate::{
     body::{normalise_text, write_base64, write_quoted_printable},
     header::{parameter_tokens, phrase_tokens, text_tokens, write_header},
-    value::{MailId, Token},
+    value::Token,
 };
 
 /// Who a mail comes from.

@@ -193,6 +193,7 @@ pub fn submission(operation: Operation, documents: Vec<SubmittedDocument>) -> Do
         reply_to: vec![],
         mail: MailTexts::default(),
         obstacles: vec![],
+        carried_by: None,
     }
 }
 

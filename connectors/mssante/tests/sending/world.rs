@@ -285,6 +285,7 @@ impl World {
             reply_to: Vec::new(),
             mail: MailTexts { label: Some("CR d'imagerie médicale".to_owned()), ..MailTexts::default() },
             obstacles: Vec::new(),
+            carried_by: None,
         }
     }
 }

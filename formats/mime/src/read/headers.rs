@@ -6,9 +6,9 @@ use std::{borrow::Cow, fmt, ops::Range};
 
 use bytes::Bytes;
 use jiff::{Timestamp, fmt::rfc2822};
+use jonction_model::MailId;
 
 use super::{Mailbox, addresses, charset, parameters::Structured, words};
-use crate::MailId;
 
 /// Identifiers read from one header; a thread is never that long.
 const IDS_MAX: usize = 200;

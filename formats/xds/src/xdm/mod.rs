@@ -6,7 +6,7 @@ mod index;
 mod read;
 mod write;
 
-pub use read::{Limits, RefusedReason, XdmArchive, XdmDocument, XdmError, XdmSet, read};
+pub use read::{Limits, Packed, RefusedReason, XdmArchive, XdmDocument, XdmError, XdmSet, read};
 pub(crate) use write::write_files;
 pub use write::{ArchiveRequest, Origin, WriteError, write};
 

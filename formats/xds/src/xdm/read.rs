@@ -156,6 +156,21 @@ pub struct XdmDocument {
     pub entry: usize,
     /// The document.
     pub bytes: Bytes,
+    /// Where its packed bytes stand in the archive.
+    pub packed: Option<Packed>,
+    /// Its hash or its size is not the one announced.
+    pub altered: bool,
+}
+
+/// The packed bytes of a file in the bytes of its archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// First byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+    /// Deflated; else stored as it is.
+    pub deflated: bool,
 }
 
 impl std::fmt::Debug for XdmDocument {
@@ -245,6 +260,7 @@ fn key(name: &str) -> String {
 struct File {
     name: String,
     content: Bytes,
+    packed: Option<Packed>,
     facts: OnceCell<ContentFacts>,
 }
 
@@ -270,10 +286,10 @@ impl Files {
         let mut left = limits.unpacked_bytes_max;
         for (at, name) in names.into_iter().enumerate() {
             let Some(name) = name else { continue };
-            let content = unpack_one(archive, at, left, limits)?;
+            let (content, packed) = unpack_one(archive, at, left, limits)?;
             left -= content.len() as u64;
             files.by_name.insert(key(&name), files.list.len());
-            files.list.push(File { name, content, facts: OnceCell::new() });
+            files.list.push(File { name, content, packed, facts: OnceCell::new() });
         }
         Ok(files)
     }
@@ -324,10 +340,15 @@ fn unpack_one(
     at: usize,
     left: u64,
     limits: &Limits,
-) -> Result<Bytes, XdmError> {
+) -> Result<(Bytes, Option<Packed>), XdmError> {
     let damaged = XdmError::Refused { number: at + 1, reason: RefusedReason::Damaged };
     let options = ZipReadOptions::new().enforce_header_consistency(true);
     let file = archive.by_index_with_options(at, options).map_err(|_| damaged.clone())?;
+    let packed = file.data_start().map(|start| Packed {
+        start,
+        end: start.saturating_add(file.compressed_size()),
+        deflated: file.compression() == zip::CompressionMethod::Deflated,
+    });
     let by_ratio = file.compressed_size().saturating_mul(limits.ratio_max).max(limits.ratio_free_bytes);
     let cap = left.min(by_ratio);
     let mut content = Vec::new();
@@ -340,7 +361,7 @@ fn unpack_one(
     if [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"].iter().any(|magic| content.starts_with(*magic)) {
         return Err(XdmError::Refused { number: at + 1, reason: RefusedReason::Nested });
     }
-    Ok(content.into())
+    Ok((content.into(), packed))
 }
 
 /// Finds the bytes of each entry, and compares them with what the entry says of them.
@@ -362,7 +383,8 @@ fn gather(submission: Submission, directory: &str, files: &Files, findings: &mut
         };
         let facts = file.facts();
         let hash_wrong = entry.hash.as_ref().is_some_and(|h| !h.trim().eq_ignore_ascii_case(&facts.sha1));
-        if hash_wrong || entry.size.is_some_and(|size| size != facts.size) {
+        let altered = hash_wrong || entry.size.is_some_and(|size| size != facts.size);
+        if altered {
             let (slot, what) = if hash_wrong { ("hash", "l'empreinte") } else { ("size", "la taille") };
             findings.push(
                 Finding::error(
@@ -385,7 +407,12 @@ fn gather(submission: Submission, directory: &str, files: &Files, findings: &mut
                 );
             }
         }
-        documents.push(XdmDocument { entry: index, bytes: file.content.clone() });
+        documents.push(XdmDocument {
+            entry: index,
+            bytes: file.content.clone(),
+            packed: file.packed,
+            altered,
+        });
     }
     XdmSet { submission, documents }
 }

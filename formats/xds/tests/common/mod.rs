@@ -121,6 +121,7 @@ pub fn submission() -> DocumentSubmission {
         reply_to: vec![],
         mail: MailTexts::default(),
         obstacles: vec![],
+        carried_by: None,
     }
 }
 

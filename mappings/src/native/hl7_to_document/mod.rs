@@ -124,6 +124,7 @@ impl Hl7ToDocument {
             reply_to: people.reply_to,
             mail,
             obstacles: Vec::new(),
+            carried_by: None,
         };
         let recipients = obstacles::Recipients { paths: &people.paths, faults: &people.faults };
         obstacles::judge(&submission, &flags, recipients, &mut report, &self.settings);
