@@ -8,6 +8,7 @@
 //! body.rs    text in NFC and CRLF, quoted-printable, base64
 //! write.rs   a mail to send
 //! notice.rs  delivery and reading notices in a mail received
+//! report.rs  a reading notice to send
 //! read/      a mail received, within limits
 //! ```
 
@@ -15,6 +16,7 @@ mod body;
 mod header;
 pub mod notice;
 pub mod read;
+pub mod report;
 pub mod value;
 pub mod write;
 

@@ -166,7 +166,7 @@ impl OutgoingMail {
         out.into()
     }
 
-    fn write_headers(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write_headers(&self, out: &mut Vec<u8>) {
         let one = |text: String| vec![text];
         let bare = |address: &MssAddress| one(format!("<{}>", address.expose()));
         let date = self.date.to_zoned_datetime(paris()).strftime("%a, %d %b %Y %H:%M:%S %z").to_string();

@@ -84,7 +84,10 @@ pub(super) fn text(html: &str) -> String {
         }
         let name_at = rest[1..].trim_start_matches('/');
         let name: String = name_at.chars().take_while(char::is_ascii_alphanumeric).take(16).collect();
-        if name.is_empty() && !rest.starts_with("<!") && !rest.starts_with("<?") {
+        if !name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && !rest.starts_with("<!")
+            && !rest.starts_with("<?")
+        {
             out.push("<");
             rest = &rest[1..];
             continue;
@@ -186,9 +189,9 @@ mod tests {
 
     #[test]
     fn the_text_is_kept_and_the_form_is_not() {
-        let html = "<html><head><style>p { color: red }</style></head><body><p>Cher&nbsp;conf&#233;re,<br>voici\n le r&eacute;sultat</p>\
+        let html = "<html><head><style>p { color: red }</style></head><body><p>Cher&nbsp;confr&#232;re,<br>voici\n le r&eacute;sultat</p>\
             <script>alert('</p>')</script><!-- rien --><div>a &lt; b &amp; c &inconnu; &</div></body></html>";
-        assert_eq!(text(html), "Cher conf\u{e9}re,\nvoici le résultat\na < b & c &inconnu; &");
+        assert_eq!(text(html), "Cher confrère,\nvoici le résultat\n\na < b & c &inconnu; &");
     }
 
     #[test]

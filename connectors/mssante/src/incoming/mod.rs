@@ -7,6 +7,7 @@
 //! kind.rs          what the mail is for
 //! letter.rs        the mail as a SecureMail shape; html.rs: text of HTML
 //! submissions.rs   sets of the archives as DocumentSubmission shapes; patient.rs: whom they are about
+//! receipt.rs       the reading notice we owe, when we owe one
 //! step.rs          all this as a step of a route
 //! ```
 
@@ -15,6 +16,7 @@ mod html;
 mod kind;
 mod letter;
 mod patient;
+pub mod receipt;
 mod step;
 mod submissions;
 

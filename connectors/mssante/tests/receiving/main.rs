@@ -5,6 +5,8 @@ mod archives;
 mod kinds;
 mod notices;
 mod patients;
+mod receipts;
 mod samples;
 mod shapes;
+mod tools;
 mod world;

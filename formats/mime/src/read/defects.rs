@@ -29,9 +29,9 @@ defects! {
     /// A multipart without `boundary`.
     NoBoundary = "mime.no-boundary", Warning,
         "la partie se dit composée mais n'annonce pas de séparateur : elle est gardée d'un bloc";
-    /// The boundary never comes.
+    /// The boundary never comes, or closes what holds nothing.
     BoundaryAbsent = "mime.boundary-absent", Warning,
-        "le séparateur annoncé ne figure pas dans le courriel : la partie est gardée d'un bloc";
+        "la partie se dit composée mais son séparateur n'en ouvre aucune : elle est gardée d'un bloc";
     /// The closing boundary is missing.
     BoundaryNotClosed = "mime.boundary-not-closed", Warning,
         "le séparateur final manque : le courriel est peut-être incomplet";

@@ -84,6 +84,8 @@ pub struct Part {
     pub(super) source: Bytes,
     /// How the source is reached from the mail; `None`: it was put together from pieces.
     pub(super) reach: Option<Vec<Layer>>,
+    /// Where its headers begin.
+    pub(super) start: usize,
     pub(super) body: Range<usize>,
     pub(super) content: OnceLock<Content>,
 }
@@ -105,6 +107,11 @@ impl Part {
     /// A parameter of its Content-Type, decoded.
     pub fn parameter(&self, name: &str) -> Option<String> {
         self.content_type.text(name)
+    }
+
+    /// The part as it came, headers included.
+    pub fn entity(&self) -> Bytes {
+        self.source.slice(self.start..self.body.end)
     }
 
     /// Bytes as they came, before decoding.

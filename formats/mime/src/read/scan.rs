@@ -175,6 +175,7 @@ impl<'l> Scan<'l> {
                 content_type: Structured::default(),
                 source: content.clone(),
                 reach: reach.clone(),
+                start: attachment.content.start,
                 body: attachment.content,
                 content: OnceLock::new(),
             });
@@ -362,6 +363,7 @@ impl Lines<'_, '_> {
             content_type,
             source: bytes.clone(),
             reach: self.source.reach.clone(),
+            start: head.start,
             body: body..body,
             content: OnceLock::new(),
         });
@@ -379,8 +381,8 @@ impl Lines<'_, '_> {
             let Some(open) = self.open.pop() else { return };
             let part = &mut self.scan.parts[open.part];
             part.body.end = end.max(part.body.start);
-            if part.kind == PartKind::Multipart && open.boundary.is_some() {
-                let absent = open.children == 0;
+            let absent = open.children == 0;
+            if part.kind == PartKind::Multipart && (absent || open.boundary.is_some()) {
                 let defect = if absent { Defect::BoundaryAbsent } else { Defect::BoundaryNotClosed };
                 self.scan.defects.push((open.part, defect));
                 if absent {
