@@ -130,7 +130,7 @@ fn what_openssl_signs_is_opened_and_what_it_encrypts_is_told() {
     let write =
         |name: &str, bytes: &[u8]| std::fs::write(Path::new(folder.path()).join(name), bytes).unwrap();
     let inner = String::from_utf8(carrying(&[vec![doc()]]).to_vec()).unwrap();
-    write("inner", inner[inner.find("MIME-Version").unwrap()..].as_bytes());
+    write("inner", &inner.as_bytes()[inner.find("MIME-Version").unwrap()..]);
     run(&[
         "req",
         "-x509",
