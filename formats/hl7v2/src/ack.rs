@@ -206,7 +206,7 @@ impl Reply<'_> {
         let repetition = found.map_or(1, |(_, repetition)| repetition);
         let mut parts = vec![ErlPart::Segment(path.segment().to_owned()), ErlPart::Number(occurrence)];
         parts.extend(path.field().map(ErlPart::Number));
-        if path.has_repetition() || path.component().is_some() {
+        if path.picks_repetition() || path.component().is_some() {
             parts.push(ErlPart::Number(repetition));
         }
         parts.extend(path.component().map(ErlPart::Number));

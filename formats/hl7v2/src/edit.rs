@@ -95,7 +95,7 @@ impl<'m> Edits<'m> {
         let depth = match (path.component(), path.subcomponent()) {
             (Some(component), Some(sub)) => Depth::Subcomponent(repetition, component, sub),
             (Some(component), None) => Depth::Component(repetition, component),
-            (None, _) if path.has_repetition() => Depth::Repetition(repetition),
+            (None, _) if path.picks_repetition() => Depth::Repetition(repetition),
             (None, _) => Depth::Field,
         };
         self.check_delimiters(depth)?;

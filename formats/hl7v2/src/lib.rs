@@ -9,6 +9,7 @@ pub mod bench_support;
 pub mod builder;
 pub mod charset;
 pub mod checks;
+pub mod definition;
 pub mod delimiters;
 pub mod edit;
 pub mod error;

@@ -84,6 +84,47 @@ impl Path {
         self.field.as_ref()?.subcomponent.map(usize::from)
     }
 
+    /// Field, component and subcomponent that its condition on the segment looks at.
+    pub fn segment_condition(&self) -> Option<&[u16]> {
+        self.which.place()
+    }
+
+    /// Component and subcomponent that its condition on the repetition looks at.
+    pub fn repetition_condition(&self) -> Option<&[u16]> {
+        self.field.as_ref()?.which.place()
+    }
+
+    /// Whether it says which of several segments it means.
+    pub fn picks_segment(&self) -> bool {
+        self.which != Which::Any
+    }
+
+    /// Whether it says which of several repetitions it means.
+    pub fn picks_repetition(&self) -> bool {
+        self.field.as_ref().is_some_and(|field| field.which != Which::Any)
+    }
+
+    /// First value in one given segment; absent when no repetition fits.
+    pub fn first_in<'m>(&self, segment: Segment<'m>) -> Value<'m> {
+        match &self.field {
+            None => {
+                let span = segment.span();
+                Value::literal(segment.message(), span.start as u32, span.end as u32)
+            }
+            Some(field) => field
+                .first(segment)
+                .unwrap_or_else(|| Value::absent_at(segment.message(), segment.span().end as u32)),
+        }
+    }
+
+    /// The repetitions that fit in one given segment, with their numbers, from 1.
+    pub fn repetitions_in<'m>(
+        &self,
+        segment: Segment<'m>,
+    ) -> impl Iterator<Item = (usize, Value<'m>)> + use<'m, '_> {
+        self.field.iter().flat_map(move |field| field.repetitions(segment))
+    }
+
     /// The segments that fit, in order.
     pub fn segments<'m>(&self, message: &'m Message) -> impl Iterator<Item = Segment<'m>> + use<'m, '_> {
         let fits = |(at, segment): &(usize, Segment<'m>)| match &self.which {
@@ -134,7 +175,7 @@ impl Path {
     }
 
     /// Segment and repetition (from 1) that the path means in this message, for ERR-2 and for edits.
-    pub(crate) fn locate<'m>(&self, message: &'m Message) -> Option<(Segment<'m>, usize)> {
+    pub fn locate<'m>(&self, message: &'m Message) -> Option<(Segment<'m>, usize)> {
         let segments = || self.segments(message);
         let Some(field) = &self.field else { return segments().next().map(|segment| (segment, 1)) };
         let at =
@@ -154,10 +195,14 @@ impl Path {
             _ => None,
         }
     }
+}
 
-    /// Whether the path picks a repetition.
-    pub(crate) fn has_repetition(&self) -> bool {
-        self.field.as_ref().is_some_and(|field| field.which != Which::Any)
+impl Which {
+    fn place(&self) -> Option<&[u16]> {
+        match self {
+            Self::Where(condition) => Some(&condition.place),
+            Self::Any | Self::Nth(_) => None,
+        }
     }
 }
 
