@@ -92,6 +92,16 @@ impl Node {
         }
     }
 
+    /// Place of a part of its text. Quotes and folded lines move the text; then the whole scalar is meant.
+    pub fn inside(&self, offset: usize, length: usize) -> Span {
+        let (span, text) = (&self.span, self.as_text().unwrap_or_default());
+        let line = span.file.text.lines().nth(span.line.saturating_sub(1)).unwrap_or_default();
+        let written: String = line.chars().skip(span.column.saturating_sub(1)).collect();
+        let shift = usize::from(written.starts_with(['"', '\'']));
+        let bare: String = written.chars().skip(shift).collect();
+        if bare.starts_with(text) { span.part(offset + shift, length) } else { span.clone() }
+    }
+
     /// The entries of a mapping.
     pub fn as_map(&self) -> Option<&[Entry]> {
         match &self.value {
@@ -129,7 +139,7 @@ pub fn read(file: Arc<SourceFile>, diagnoses: &mut Diagnoses) -> Option<Node> {
         return None;
     }
     match serde_saphyr::from_str::<Spanned<Raw>>(&file.text) {
-        Ok(raw) => Some(raw.into_node(&file)),
+        Ok(raw) => Some(raw.into_node(&Lines::of(&file))),
         Err(error) => {
             let span = match error.location() {
                 Some(at) => Span {
@@ -249,26 +259,38 @@ impl<'de> Visitor<'de> for RawVisitor {
     }
 }
 
+/// A file and how long each of its lines is, counted once: a file may have as many nodes as bytes.
+struct Lines<'f> {
+    file: &'f Arc<SourceFile>,
+    lengths: Vec<usize>,
+}
+
+impl<'f> Lines<'f> {
+    fn of(file: &'f Arc<SourceFile>) -> Self {
+        Self { file, lengths: file.text.lines().map(|line| line.chars().count()).collect() }
+    }
+}
+
 trait IntoNode {
-    fn into_node(self, file: &Arc<SourceFile>) -> Node;
+    fn into_node(self, lines: &Lines<'_>) -> Node;
 }
 
 impl IntoNode for Spanned<Raw> {
     // The depth is bounded by the library's budget, which was respected when this tree was made.
-    fn into_node(self, file: &Arc<SourceFile>) -> Node {
-        let span = span_of(&self.referenced, file);
+    fn into_node(self, lines: &Lines<'_>) -> Node {
+        let span = span_of(&self.referenced, lines);
         let value = match self.value {
             Raw::Null => Value::Null,
-            Raw::Plain => Value::Scalar(written(&self.defined, file)),
+            Raw::Plain => Value::Scalar(written(&self.defined, lines.file)),
             Raw::Text(text) => Value::Scalar(text),
-            Raw::List(items) => Value::List(items.into_iter().map(|item| item.into_node(file)).collect()),
+            Raw::List(items) => Value::List(items.into_iter().map(|item| item.into_node(lines)).collect()),
             Raw::Map(entries) => Value::Map(
                 entries
                     .into_iter()
                     .map(|(key, value)| Entry {
-                        key_span: span_of(&key.referenced, file),
+                        key_span: span_of(&key.referenced, lines),
                         key: key.value,
-                        value: value.into_node(file),
+                        value: value.into_node(lines),
                     })
                     .collect(),
             ),
@@ -277,13 +299,13 @@ impl IntoNode for Spanned<Raw> {
     }
 }
 
-fn span_of(at: &serde_saphyr::Location, file: &Arc<SourceFile>) -> Span {
+fn span_of(at: &serde_saphyr::Location, lines: &Lines<'_>) -> Span {
     let line = usize::try_from(at.line()).unwrap_or(1).max(1);
     let column = usize::try_from(at.column()).unwrap_or(1).max(1);
-    let on_line = file.text.lines().nth(line - 1).map_or(0, |text| text.chars().count());
+    let on_line = lines.lengths.get(line - 1).copied().unwrap_or(0);
     let rest = (on_line + 1).saturating_sub(column).max(1);
     let length = usize::try_from(at.span().len()).unwrap_or(1).clamp(1, rest);
-    Span { file: file.clone(), line, column, length }
+    Span { file: lines.file.clone(), line, column, length }
 }
 
 /// The text of a plain scalar, as it stands in the file.

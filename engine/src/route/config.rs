@@ -222,20 +222,11 @@ fn read_condition(node: &Node, key: &str, stage: Stage, diagnoses: &mut Diagnose
     match Condition::parse(&text, stage) {
         Ok(condition) => Some(condition),
         Err(error) => {
-            let span = place_inside(&node.span, &text, error.offset, error.length);
+            let span = node.inside(error.offset, error.length);
             diagnoses.error(error.code, &span, error.sentence).remedy(error.remedy);
             None
         }
     }
-}
-
-/// Place of a part of a scalar. Quotes and folded lines move the text; then the whole scalar is meant.
-fn place_inside(span: &Span, text: &str, offset: usize, length: usize) -> Span {
-    let line = span.file.text.lines().nth(span.line.saturating_sub(1)).unwrap_or_default();
-    let written: String = line.chars().skip(span.column.saturating_sub(1)).collect();
-    let shift = usize::from(written.starts_with(['"', '\'']));
-    let bare: String = written.chars().skip(shift).collect();
-    if bare.starts_with(text) { span.part(offset + shift, length) } else { span.clone() }
 }
 
 /// How the one key that says what an item is is told when it is wrong.
