@@ -101,6 +101,12 @@ pub(crate) enum Command {
     /// Donne le schéma JSON des fichiers de configuration, pour les éditeurs qui complètent et contrôlent
     #[command(help_template = TEMPLATE)]
     Schema(SchemaArgs),
+    /// Essaie les cas des traductions d'un dossier, et dit les lignes qu'aucun n'exerce
+    #[command(help_template = TEMPLATE)]
+    Test(DirArgs),
+    /// Montre d'où vient chaque valeur qu'une traduction tire d'un message, et ce qu'elle laisse
+    #[command(help_template = TEMPLATE)]
+    Explain(ExplainArgs),
     /// Lance les simulateurs de simulators.yaml : DMP, MSSanté, logiciel émetteur
     #[command(help_template = TEMPLATE)]
     Simulate(RunArgs),
@@ -259,6 +265,19 @@ pub(crate) struct DirArgs {
     /// Dossier de la configuration (jonction.yaml, routes/)
     #[arg(value_name = "DOSSIER")]
     pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Message HL7 v2, ou fichier CSV
+    #[arg(value_name = "MESSAGE")]
+    pub(crate) message: PathBuf,
+    /// Traduction : un nom du catalogue ou du dossier, ou un fichier .yaml
+    #[arg(long, value_name = "TRADUCTION")]
+    pub(crate) with: String,
+    /// Dossier de la configuration, dont mappings/
+    #[arg(long, value_name = "DOSSIER")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

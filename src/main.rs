@@ -17,6 +17,7 @@ mod failure;
 mod gateway;
 mod graph;
 mod letters;
+mod mappings;
 mod out;
 mod project;
 mod prove;

@@ -17,7 +17,12 @@ use jonction_settings::{
     Diagnoses, Fields, Level, Node, SourceFile, Span, Value, fields::names, nearest, parse,
 };
 
-use crate::{addresses::Addresses, encryption::Encryption, reports};
+use crate::{
+    addresses::Addresses,
+    encryption::Encryption,
+    mappings::{self, Mappings},
+    reports,
+};
 
 /// Where a configuration is.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +68,8 @@ pub(crate) struct Project {
     pub(crate) routes: Vec<Node>,
     /// `jonction.yaml` and the file of partners, as they were read.
     pub(crate) texts: Vec<Arc<SourceFile>>,
+    /// The mappings of the folder.
+    pub(crate) mappings: Mappings,
     /// How many files were read.
     pub(crate) files: usize,
 }
@@ -199,8 +206,9 @@ impl Project {
         let (node, texts) = read_settings(folder, addresses, diagnoses)?;
         let project = Self::of(folder.dir, &node, diagnoses);
         let routes = read_routes(folder.dir, diagnoses);
-        let files = texts.len() + routes.len();
-        project.map(|project| Self { texts, routes, files, ..project })
+        let mappings = mappings::read(folder.dir, diagnoses);
+        let files = texts.len() + routes.len() + mappings.files;
+        project.map(|project| Self { texts, routes, mappings, files, ..project })
     }
 
     /// The texts that make the version of the routes.
@@ -274,6 +282,7 @@ impl Project {
             directories,
             partners,
             routes: Vec::new(),
+            mappings: Mappings::default(),
             texts: Vec::new(),
             files: 0,
         })

@@ -263,6 +263,9 @@ pub(crate) fn route_registry_of_all() -> Registry {
 /// What routes may name: partners, steps, words of `reply`.
 pub(crate) fn route_registry(project: &Project, partners: &[Ready], shelf: &Shelf) -> Registry {
     let mut registry = step_registry(project.gateway.environment, project.gateway.mode, shelf);
+    for step in &project.mappings.steps {
+        registry = registry.step("map", step.clone());
+    }
     for partner in &project.partners {
         // A block with a mistake is told once, where the mistake is: routes may name its partner either way.
         let read = partners.iter().find(|ready| ready.name == partner.name);
@@ -286,6 +289,9 @@ fn step_registry(environment: Environment, mode: Mode, shelf: &Shelf) -> Registr
     }
     for (verb, step) in jonction_mssante::incoming::steps(environment) {
         registry = registry.step(verb, step);
+    }
+    for step in jonction_mappings::catalogue::steps() {
+        registry = registry.step("map", step);
     }
     for (verb, step) in jonction_directory::steps(shelf) {
         registry = registry.step(verb, step);

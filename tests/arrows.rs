@@ -24,7 +24,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("directory", &["base/model", "base/ports", "base/settings"]),
     // The proof: drives the engine over a disk that forgets.
     ("crash", &["base/model", "base/ports", "engine"]),
-    ("mappings", &["base/model", "base/ports", "base/settings", "formats"]),
+    // The mapping language, taken alone by tools and tests.
+    ("rows", &["base/model", "base/settings", "formats"]),
+    ("mappings", &["base/model", "base/ports", "base/settings", "formats", "rows"]),
     (
         "connectors",
         &["base/model", "base/ports", "base/net", "base/web", "base/settings", "base/simkit", "formats"],
@@ -45,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "directory",
             "crash",
             "mappings",
+            "rows",
             "connectors",
         ],
     ),

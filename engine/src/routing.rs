@@ -407,16 +407,17 @@ impl Owed<'_> {
 
 /// Under which identifiers a shape can be found.
 pub(crate) fn index_keys(shape: &Shape) -> Vec<IndexKey> {
-    let Some(submission) = shape.as_submission() else { return Vec::new() };
     let patient = |value: String| IndexKey { kind: KeyKind::Patient, value };
     let document = |value: String| IndexKey { kind: KeyKind::Document, value };
     let mut keys = Vec::new();
-    keys.extend(submission.patient.ins.iter().map(|ins| patient(ins.ins.expose().to_owned())));
-    for local in &submission.patient.local_ids {
-        keys.push(patient(format!("{}^{}", local.id.expose(), local.authority)));
-        keys.push(patient(local.id.expose().clone()));
+    if let Some(identity) = shape.patient() {
+        keys.extend(identity.ins.iter().map(|ins| patient(ins.ins.expose().to_owned())));
+        for local in &identity.local_ids {
+            keys.push(patient(format!("{}^{}", local.id.expose(), local.authority)));
+            keys.push(patient(local.id.expose().clone()));
+        }
     }
-    for one in &submission.documents {
+    for one in shape.as_submission().map(|submission| submission.documents.as_slice()).unwrap_or_default() {
         let ids = [Some(&one.unique_id), one.replaces.as_ref(), one.set_id.as_ref()];
         for id in ids.into_iter().flatten() {
             keys.push(document(id.to_xds()));

@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod demo;
 mod directory;
+mod explain;
 mod graph;
 mod holds;
 mod key;
@@ -23,6 +24,7 @@ pub(crate) mod schema;
 mod send;
 mod simulate;
 pub(crate) mod status;
+pub(crate) mod test;
 mod versions;
 
 use std::path::{Path, PathBuf};
@@ -44,6 +46,8 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Versions(args) => versions::versions(&args, &common),
         Command::Reload(args) => versions::reload(&args, &common),
         Command::Rollback(args) => versions::rollback(&args, &common),
+        Command::Test(args) => test::run(&args, &common),
+        Command::Explain(args) => explain::run(&args, &common),
         Command::Find(args) => questions::find(&args, &common),
         Command::Journey(args) => questions::journey(&args, &common),
         Command::Balance(args) => questions::balance(&args, &common),

@@ -8,6 +8,7 @@ pub(crate) mod directory;
 pub(crate) mod found;
 pub(crate) mod journey;
 pub(crate) mod live;
+pub(crate) mod mapping;
 pub(crate) mod parked;
 pub(crate) mod probe;
 pub(crate) mod prove;

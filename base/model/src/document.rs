@@ -1,6 +1,7 @@
 //! `DocumentSubmission`: what a sender asks to be done with one or several documents, in no wire format.
 //! Sources map to it, sinks map from it. It knows nothing of ER7, ebRIM or MIME. Source: architecture §6.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -90,6 +91,21 @@ pub struct Origin {
     pub event_time: String,
 }
 
+/// Who says that something happened, and in which message or file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct EventSource {
+    /// Sending application (MSH-3.1).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub application: String,
+    /// Sending structure (MSH-4.1).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub facility: String,
+    /// Its own number for the message (MSH-10).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub control_id: String,
+}
+
 /// Who sends: a person or a device, in a structure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {
@@ -159,7 +175,7 @@ pub enum ContentKind {
 }
 
 /// A code of a terminology.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct CodedValue {
     /// The code.
     pub code: String,

@@ -2,6 +2,7 @@
 //! Only a [`QualifiedIdentity`] may reach the DMP or a patient's mailbox: the sinks take nothing else.
 //! Sources: dmp-xds.md §8, hl7v2.md §4.4 to §4.5, mssante.md §1.4.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// An INS and the register that gave it: a matricule without its OID means nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct InsIdentity {
     /// The matricule.
     pub ins: Ins,
@@ -27,7 +28,7 @@ impl InsIdentity {
 }
 
 /// An identifier that means something to one institution only (IPP…).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct LocalId {
     /// The identifier.
     pub id: Masked<String>,
@@ -38,7 +39,7 @@ pub struct LocalId {
 }
 
 /// Administrative sex. CDA writes `UN` where HL7 v2 and XDS write `U` (cda.md §2.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Sex {
     /// Male.
     M,
@@ -73,7 +74,7 @@ impl Sex {
 pub type BirthDate = Masked<String>;
 
 /// What identifies a person beside numbers. Every part may be missing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Traits {
     /// Birth name (family `BR`, XPN type `L`).
@@ -112,7 +113,7 @@ impl Traits {
 
 /// The four statuses of the référentiel national d'identitovigilance, and the attributes that forbid the INS.
 /// Source: dmp-xds.md §8.1, hl7v2.md §4.5 (PID-32).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdentityStatus {
     /// Neither the INS nor an identity document was checked; also what a missing status means.
@@ -141,7 +142,7 @@ impl IdentityStatus {
 }
 
 /// The patient of a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PatientIdentity {
     /// INS, when one was given.
     pub ins: Option<InsIdentity>,

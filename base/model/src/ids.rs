@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Why a text is not the identifier it should be. Says the kind and the expected form, never the value.
@@ -31,6 +32,10 @@ impl IdError {
 }
 
 macro_rules! text_serde {
+    ($type:ident, $format:literal) => {
+        crate::written::written_as!($type, $format);
+        text_serde!($type);
+    };
     ($type:ident) => {
         impl TryFrom<String> for $type {
             type Error = IdError;
@@ -97,11 +102,11 @@ impl From<Ins> for String {
         ins.0.into()
     }
 }
-text_serde!(Ins);
+text_serde!(Ins, "ins");
 
 /// Which register an INS belongs to. Decided by its OID alone, never guessed from the number.
 /// Source: hl7v2.md §4.4, dmp-xds.md §7.4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum InsDomain {
     /// INS-NIR, `1.2.250.1.213.1.4.8`.
@@ -184,7 +189,7 @@ impl From<Oid> for String {
         oid.0.into()
     }
 }
-text_serde!(Oid);
+text_serde!(Oid, "oid");
 
 /// Identifier of a document: `ClinicalDocument/id`, that is a root and perhaps an extension.
 /// The DMP takes the root alone. Source: cda.md §2.1, dmp-xds.md §7.2.
@@ -254,7 +259,7 @@ text_serde!(MessageControlId);
 /// National identifier of a person in exercise (PS_IdNat), type digit included: `8` + RPPS, `0` + ADELI,
 /// `3` + FINESS + `/` + internal id… A technical number without prefix is kept as it came.
 /// Not the same digits as [`StructureId`]. Source: dmp-xds.md §7.3.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct PersonId(String);
 

@@ -2,12 +2,14 @@
 //! In and out: values. IO: none. Async: none. Anything about a person prints masked.
 //! Sources: docs/specs (each item cites its sheet).
 
+pub mod appointment;
 pub mod clock;
 pub mod content;
 pub mod directory;
 pub mod document;
 pub mod entropy;
 pub mod environment;
+pub mod event;
 pub mod finding;
 pub mod identity;
 pub mod ids;
@@ -22,16 +24,22 @@ pub mod report;
 pub mod shape;
 pub mod smtp_code;
 pub mod time;
+pub mod written;
 
+pub use appointment::{Appointment, AppointmentPlace, AppointmentProfessional, AppointmentStatus};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::{BodyId, ContentRef, Encoding};
 pub use document::{
     Author, Authorship, CodedValue, ContentKind, DocumentMetadata, DocumentSubject, DocumentSubmission,
-    Encounter, MailTexts, Obstacle, ObstacleScope, Operation, Origin, Recipient, RecipientKind, Reference,
-    Sender, SubmittedDocument, Visibility, Wants,
+    Encounter, EventSource, MailTexts, Obstacle, ObstacleScope, Operation, Origin, Recipient, RecipientKind,
+    Reference, Sender, SubmittedDocument, Visibility, Wants,
 };
 pub use entropy::{Entropy, OsEntropy, SeededEntropy};
 pub use environment::Environment;
+pub use event::{
+    ConsultationChoice, DmpChoices, EventAction, FeedingChoice, Location, Movement, NamedProfessional,
+    PatientEvent, PatientEventKind, Stay, Unit,
+};
 pub use finding::{Check, Finding, Mode, Place, Severity, Verdicts, run_checks};
 pub use identity::{
     BirthDate, IdentityStatus, InsIdentity, LocalId, NotQualified, PatientIdentity, QualifiedIdentity, Sex,
@@ -53,3 +61,4 @@ pub use people::{Device, Organization, Person};
 pub use report::{DeliveryReport, ReportChannel, ReportCode, ReportRecipient, ReportStage, Verdict};
 pub use shape::Shape;
 pub use time::DocumentTime;
+pub use written::{FORMATS, TextFormat};

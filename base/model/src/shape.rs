@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{document::DocumentSubmission, mail::SecureMail, report::DeliveryReport};
+use crate::{
+    appointment::Appointment, document::DocumentSubmission, event::PatientEvent, identity::PatientIdentity,
+    mail::SecureMail, report::DeliveryReport,
+};
 
 /// A format-neutral thing: what mappings produce and sinks accept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +17,10 @@ pub enum Shape {
     DeliveryReport(Box<DeliveryReport>),
     /// A mail, for tools that know no document.
     SecureMail(Box<SecureMail>),
+    /// Something that happened to a patient.
+    PatientEvent(Box<PatientEvent>),
+    /// A rendez-vous.
+    Appointment(Box<Appointment>),
 }
 
 impl Shape {
@@ -23,6 +30,8 @@ impl Shape {
             Self::DocumentSubmission(_) => "document-submission",
             Self::DeliveryReport(_) => "delivery-report",
             Self::SecureMail(_) => "secure-mail",
+            Self::PatientEvent(_) => "patient-event",
+            Self::Appointment(_) => "appointment",
         }
     }
 
@@ -30,6 +39,18 @@ impl Shape {
     pub fn as_submission(&self) -> Option<&DocumentSubmission> {
         match self {
             Self::DocumentSubmission(submission) => Some(submission),
+            Self::DeliveryReport(_) | Self::SecureMail(_) | Self::PatientEvent(_) | Self::Appointment(_) => {
+                None
+            }
+        }
+    }
+
+    /// The patient it is about, when it carries one.
+    pub fn patient(&self) -> Option<&PatientIdentity> {
+        match self {
+            Self::DocumentSubmission(submission) => Some(&submission.patient),
+            Self::PatientEvent(event) => Some(&event.patient),
+            Self::Appointment(appointment) => Some(&appointment.patient),
             Self::DeliveryReport(_) | Self::SecureMail(_) => None,
         }
     }

@@ -131,6 +131,8 @@ pub fn local_ts(at: Timestamp) -> String {
     at.to_zoned_datetime(paris()).strftime("%Y%m%d%H%M%S%z").to_string()
 }
 
+crate::written::written_as!(DocumentTime, "document-time");
+
 impl From<DocumentTime> for String {
     fn from(time: DocumentTime) -> Self {
         time.0.into()

@@ -9,7 +9,7 @@ use jonction_model::{Environment, Finding, MessageControlId, Mode, Place, Severi
 use jonction_ports::{Admission, Admitted, MessageFacts, Peer, Repeat};
 
 use crate::{
-    config::Settings,
+    config::{Messages, Settings},
     root::document_roots,
     senders::{self, SenderRule},
 };
@@ -34,7 +34,7 @@ pub struct MllpAdmission {
     senders: Vec<SenderRule>,
     environment: Environment,
     mode: Mode,
-    awaited: Profile,
+    messages: Messages,
     limits: Hl7Limits,
     batch_messages_max: usize,
 }
@@ -46,7 +46,7 @@ impl MllpAdmission {
             senders: settings.senders.clone(),
             environment,
             mode: settings.mode,
-            awaited: Profile::DocumentToPfi,
+            messages: settings.messages,
             limits: Hl7Limits {
                 message_bytes_max: settings.limits.server.frames.frame_bytes_max,
                 ..Hl7Limits::default()
@@ -79,7 +79,7 @@ impl MllpAdmission {
             // Whoever may not speak learns nothing of what we think of the rest.
             Some(finding) => vec![finding],
             None => {
-                let mut findings = refusals(&message, self.awaited);
+                let mut findings = refusals(&message, self.awaited(&message));
                 findings.extend(self.processing(&header));
                 findings.extend(unusable_number(&header, &facts));
                 if !has_errors(&findings) {
@@ -97,6 +97,14 @@ impl MllpAdmission {
             admitted: Admitted { facts, findings, accepted, repeat },
             header: Some(header),
             message: Some(message),
+        }
+    }
+
+    /// The family a message is judged as: a document of the volet, unless anything may come and it is none.
+    fn awaited(&self, message: &Message) -> Profile {
+        match (self.messages, Profile::of(message)) {
+            (Messages::Any, Profile::Other | Profile::Ack | Profile::Zam) => Profile::Other,
+            _ => Profile::DocumentToPfi,
         }
     }
 

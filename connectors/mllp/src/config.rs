@@ -28,6 +28,8 @@ pub struct Settings {
     pub trust: Option<String>,
     /// Whether callers must show a certificate (IHE ATNA: mutual). Only with an identity.
     pub client_certificate: bool,
+    /// What it may send.
+    pub messages: Messages,
     /// For whom it may speak. Never empty when it listens.
     pub senders: Vec<SenderRule>,
     /// Where its ZAM go; `None`: it gets none.
@@ -38,6 +40,16 @@ pub struct Settings {
     pub mode: Mode,
     /// Bounds.
     pub limits: Limits,
+}
+
+/// What a partner may send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Messages {
+    /// Documents of the volet, nothing else: another type is AE 200.
+    #[default]
+    Documents,
+    /// Any message: documents are judged as such, the others by what every message must have.
+    Any,
 }
 
 /// Where an MLLP receiver is.
@@ -126,6 +138,12 @@ impl Settings {
         let trust = fields.optional("trust", parse::text, diagnoses);
         let client_certificate =
             fields.choice("client_certificate", true, &[("required", true), ("none", false)], diagnoses);
+        let messages = fields.choice(
+            "messages",
+            Messages::default(),
+            &[("documents", Messages::Documents), ("any", Messages::Any)],
+            diagnoses,
+        );
         let senders = read_senders(fields, diagnoses);
         let send_to_node = fields.node("send_to");
         let send_to = send_to_node.and_then(|node| scalar(node, "send_to", Target::parse, diagnoses));
@@ -161,6 +179,7 @@ impl Settings {
             identity,
             trust,
             client_certificate,
+            messages,
             senders,
             send_to,
             z02_on,

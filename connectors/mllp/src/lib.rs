@@ -20,7 +20,7 @@ pub mod source;
 pub mod wire;
 
 pub use admission::{Judged, MllpAdmission};
-pub use config::{Limits, Settings, Target, Z02On};
+pub use config::{Limits, Messages, Settings, Target, Z02On};
 pub use control_id::new_control_id;
 pub use outgoing::SendError;
 pub use probe::MllpProbe;

@@ -87,7 +87,10 @@ impl Sink for MllpSink {
             Shape::DeliveryReport(report) => {
                 self.told(report).map(|event| part(event, report)).into_iter().collect()
             }
-            Shape::DocumentSubmission(_) | Shape::SecureMail(_) => Vec::new(),
+            Shape::DocumentSubmission(_)
+            | Shape::SecureMail(_)
+            | Shape::PatientEvent(_)
+            | Shape::Appointment(_) => Vec::new(),
         }
     }
 

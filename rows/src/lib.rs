@@ -1,0 +1,35 @@
+//! The mapping language: declarative rows that turn a tree (HL7 v2, CSV) into a shape.
+//! In: a YAML file with places, tables. Out: every mistake at once, in French; or a [`Mapping`], run on bytes.
+//! Source: docs/guide/traductions.md, decision 0035. Absent: IO, clocks, what a route does with a shape.
+
+mod analysis;
+mod case;
+mod condition;
+mod expression;
+mod format;
+mod function;
+mod kind;
+mod mapping;
+mod plan;
+mod read;
+mod record;
+mod run;
+mod shapes;
+mod table;
+mod target;
+mod unread;
+
+pub use case::{Case, Difference};
+pub use function::{FUNCTIONS, Function};
+pub use mapping::{Account, Mapped, Mapping, Provenance};
+pub use shapes::{SHAPES, ShapeKind};
+pub use table::{Table, TableFault};
+
+/// Longest mapping, in rows, those inside `each` included.
+pub const ROWS_MAX: usize = 2_000;
+/// Elements that one `each` may make of one message; more is noted, and left out.
+pub const ELEMENTS_MAX: usize = 1_000;
+/// Records of one CSV file.
+pub const RECORDS_MAX: usize = 100_000;
+/// Notes kept of one message.
+pub const NOTES_MAX: usize = 100;

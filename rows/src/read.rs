@@ -1,0 +1,214 @@
+//! Mapping files: raw → plan, with every mistake of the file at once.
+//! In: a YAML node with places; how to read the files beside it. Out: a [`Mapping`], or diagnoses in French.
+
+use jonction_model::{BodyId, nearest};
+use jonction_settings::{Diagnoses, Entry, Fields, Node, Span, fields::scalar, parse};
+
+use crate::{
+    Mapping,
+    format::{Format, csv::Csv, hl7::Hl7},
+    mapping::Compiled,
+    plan::Plan,
+    shapes::{SHAPES, ShapeKind},
+    target::Target,
+};
+
+mod call;
+mod rows;
+mod source;
+mod tables;
+
+use rows::RowsReader;
+use tables::NamedTable;
+
+/// Reads a file beside the mapping. Errors: why not, in French.
+pub(crate) type ReadFile<'r> = dyn Fn(&str) -> Result<String, String> + 'r;
+
+impl Mapping {
+    /// Reads a mapping file. `read_file` reads the tables it names, by their path as written.
+    /// On a mistake `None`; all of them are in `diagnoses`.
+    pub fn read(
+        node: &Node,
+        read_file: &dyn Fn(&str) -> Result<String, String>,
+        diagnoses: &mut Diagnoses,
+    ) -> Option<Self> {
+        let before = diagnoses.counts().0;
+        let mut fields = Fields::of(node, "la traduction", diagnoses)?;
+        let name = fields.required("mapping", name, diagnoses);
+        let from = fields.required_node("from", diagnoses);
+        let shape = fields.required_node("to", diagnoses).and_then(|node| read_shape(node, diagnoses));
+        let tables = match fields.node("tables") {
+            Some(node) => tables::read(node, read_file, diagnoses),
+            None => Vec::new(),
+        };
+        let lets = fields.node("let");
+        let rows = fields.required_node("rows", diagnoses);
+        fields.finish(diagnoses);
+        let body = Body { shape: shape?, tables, lets, rows: rows?, whole: &node.span };
+        let version = body.version(node);
+        let compiled = match read_from(from?, diagnoses)? {
+            From::Hl7(format) => Compiled::Hl7(body.compile(format, diagnoses)?),
+            From::Csv(format) => Compiled::Csv(body.compile(format, diagnoses)?),
+        };
+        (diagnoses.counts().0 == before).then_some(())?;
+        Some(Self { name: name?, version, compiled })
+    }
+}
+
+/// What the rest of a file holds, whatever it reads from.
+struct Body<'n> {
+    shape: &'static ShapeKind,
+    tables: Vec<NamedTable>,
+    lets: Option<&'n Node>,
+    rows: &'n Node,
+    whole: &'n Span,
+}
+
+impl Body<'_> {
+    /// Changes with the file, with its tables, and with the program that reads it.
+    fn version(&self, node: &Node) -> String {
+        let mut text = format!("{}\n{}", env!("CARGO_PKG_VERSION"), node.span.file.text);
+        for table in &self.tables {
+            text += &table.text;
+        }
+        BodyId::of(text.as_bytes()).to_string()[..16].to_owned()
+    }
+
+    fn compile<F: Format>(self, format: F, diagnoses: &mut Diagnoses) -> Option<Plan<F>> {
+        let target = match Target::of(&(self.shape.schema)()) {
+            Ok(target) => target,
+            Err(error) => {
+                diagnoses.error("mapping.shape", self.whole, error);
+                return None;
+            }
+        };
+        let mut reader = RowsReader::new(format, &self.tables, diagnoses);
+        let lets = self.lets.map(|node| reader.lets(node)).unwrap_or_default();
+        let scope = reader.scope(&target, self.rows, None, "");
+        let told = reader.told;
+        let format = reader.format;
+        tables::unused(&self.tables, &reader.used, diagnoses);
+        let tables = self.tables.into_iter().map(|named| named.table).collect();
+        Some(Plan {
+            format,
+            shape: self.shape,
+            lets,
+            rows: scope.rows,
+            slots: scope.slots,
+            layout: scope.layout,
+            tables,
+            told,
+        })
+    }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let sound = !text.is_empty()
+        && text.len() <= 64
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
+    if sound {
+        Ok(text.to_owned())
+    } else {
+        Err("un nom de 1 à 64 caractères parmi a-z, 0-9, - et _".to_owned())
+    }
+}
+
+fn read_shape(node: &Node, diagnoses: &mut Diagnoses) -> Option<&'static ShapeKind> {
+    let text = scalar(node, "to", parse::text, diagnoses)?;
+    let shape = SHAPES.iter().find(|shape| shape.name == text);
+    if shape.is_none() {
+        let names = || SHAPES.iter().map(|shape| shape.name);
+        let all = names().collect::<Vec<_>>().join(", ");
+        let remedy = match nearest(&text, names()) {
+            Some(near) => format!("vouliez-vous « {near} » ? formes : {all}"),
+            None => format!("formes : {all}"),
+        };
+        diagnoses.error("mapping.unknown-shape", &node.span, "aucune forme ne porte ce nom").remedy(remedy);
+    }
+    shape
+}
+
+enum From {
+    Hl7(Hl7),
+    Csv(Csv),
+}
+
+/// `from: { hl7v2: [ADT^A01, ADT_A05] }`, or `from: { csv: [ipp, nom], separator: ";" }`.
+fn read_from(node: &Node, diagnoses: &mut Diagnoses) -> Option<From> {
+    let mut fields = Fields::of(node, "from", diagnoses)?;
+    let (hl7, csv) = (fields.node("hl7v2"), fields.node("csv"));
+    let separator = fields.or("separator", b';', separator, diagnoses);
+    fields.finish(diagnoses);
+    match (hl7, csv) {
+        (Some(types), None) => read_types(types, diagnoses).map(From::Hl7),
+        (None, Some(columns)) => read_columns(columns, separator, diagnoses).map(From::Csv),
+        _ => {
+            diagnoses
+                .error("mapping.from", &node.span, "« from » dit une source et une seule")
+                .remedy("écrire « hl7v2: [types de message] » ou « csv: [colonnes] »");
+            None
+        }
+    }
+}
+
+fn separator(text: &str) -> Result<u8, String> {
+    match text {
+        "tab" => Ok(b'\t'),
+        _ if text.len() == 1 && text.is_ascii() => Ok(text.as_bytes()[0]),
+        _ => Err("un caractère, ou tab".to_owned()),
+    }
+}
+
+fn items(node: &Node) -> &[Node] {
+    node.as_list().unwrap_or(std::slice::from_ref(node))
+}
+
+fn read_types(node: &Node, diagnoses: &mut Diagnoses) -> Option<Hl7> {
+    use jonction_hl7v2::definition::{Structure, known_names};
+    let mut types: Vec<&'static str> = Vec::new();
+    let before = diagnoses.counts().0;
+    for item in items(node) {
+        let Some(text) = scalar(item, "hl7v2", parse::text, diagnoses) else { continue };
+        if let Some(structure) = Structure::named(&text) {
+            types.extend(structure.types());
+        } else if let Some(known) = known_names().find(|name| *name == text) {
+            types.push(known);
+        } else {
+            let remedy = match nearest(&text, known_names()) {
+                Some(near) => format!("vouliez-vous « {near} » ?"),
+                None => "écrire un type (ADT^A01) ou une structure (ADT_A05)".to_owned(),
+            };
+            diagnoses
+                .error("mapping.unknown-message", &item.span, "ce type de message est inconnu")
+                .remedy(remedy);
+        }
+    }
+    types.sort_unstable();
+    types.dedup();
+    let mut structures: Vec<Structure> = types.iter().filter_map(|kind| Structure::of_type(kind)).collect();
+    structures.sort_by_key(|structure| structure.name);
+    structures.dedup();
+    (diagnoses.counts().0 == before && !types.is_empty()).then_some(Hl7 { types, structures })
+}
+
+fn read_columns(node: &Node, separator: u8, diagnoses: &mut Diagnoses) -> Option<Csv> {
+    let mut columns: Vec<String> = Vec::new();
+    for item in items(node) {
+        let Some(text) = scalar(item, "csv", parse::text, diagnoses) else { continue };
+        if columns.contains(&text) {
+            diagnoses
+                .error("mapping.column-twice", &item.span, "cette colonne est déjà déclarée")
+                .remedy("n'en garder qu'une");
+        }
+        columns.push(text);
+    }
+    (!columns.is_empty()).then_some(Csv { columns, separator })
+}
+
+/// The only entry of a block of one.
+fn single(node: &Node) -> Option<&Entry> {
+    match node.as_map() {
+        Some([entry]) => Some(entry),
+        _ => None,
+    }
+}
