@@ -34,7 +34,9 @@ pub(super) fn of(mail: &Mail, archives: &[Archive], reading: bool, delivery: boo
         return MailKind::Patient;
     }
     let answers = mail.headers().get("In-Reply-To").is_some();
-    if announces_archive(mail) || (!answers && mail.attachments().any(is_document)) {
+    // An answer to one of our mails keeps its subject: it announces nothing.
+    let announces = announces_archive(mail) && !(answers && is_answer(&subject));
+    if announces || (!answers && mail.attachments().any(is_document)) {
         return MailKind::DocumentWithoutArchive;
     }
     MailKind::Conversation
@@ -57,6 +59,13 @@ fn from_patient(mail: &Mail) -> bool {
     let from = mail.mailboxes("From").into_iter().next();
     let address = from.and_then(|from| MssAddress::parse(&from.address).ok());
     address.is_some_and(|address| address.domain() == PATIENT_DOMAIN)
+}
+
+/// `Re:`, as French mail programs write it too.
+fn is_answer(subject: &str) -> bool {
+    const MARKS: [&str; 6] = ["re:", "re :", "rép:", "rép :", "réponse :", "aw:"];
+    let subject = subject.trim_start().to_lowercase();
+    MARKS.iter().any(|mark| subject.starts_with(mark))
 }
 
 /// By its subject (under `Re:`, `TR:`, `[KO…]`), or by its headers.

@@ -88,7 +88,8 @@ impl IncomingMail {
             None => notice::delivery(&mail).or_else(|| notice::bounce(&mail)),
         };
         // A notice gives back the mail it is about: its archive is ours, and stays where it is.
-        let found = match reading.is_some() || delivery.is_some() {
+        let failure = notice::subject_code(&mail.subject()).is_some();
+        let found = match reading.is_some() || delivery.is_some() || failure {
             true => archive::Found::default(),
             false => archive::open(&mail, body, &settings.archive),
         };
@@ -135,6 +136,13 @@ impl IncomingMail {
     /// Whether its archives may be integrated as they are: no finding forbids it.
     pub fn is_sound(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity < jonction_model::Severity::Error)
+    }
+
+    /// Why the documents that the mail announces cannot be reached; `None`: it announces none, or they are here.
+    pub fn missing_documents(&self) -> Option<&Finding> {
+        let error = |finding: &&Finding| finding.severity == jonction_model::Severity::Error;
+        let announced = self.kind == MailKind::DocumentWithoutArchive;
+        self.findings.iter().find(error).filter(|_| announced)
     }
 
     /// The mail as tools that know no document see it.

@@ -1,6 +1,7 @@
 //! `mssante-mail`: a received mail becomes shapes.
 //! In: the stored bytes of a mail. Out: a `SecureMail`, then one `DocumentSubmission` per set and operation; findings.
-//! A mail that cannot be read parks the message under the finding that says why.
+//! A mail that cannot be read, or that announces documents nobody can reach, parks the message under the finding that
+//! says why: silence would pass for delivery (mssante.md §8 n° 13, 23).
 
 use std::sync::Arc;
 
@@ -49,6 +50,9 @@ impl Step for MailToShapes {
         let raw = bodies.read(&flow.message, limit).map_err(|error| unread(&error))?;
         let settings = IncomingSettings { environment: flow.environment, ..self.settings };
         let incoming = IncomingMail::read(&raw, &settings)?;
+        if let Some(finding) = incoming.missing_documents() {
+            return Err(finding.clone());
+        }
         flow.shapes.push(Shape::SecureMail(Box::new(incoming.letter())));
         for submission in incoming.submissions() {
             flow.shapes.push(Shape::DocumentSubmission(Box::new(submission)));

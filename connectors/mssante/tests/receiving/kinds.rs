@@ -113,7 +113,9 @@ fn machines_that_answer_are_neither_documents_nor_people() {
 fn a_standard_mail_that_tells_a_failed_integration_is_recognised_in_both_spellings() {
     for mark in ["[KO Intégration système !][902]", "[Erreur d’intégration !][902]"] {
         let head = HEAD.replace("Subject: ", &format!("Subject: {mark} "));
-        assert_eq!(kind(&mail(&head, &[TEXT, &xdm(&[vec![doc()]])])), MailKind::IntegrationFailure, "{mark}");
+        let incoming = read(&mail(&head, &[TEXT, &xdm(&[vec![doc()]])]));
+        assert_eq!(incoming.kind, MailKind::IntegrationFailure, "{mark}");
+        assert!(incoming.submissions().is_empty(), "the archive that comes back is ours");
     }
 }
 

@@ -40,10 +40,22 @@ fn the_step_parks_what_is_no_mail() {
 }
 
 #[test]
+fn the_step_parks_what_announces_documents_that_nobody_can_reach() {
+    let cut = part("Content-Type: application/zip; name=IHE_XDM.zip", b"PK\x03\x04");
+    for (raw, check) in
+        [(letter(HEAD, "bonjour"), "mssante.archive-missing"), (mail(HEAD, &[TEXT, &cut]), "xdm.not-zip")]
+    {
+        assert_eq!(run(&raw, Environment::Test).unwrap_err().check, check);
+    }
+    let pdf = part("Content-Type: application/pdf; name=lettre.pdf", b"%PDF-1.4");
+    assert_eq!(run(&mail(PLAIN_HEAD, &[TEXT, &pdf]), Environment::Test).unwrap().shapes.len(), 1);
+}
+
+#[test]
 fn a_thread_is_followed_nearest_first_and_people_are_kept_as_written() {
     let head = "From: Dr Fictif <dr.fictif@ville.mssante.example>\r\nTo: equipe: a@hopital-a.mssante.example, \"B, c\" <b@hopital-a.mssante.example>;\r\nCc: sans arobase\r\nReply-To: secretariat@ville.mssante.example\r\nMessage-ID: <3@v.example>\r\nIn-Reply-To: <2@v.example>\r\nReferences: <1@v.example> <2@v.example>\r\nSubject: Re: XDM/1.0/DDM+CR radio\r\n";
     let letter = read(&letter(head, "oui")).letter();
-    assert_eq!(letter.kind, MailKind::DocumentWithoutArchive);
+    assert_eq!(letter.kind, MailKind::Conversation, "an answer keeps our subject and announces nothing");
     let answers: Vec<_> = letter.answers.iter().map(|id| id.as_str()).collect();
     assert_eq!(answers, ["2@v.example", "1@v.example"]);
     assert_eq!(letter.shown_subject(), "Re: CR radio");
