@@ -16,7 +16,8 @@ pub struct IdError {
 }
 
 impl IdError {
-    pub(crate) fn new(kind: &'static str, expected: &'static str) -> Self {
+    /// Of a kind, with the form it should have.
+    pub const fn new(kind: &'static str, expected: &'static str) -> Self {
         Self { kind, expected }
     }
 
