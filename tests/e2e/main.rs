@@ -10,6 +10,7 @@ mod desk;
 mod directory;
 mod holds;
 mod hostile;
+mod lanes;
 mod letters;
 mod openapi;
 mod operations;

@@ -13,14 +13,14 @@ use crate::{
 };
 
 /// A copy of the example.
-fn copy(desk: &Desk) -> PathBuf {
+pub(crate) fn copy(desk: &Desk) -> PathBuf {
     let project = desk.folder.path().join("projet");
     copy_folder(&example(), &project);
     project
 }
 
 /// Gives the DMP of a project this plan.
-fn dmp_faults(project: &Path, faults: &str) {
+pub(crate) fn dmp_faults(project: &Path, faults: &str) {
     let text = fs::read_to_string(example().join("simulators.yaml")).unwrap();
     // The first « faults » is that of the DMP.
     assert!(text.contains("  faults: []"));
