@@ -5,21 +5,21 @@ use std::{io, path::Path, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Method, Request, Response, body::Incoming, header};
+use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
 use hyper_util::rt::TokioIo;
 use jonction_admin::{LocalAccess, Reloaded};
 use jonction_engine::{Error, Order, Ordered};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::net::TcpStream;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, out};
 
-/// Longest wait for an answer: a purge of a large store takes its time.
-const ANSWER_MAX: Duration = Duration::from_secs(600);
+/// Longest wait for one answer: what lasts says before that it goes on.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
 /// Longest wait for a status: a monitor gives up soon after.
 const STATUS_MAX: Duration = Duration::from_secs(5);
-/// Largest answer.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Largest answer: the bytes of the largest message, in base64.
+const ANSWER_BYTES_MAX: usize = 96 << 20;
 
 /// Gives an order to the gateway that runs on a data folder. `locked`: what is said when nobody can be asked.
 pub(crate) async fn order(data: &Path, order: &Order, locked: &Error) -> Result<Ordered, Failure> {
@@ -31,14 +31,33 @@ pub(crate) async fn order(data: &Path, order: &Order, locked: &Error) -> Result<
         Err(error) => return Err(crate::failure::io("admin.json ne se lit pas", data, &error)),
     };
     let body = serde_json::to_vec(order).map_err(|error| unreachable_gateway(&error))?;
-    let asked = tokio::time::timeout(ANSWER_MAX, ask(&access, Method::POST, "/v1/orders", body)).await;
-    let (answered, bytes) = asked
-        .map_err(|_| unreachable_gateway("elle n'a pas répondu à temps"))?
-        .map_err(|error| unreachable_gateway(&error))?;
-    if answered {
-        return serde_json::from_slice(&bytes).map_err(|error| unreachable_gateway(&error));
+    let mut question = (Method::POST, "/v1/orders".to_owned(), body);
+    let mut said = false;
+    loop {
+        let (method, path, body) = question;
+        let (status, bytes) = tokio::time::timeout(ANSWER_MAX, ask(&access, method, &path, body))
+            .await
+            .map_err(|_| unreachable_gateway("elle n'a pas répondu à temps"))?
+            .map_err(|error| unreachable_gateway(&error))?;
+        match status {
+            StatusCode::ACCEPTED => {
+                let ongoing: Ongoing =
+                    serde_json::from_slice(&bytes).map_err(|error| unreachable_gateway(&error))?;
+                if !said {
+                    out::warn(
+                        "l'ordre continue dans la passerelle ; arrêter cette commande ne l'arrête pas\n",
+                    );
+                    out::warn("sa fin se voit aussi par : jonction audit list\n");
+                    said = true;
+                }
+                question = (Method::GET, format!("/v1/orders/{}", ongoing.order), Vec::new());
+            }
+            status if status.is_success() => {
+                return serde_json::from_slice(&bytes).map_err(|error| unreachable_gateway(&error));
+            }
+            _ => return Err(refusal(&bytes)),
+        }
     }
-    Err(refusal(&bytes))
 }
 
 fn refusal(bytes: &[u8]) -> Failure {
@@ -58,10 +77,10 @@ pub(crate) async fn reload(data: &Path) -> Result<Reloaded, Failure> {
         .remedy("la lancer : jonction run DOSSIER ; ou nommer ses données : --data DOSSIER"));
     };
     let asked = tokio::time::timeout(ANSWER_MAX, ask(&access, Method::POST, "/v1/reload", Vec::new())).await;
-    let (answered, bytes) = asked
+    let (status, bytes) = asked
         .map_err(|_| unreachable_gateway("elle n'a pas répondu à temps"))?
         .map_err(|error| unreachable_gateway(&error))?;
-    if answered {
+    if status.is_success() {
         return serde_json::from_slice(&bytes).map_err(|error| unreachable_gateway(&error));
     }
     Err(refusal(&bytes))
@@ -71,8 +90,14 @@ pub(crate) async fn reload(data: &Path) -> Result<Reloaded, Failure> {
 pub(crate) async fn status<T: DeserializeOwned>(data: &Path) -> Option<T> {
     let access = LocalAccess::read(data).ok()??;
     let asked = tokio::time::timeout(STATUS_MAX, ask(&access, Method::GET, "/v1/status", Vec::new())).await;
-    let (answered, bytes) = asked.ok()?.ok()?;
-    answered.then(|| serde_json::from_slice(&bytes).ok())?
+    let (status, bytes) = asked.ok()?.ok()?;
+    status.is_success().then(|| serde_json::from_slice(&bytes).ok())?
+}
+
+/// An order that goes on.
+#[derive(Deserialize)]
+struct Ongoing {
+    order: u64,
 }
 
 /// What the administration says when it cannot.
@@ -89,8 +114,13 @@ fn unreachable_gateway(cause: &(impl std::fmt::Display + ?Sized)) -> Failure {
         .remedy("voir ce qu'elle dit (journal du service) ; l'arrêter, puis recommencer cette commande")
 }
 
-/// Out: whether it was a success, and the body.
-async fn ask(access: &LocalAccess, method: Method, path: &str, body: Vec<u8>) -> io::Result<(bool, Bytes)> {
+/// Out: the status and the body.
+async fn ask(
+    access: &LocalAccess,
+    method: Method,
+    path: &str,
+    body: Vec<u8>,
+) -> io::Result<(StatusCode, Bytes)> {
     let stream = TcpStream::connect(access.address).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
@@ -104,8 +134,8 @@ async fn ask(access: &LocalAccess, method: Method, path: &str, body: Vec<u8>) ->
         .body(Full::new(Bytes::from(body)))
         .map_err(io::Error::other)?;
     let response: Response<Incoming> = sender.send_request(request).await.map_err(io::Error::other)?;
-    let success = response.status().is_success();
+    let status = response.status();
     let body =
         Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(io::Error::other)?;
-    Ok((success, body.to_bytes()))
+    Ok((status, body.to_bytes()))
 }

@@ -122,7 +122,7 @@ pub(crate) enum Command {
     /// Montre que rien n'a disparu : messages reçus et envois dus, par route et par jour
     #[command(help_template = TEMPLATE)]
     Balance(BalanceArgs),
-    /// Liste, libère ou refuse ce qui attend un humain
+    /// Liste, libère, refuse ou corrige ce qui attend un humain
     #[command(help_template = TEMPLATE, subcommand_help_heading = "Actions", subcommand_value_name = "ACTION")]
     Parked(ParkedArgs),
     /// Ce qui a été décidé par des humains : qui, quand, pourquoi ; une chaîne dont chaque ligne scelle les précédentes
@@ -388,6 +388,41 @@ pub(crate) enum ParkedAction {
     /// Refuse un envoi ou un message pour de bon
     #[command(help_template = TEMPLATE)]
     Refuse(TargetArgs),
+    /// Sort les octets d'un message dans un fichier, pour le corriger : le fichier porte un patient, et c'est audité
+    #[command(help_template = TEMPLATE)]
+    Export(ExportArgs),
+    /// Remplace un message mis de côté par sa version corrigée : jugée, routée et envoyée comme s'il arrivait
+    #[command(help_template = TEMPLATE)]
+    Resend(ResendArgs),
+}
+
+/// Whose bytes are taken out, where to.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Numéro du message
+    #[arg(value_name = "MESSAGE", value_parser = message)]
+    pub(crate) message: u64,
+    /// Fichier à écrire, qui n'existe pas encore
+    #[arg(long, value_name = "FICHIER")]
+    pub(crate) to: PathBuf,
+    #[command(flatten)]
+    pub(crate) order: OrderArgs,
+}
+
+/// What is corrected, with what.
+#[derive(Debug, Args)]
+pub(crate) struct ResendArgs {
+    /// Numéro du message
+    #[arg(value_name = "MESSAGE", value_parser = message)]
+    pub(crate) message: u64,
+    /// Fichier du message corrigé : mêmes MSH-3, MSH-4 et MSH-10
+    #[arg(long, value_name = "FICHIER")]
+    pub(crate) edited: PathBuf,
+    /// Le partenaire, interrogé, n'a pas reçu l'envoi dont l'issue est inconnue
+    #[arg(long)]
+    pub(crate) not_received: bool,
+    #[command(flatten)]
+    pub(crate) order: OrderArgs,
 }
 
 #[derive(Debug, Args)]
@@ -731,7 +766,7 @@ pub(crate) enum DirectoryAction {
     },
     /// Écrit l'annuaire régional des correspondants MSSanté : CSV, FHIR, page à imprimer, différences
     #[command(help_template = TEMPLATE)]
-    Export(ExportArgs),
+    Export(DirectoryExportArgs),
     /// Remet en service l'annuaire d'avant la dernière mise à jour
     #[command(help_template = TEMPLATE)]
     Rollback {
@@ -742,7 +777,7 @@ pub(crate) enum DirectoryAction {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ExportArgs {
+pub(crate) struct DirectoryExportArgs {
     /// Dossier où écrire l'édition
     #[arg(value_name = "SORTIE")]
     pub(crate) out: PathBuf,

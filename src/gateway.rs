@@ -14,7 +14,7 @@ use jonction_admin::{
     alerts::{Channel, MailSecurity, Webhook},
 };
 use jonction_directory::{Shelf, Store};
-use jonction_engine::{Engine, EngineSettings, Route, Running, read_routes};
+use jonction_engine::{Engine, EngineSettings, Route, Running, Wired, read_routes};
 use jonction_model::{Clock, Entropy, OsEntropy, PartnerName, SystemClock};
 use jonction_net::{ClientAuth, ServerTls, server_config};
 use jonction_ports::{Sink, Source, StopHandle};
@@ -117,6 +117,7 @@ impl Gateway {
             free_ports: start.free_ports,
         };
         let mut sinks: HashMap<PartnerName, Arc<dyn Sink>> = HashMap::new();
+        let mut admissions = HashMap::new();
         let mut opened: Vec<(PartnerName, Box<dyn Source>)> = Vec::new();
         let mut listening = Vec::new();
         let lanes =
@@ -124,6 +125,9 @@ impl Gateway {
         for partner in &checked.partners {
             if let Some(sink) = partner.configured.sink(&partner.name, &wiring)? {
                 sinks.insert(partner.name.clone(), sink);
+            }
+            if let Some(admission) = partner.configured.admission(gateway.environment) {
+                admissions.insert(partner.name.clone(), admission);
             }
             let Some(mut source) = partner.configured.source(&partner.name, &wiring)? else { continue };
             for address in source.open().await? {
@@ -148,7 +152,7 @@ impl Gateway {
         let admin = start_admin(&checked.project, &wiring, seen).await?;
         let (stop, listener) = StopHandle::new();
         let (set, routes) = (checked.project.route_set(), checked.routes.len());
-        let running = engine.start(checked.routes, sinks, lanes).await?;
+        let running = engine.start(Wired { routes: checked.routes, sinks, lanes, admissions }).await?;
         engine.deploy(&set, routes).await?;
         let mut links = Vec::new();
         let mut sources = Vec::new();

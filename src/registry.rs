@@ -14,7 +14,7 @@ use jonction_engine::{
 };
 use jonction_model::{Clock, Entropy, Environment, Mode, Oid, PartnerName, nearest};
 use jonction_net::{ClientTls, client_config, probe::ProbeTls};
-use jonction_ports::{Probe, Sink, Source};
+use jonction_ports::{Admission, Probe, Sink, Source};
 use jonction_settings::{Diagnoses, Fields, Form, Span};
 
 use crate::{
@@ -94,6 +94,11 @@ pub(crate) trait Configured: Send + Sync {
     /// Its source, when it sends to us.
     fn source(&self, _: &PartnerName, _: &Wiring<'_>) -> Result<Option<Box<dyn Source>>, CertificateError> {
         Ok(None)
+    }
+
+    /// Who judges what it sends.
+    fn admission(&self, _: Environment) -> Option<Arc<dyn Admission>> {
+        None
     }
 
     /// Its sink, when we send to it.

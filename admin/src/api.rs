@@ -5,6 +5,7 @@
 mod answer;
 mod bearer;
 mod handlers;
+mod ongoing;
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,6 +21,7 @@ use tokio::sync::Semaphore;
 
 pub(crate) use answer::ApiError;
 pub use bearer::Tokens;
+pub(crate) use ongoing::Ongoing;
 
 use crate::{health::Health, metrics::Metrics, reload::Reload, status::Identity, watch::Watch};
 
@@ -74,6 +76,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         body_bytes_max: ORDER_BYTES_MAX,
         handler: || axum::routing::post(handlers::order),
     },
+    question("GET", "/v1/orders/{order}", || axum::routing::get(handlers::order_end)),
 ];
 
 /// What the handlers share.
@@ -88,6 +91,7 @@ pub(crate) struct Shared {
     pub(crate) gateway: Identity,
     pub(crate) tokens: Tokens,
     pub(crate) reload: Option<Arc<dyn Reload>>,
+    pub(crate) ongoing: Ongoing,
     pub(crate) questions: Semaphore,
 }
 

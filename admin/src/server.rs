@@ -20,7 +20,7 @@ use jonction_ports::{Stop, StopHandle};
 use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{
-    api::{Api, QUESTIONS_AT_ONCE, Shared, Tokens},
+    api::{Api, Ongoing, QUESTIONS_AT_ONCE, Shared, Tokens},
     local::LocalAccess,
     metrics::Metric,
     reload::Reload,
@@ -141,6 +141,7 @@ impl Admin {
             gateway: Identity { name, version, started_at },
             tokens,
             reload: parts.reload,
+            ongoing: Ongoing::default(),
             questions: Semaphore::new(QUESTIONS_AT_ONCE),
         })
         .router();

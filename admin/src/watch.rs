@@ -166,7 +166,8 @@ impl Watch {
         }
         let (Some(queues), Some(lanes)) = (&sample.queues, &sample.lanes) else { return };
         metrics.set(Metric::MessagesWaiting, &[], queues.messages_waiting as f64);
-        metrics.set(Metric::MessagesHeld, &[], queues.messages_parked as f64);
+        metrics.set(Metric::MessagesAside, &[], queues.messages_parked as f64);
+        metrics.set(Metric::MessagesHeld, &[], queues.messages_held as f64);
         set_lanes(metrics, queues, lanes, now);
     }
 
@@ -281,7 +282,6 @@ fn set_lanes(metrics: &Metrics, queues: &Queues, lanes: &[LaneStanding], now: Ti
             (DeliveryState::Retrying, queue.retrying),
             (DeliveryState::Sending, queue.sending),
             (DeliveryState::Parked, queue.parked),
-            (DeliveryState::Held, queue.held),
             (DeliveryState::Held, queue.held),
         ];
         deliveries.extend(states.map(|(state, count)| ([name, state.word()], count as f64)));

@@ -156,7 +156,7 @@ pub fn bare_loop(directory: &Path, load: Load, batch_messages: usize) -> Result<
     connection.execute_batch(
         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;",
     )?;
-    connection.execute_batch(include_str!("journal/sqlite/schema.sql"))?;
+    connection.execute_batch(include_str!("journal/sqlite/format/1.sql"))?;
     let began = Instant::now();
     let mut owner = 0_i64;
     for batch in rows.chunks(batch_messages.max(1)) {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use jonction_model::{Clock, Entropy, Environment, PartnerName};
-use jonction_ports::{BoxFuture, Intake, Sink, StopHandle, Tools};
+use jonction_ports::{Admission, BoxFuture, Intake, Sink, StopHandle, Tools};
 use tokio::{sync::broadcast, task::JoinHandle};
 
 pub use crate::journal::committer::{CommitLimits, CommitMode};
@@ -27,13 +27,14 @@ use crate::{
     lane::{self, Lane, settings::LaneSettings, standing::LaneStanding},
     leftovers,
     observe::Observer,
-    order::{Order, Ordered, carry_out::carry_out},
+    order::{Order, Ordered, carry_out::carry_out, settle},
     plan::Plan,
     reader::Reader,
     resealing,
     route::Route,
     router,
     shared::{Board, Shared},
+    tally_watch,
 };
 
 /// How an engine is opened.
@@ -68,6 +69,19 @@ impl EngineSettings {
             storage: Storage::default(),
         }
     }
+}
+
+/// What an engine runs with.
+#[derive(Clone, Default)]
+pub struct Wired {
+    /// The routes.
+    pub routes: Vec<Route>,
+    /// Whom they send to.
+    pub sinks: HashMap<PartnerName, Arc<dyn Sink>>,
+    /// What partners ask of their lane; the others have the defaults.
+    pub lanes: HashMap<PartnerName, LaneSettings>,
+    /// Who judges what a partner sends, for messages that a human corrects.
+    pub admissions: HashMap<PartnerName, Arc<dyn Admission>>,
 }
 
 /// An open store and its committer. Messages may come in at once; nothing is routed before [`Engine::start`].
@@ -186,15 +200,10 @@ impl Engine {
     }
 
     /// Starts routing and sending. What an earlier run left in flight is of unknown outcome and goes on; what was owed
-    /// to a sink that is gone is parked. `lanes`: what partners ask of their lane; the others have the defaults.
+    /// to a sink that is gone is parked.
     /// Errors: a route names an unknown sink; the journal cannot write; the store was put back and was not told.
-    pub async fn start(
-        &self,
-        routes: Vec<Route>,
-        sinks: HashMap<PartnerName, Arc<dyn Sink>>,
-        lanes: HashMap<PartnerName, LaneSettings>,
-    ) -> Result<Running, Error> {
-        let plan = Arc::new(Plan::new(routes, sinks, lanes)?);
+    pub async fn start(&self, wired: Wired) -> Result<Running, Error> {
+        let plan = Arc::new(Plan::new(wired)?);
         let shared = &self.shared;
         if shared.settings.storage.files.exists(&backup::undeclared_path(self.data_dir())) {
             return Err(Error::RestoreUnfinished { path: self.data_dir().to_owned() });
@@ -249,6 +258,8 @@ fn begin(shared: &Arc<Shared>, plan: &Arc<Plan>, mut before: Tasks) -> (StopHand
     spawn("*router", Box::pin(router::run(shared.clone(), plan.clone(), listener.clone())));
     spawn("*leftovers", Box::pin(leftovers::run(shared.clone(), listener.clone())));
     spawn("*seals", Box::pin(resealing::run(shared.clone(), listener.clone())));
+    spawn("*holds", Box::pin(settle::run(shared.clone(), listener.clone())));
+    spawn("*tally", Box::pin(tally_watch::run(shared.clone())));
     spawn("*clock", Box::pin(clock_watch::run(shared.clone(), listener.clone())));
     for (name, sink) in &plan.sinks {
         let lane = Lane {
@@ -275,7 +286,8 @@ impl Running {
     /// Errors: a route names an unknown sink: nothing changed.
     pub fn reroute(&mut self, routes: Vec<Route>) -> Result<(), Error> {
         let sinks = self.plan.sinks.iter().map(|(name, sink)| (name.clone(), sink.clone())).collect();
-        self.plan = Arc::new(Plan::new(routes, sinks, self.plan.lanes.clone())?);
+        let (lanes, admissions) = (self.plan.lanes.clone(), self.plan.admissions.clone());
+        self.plan = Arc::new(Plan::new(Wired { routes, sinks, lanes, admissions })?);
         self.stop.stop();
         (self.stop, self.tasks) = begin(&self.shared, &self.plan, std::mem::take(&mut self.tasks));
         Ok(())

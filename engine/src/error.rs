@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jonction_model::Finding;
+
 use crate::{seal::KeyName, store_fault::StoreFault};
 
 /// Why the engine or its journal could not do what was asked.
@@ -33,6 +35,14 @@ pub enum Error {
         /// Format of the store.
         found: i64,
         /// Latest format this program reads.
+        known: i64,
+    },
+    /// An earlier program wrote the store, and whoever only reads cannot bring it to our format.
+    #[error("store format {found} is older than {known}")]
+    OlderFormat {
+        /// Format of the store.
+        found: i64,
+        /// Format this program reads.
         known: i64,
     },
     /// The store has data, and the key of its index is gone.
@@ -144,6 +154,37 @@ pub enum Error {
     /// The document was taken back before.
     #[error("this document of message {0} was recalled already")]
     RecalledAlready(u64),
+    /// Nothing of the message waits for a human.
+    #[error("nothing of message {0} is parked")]
+    NothingParked(u64),
+    /// Somebody must ask the partner first.
+    #[error("the outcome of a parked delivery of message {0} is unknown")]
+    OutcomeUnknown(u64),
+    /// The corrected bytes are those that were there.
+    #[error("message {0} is not changed")]
+    Unchanged(u64),
+    /// The corrected bytes are another message.
+    #[error("the bytes are not message {message}: {field} differs")]
+    OtherMessage {
+        /// The message.
+        message: u64,
+        /// Where.
+        field: &'static str,
+    },
+    /// Admission refuses the corrected bytes.
+    #[error("the corrected message is refused: {}", .0.check)]
+    EditionRefused(Box<Finding>),
+    /// The partner of the message sends nothing any more.
+    #[error("nobody can judge message {message}: partner {partner} is no source")]
+    NoAdmission {
+        /// The message.
+        message: u64,
+        /// Its partner.
+        partner: String,
+    },
+    /// The bytes of the message are destroyed or damaged.
+    #[error("the bytes of message {0} cannot be read")]
+    Unreadable(u64),
     /// Only a running gateway can do that.
     #[error("the gateway is not running")]
     NotRunning,
@@ -178,6 +219,7 @@ impl Error {
             Self::Locked { .. } => "journal.locked",
             Self::NoStore { .. } => "journal.no-store",
             Self::NewerFormat { .. } => "journal.newer-format",
+            Self::OlderFormat { .. } => "journal.older-format",
             Self::IndexKeyLost { .. } => "journal.index-key-lost",
             Self::IndexKeyChanged { .. } => "journal.index-key-changed",
             Self::StoreLost { .. } => "journal.lost",
@@ -201,6 +243,13 @@ impl Error {
             Self::UnknownTarget { .. } => "engine.unknown-target",
             Self::NothingToRecall(_) => "engine.nothing-to-recall",
             Self::RecalledAlready(_) => "engine.recalled-already",
+            Self::NothingParked(_) => "engine.nothing-parked",
+            Self::OutcomeUnknown(_) => "engine.outcome-unknown",
+            Self::Unchanged(_) => "engine.unchanged",
+            Self::OtherMessage { .. } => "engine.other-message",
+            Self::EditionRefused(_) => "engine.edition-refused",
+            Self::NoAdmission { .. } => "engine.no-admission",
+            Self::Unreadable(_) => "engine.unreadable",
             Self::NotRunning => "engine.not-running",
             Self::HeldAlready(_) => "engine.held-already",
             Self::NotHeld(_) => "engine.not-held",
@@ -218,6 +267,9 @@ impl Error {
             Self::NoStore { path } => format!("aucun journal dans {}", path.display()),
             Self::NewerFormat { found, known } => {
                 format!("le journal est au format {found} ; ce programme lit jusqu'au format {known}")
+            }
+            Self::OlderFormat { found, known } => {
+                format!("le journal est encore au format {found} ; ce programme lit le format {known}")
             }
             Self::IndexKeyLost { path } => {
                 format!("la clé d'index {} manque alors que le journal n'est pas vide", path.display())
@@ -270,6 +322,35 @@ impl Error {
                 format!("le message {message} ne porte aucun document à rappeler sous cet identifiant")
             }
             Self::RecalledAlready(message) => format!("ce document du message {message} est déjà rappelé"),
+            Self::NothingParked(message) => format!("rien du message {message} n'est mis de côté"),
+            Self::OutcomeUnknown(message) => format!(
+                "un envoi mis de côté du message {message} est peut-être arrivé : son issue est inconnue"
+            ),
+            Self::Unchanged(message) => {
+                format!("ces octets sont ceux du message {message} : rien n'est corrigé")
+            }
+            Self::OtherMessage { message, field } => {
+                format!("ces octets ne sont pas le message {message} : {field} diffère")
+            }
+            Self::EditionRefused(finding) => {
+                let place = finding.place.to_string();
+                let place = if place.is_empty() { place } else { format!("{place} : ") };
+                let pair = match (&finding.expected, &finding.found) {
+                    (Some(expected), Some(found)) => format!(" (attendu {expected}, trouvé {found})"),
+                    _ => String::new(),
+                };
+                format!("le message corrigé est refusé, {}, {place}{}{pair}", finding.check, finding.sentence)
+            }
+            Self::NoAdmission { message, partner } => {
+                format!(
+                    "nul ne peut juger le message {message} : {partner} n'envoie plus rien à la passerelle"
+                )
+            }
+            Self::Unreadable(message) => {
+                format!(
+                    "les octets du message {message} ne se lisent plus : détruits par une purge, ou abîmés"
+                )
+            }
             Self::NotRunning => "la passerelle ne tourne pas".to_owned(),
             Self::HeldAlready(_) => "c'est déjà retenu".to_owned(),
             Self::NotHeld(_) => "ce n'est pas retenu".to_owned(),
@@ -289,6 +370,9 @@ impl Error {
             }
             Self::NoStore { .. } => "donner le dossier des données d'une passerelle avec --data",
             Self::NewerFormat { .. } => "utiliser la version de jonction qui a écrit ce journal, ou une plus récente",
+            Self::OlderFormat { .. } => {
+                "lancer la passerelle avec ce programme : elle met le journal à jour à son démarrage"
+            }
             Self::IndexKeyLost { .. } => {
                 "remettre le fichier depuis la sauvegarde : sans lui, plus aucune recherche par patient \
                  ni détection de répétition ; il n'est jamais recréé en silence"
@@ -324,6 +408,20 @@ impl Error {
             }
             Self::UnknownTarget { known, .. } => return format!("noms connus : {known}"),
             Self::NothingToRecall(_) | Self::RecalledAlready(_) => "voir son parcours : jonction journey",
+            Self::NothingParked(_) => {
+                "voir ce qui est mis de côté : jonction parked list ; seul ce qui attend un humain se corrige"
+            }
+            Self::OutcomeUnknown(_) => {
+                "demander au partenaire ; s'il l'a reçu, refuser cet envoi (jonction parked refuse) ; \
+                 s'il ne l'a pas reçu, ajouter --not-received"
+            }
+            Self::Unchanged(_) => "corriger le fichier ; pour renvoyer les mêmes octets : jonction parked release",
+            Self::OtherMessage { .. } => "remettre MSH-3, MSH-4 et MSH-10 tels qu'ils ont été reçus",
+            Self::EditionRefused(finding) => {
+                return finding.remedy.clone().unwrap_or_else(|| "corriger le fichier, puis recommencer".to_owned());
+            }
+            Self::NoAdmission { .. } => "remettre ce partenaire et son adresse d'écoute dans jonction.yaml",
+            Self::Unreadable(_) => "voir son parcours : jonction journey ; sinon restaurer une sauvegarde",
             Self::NotRunning => "la lancer (jonction run), puis recommencer",
             Self::HeldAlready(_) | Self::NotHeld(_) => "voir ce qui est retenu : jonction hold list",
             Self::UnknownSink { .. } => "déclarer ce partenaire dans jonction.yaml",

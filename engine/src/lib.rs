@@ -6,6 +6,7 @@ pub mod backup;
 pub mod bench_support;
 mod clock_watch;
 pub mod deployment;
+mod earlier;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -29,10 +30,11 @@ mod routing;
 pub mod seal;
 mod shared;
 pub mod store_fault;
+mod tally_watch;
 mod witness;
 
 pub use deployment::{Deployment, RouteSet};
-pub use engine::{CommitLimits, CommitMode, Engine, EngineSettings, Running};
+pub use engine::{CommitLimits, CommitMode, Engine, EngineSettings, Running, Wired};
 pub use error::Error;
 pub use event::{Event, Verdict};
 pub use files::Storage;
@@ -47,13 +49,14 @@ pub use lock::holder;
 pub use observe::Observer;
 pub use order::hold::{Held, HoldLine};
 pub use order::{
-    Act, AuditHash, AuditHead, Author, Order, Ordered, Reason,
+    Act, AuditHash, AuditHead, Author, MessageBytes, Order, Ordered, Reason,
     audit::{AuditLine, AuditRow, AuditVerdict, Broken},
     retention::{Aging, Certificate, Destroyed, LegalHold, LegalSubject, PurgeCursor, PurgeStep, Purged},
 };
 pub use questions::{
-    AttemptLine, AuditQuery, Balance, BalanceLine, DeliveryJourney, DeliveryLine, Filter, LaneFailure,
-    LaneRecent, MessageJourney, MessageLine, Queue, Queues, Recent, StateWord, StructureDay, Window,
+    AttemptLine, AuditQuery, Balance, BalanceLine, DeliveryJourney, DeliveryLine, EditionLine, Filter,
+    LaneFailure, LaneRecent, MessageJourney, MessageLine, Queue, Queues, Recent, StateWord, StructureDay,
+    Window,
 };
 pub use reader::Reader;
 pub use route::{

@@ -5,76 +5,36 @@
 
 use std::fmt;
 
+use jonction_model::checked_text;
 use jonction_ports::{DeliveryId, MessageId};
 use serde::{Deserialize, Serialize};
 
 use hold::Held;
+pub use message_bytes::MessageBytes;
 use retention::{LegalSubject, PurgeStep, Purged};
 
 pub mod audit;
 pub(crate) mod carry_out;
 pub mod hold;
+mod message_bytes;
 mod recall;
+mod resend;
 pub mod retention;
+pub(crate) mod settle;
 
-/// A text of an order that cannot be taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}: 1 to {most} characters, no control character")]
-pub struct TextError {
-    what: &'static str,
-    most: usize,
+fn said(text: &str, most: usize) -> Option<&str> {
+    let text = text.trim();
+    let fits = !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control);
+    fits.then_some(text)
 }
 
-macro_rules! text {
-    ($(#[$doc:meta])* $type:ident $what:literal $most:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $type(Box<str>);
-
-        impl $type {
-            /// The only way in; blanks around are left out.
-            pub fn parse(text: &str) -> Result<Self, TextError> {
-                let text = text.trim();
-                let fits = !text.is_empty() && text.chars().count() <= $most && !text.chars().any(char::is_control);
-                fits.then(|| Self(text.into())).ok_or(TextError { what: $what, most: $most })
-            }
-
-            /// As typed.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl TryFrom<String> for $type {
-            type Error = TextError;
-
-            fn try_from(text: String) -> Result<Self, TextError> {
-                Self::parse(&text)
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(text: $type) -> Self {
-                text.0.into()
-            }
-        }
-    };
-}
-
-text! {
+checked_text! {
     /// Who decides, as the audit chain names them: `marie.dupont`.
-    Author "author" 64
+    Author, "author", "1 to 64 characters, no control character", |text| said(text, 64)
 }
-text! {
+checked_text! {
     /// Why. Kept for ever and shown to everybody, to the sender too when it tells a refusal: no datum of a person.
-    Reason "reason" 500
+    Reason, "reason", "1 to 500 characters, no control character", |text| said(text, 500)
 }
 
 /// A decision of a human.
@@ -142,6 +102,21 @@ pub enum Act {
         /// What.
         what: Held,
     },
+    /// A parked message is corrected, judged and routed again; what of it has not left is replaced.
+    Resend {
+        /// The message.
+        message: MessageId,
+        /// Its corrected bytes: the same sender, the same number.
+        edited: MessageBytes,
+        /// The partner was asked, and never got what is parked with an unknown outcome.
+        #[serde(default)]
+        not_received: bool,
+    },
+    /// The bytes of a message are taken out.
+    Export {
+        /// The message.
+        message: MessageId,
+    },
     /// A document that went to the wrong person is taken back: what left is deleted, what has not is cancelled.
     Recall {
         /// The message that carried it.
@@ -165,11 +140,13 @@ impl Act {
             Self::RefuseMessage { .. } => "refuse-message",
             Self::Hold { .. } => "hold",
             Self::Lift { .. } => "lift",
+            Self::Resend { .. } => "resend",
+            Self::Export { .. } => "export",
             Self::Recall { .. } => "recall",
         }
     }
 
-    /// Whether a reason must be given: whatever loses or changes something.
+    /// Whether a reason must be given: whatever loses, changes or shows something.
     pub fn needs_reason(&self) -> bool {
         match self {
             Self::Release { .. } | Self::RouteAgain { .. } | Self::Lift { .. } => false,
@@ -180,6 +157,8 @@ impl Act {
             | Self::LegalHold { .. }
             | Self::LegalLift { .. }
             | Self::Hold { .. }
+            | Self::Resend { .. }
+            | Self::Export { .. }
             | Self::Recall { .. } => true,
         }
     }
@@ -193,6 +172,15 @@ pub struct Ordered {
     /// What a step of a purge did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purged: Option<Purged>,
+    /// What was taken out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exported: Option<MessageBytes>,
+}
+
+impl Ordered {
+    fn of(audit: AuditHead) -> Self {
+        Self { audit, purged: None, exported: None }
+    }
 }
 
 /// SHA-256 of a row of the audit chain; covers every row before it.

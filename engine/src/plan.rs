@@ -8,9 +8,10 @@ use std::{
 
 use jiff::Timestamp;
 use jonction_model::{PartnerName, RouteName, Shape};
-use jonction_ports::{Due, Ending, Part, Sink};
+use jonction_ports::{Admission, Due, Ending, Part, Sink};
 
 use crate::{
+    engine::Wired,
     error::Error,
     index_key::IndexHasher,
     journal::{Birth, Change, Journal, Millis, NewBody, NewDelivery, NewShape},
@@ -25,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) sinks: BTreeMap<PartnerName, Arc<dyn Sink>>,
     /// Settings of the lanes that have any.
     pub(crate) lanes: HashMap<PartnerName, LaneSettings>,
+    /// Who judges what a partner sends; once more, when a human corrected it.
+    pub(crate) admissions: HashMap<PartnerName, Arc<dyn Admission>>,
 }
 
 /// A report, and the deliveries that carry it.
@@ -65,6 +68,7 @@ impl Reported {
                     }
                 },
                 cause,
+                earlier: Vec::new(),
             })
         });
         Ok((new_shape(journal, &self.shape)?, deliveries.collect::<Result<_, Error>>()?))
@@ -83,11 +87,8 @@ pub(crate) fn keep_json(journal: &dyn Journal, value: &impl serde::Serialize) ->
 
 impl Plan {
     /// Errors: a route names a sink that is not there.
-    pub(crate) fn new(
-        routes: Vec<Route>,
-        sinks: HashMap<PartnerName, Arc<dyn Sink>>,
-        lanes: HashMap<PartnerName, LaneSettings>,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(wired: Wired) -> Result<Self, Error> {
+        let Wired { routes, sinks, lanes, admissions } = wired;
         for route in &routes {
             let named = route.to.iter().map(|b| &b.sink).chain(route.reply.iter().map(|b| &b.sink));
             for sink in named {
@@ -96,7 +97,7 @@ impl Plan {
                 }
             }
         }
-        Ok(Self { routes, sinks: sinks.into_iter().collect(), lanes })
+        Ok(Self { routes, sinks: sinks.into_iter().collect(), lanes, admissions })
     }
 
     /// What a start must settle in the journal.

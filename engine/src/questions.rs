@@ -221,6 +221,8 @@ pub struct MessageJourney {
     pub recalls: Option<MessageId>,
     /// Recalls of its documents.
     pub recalled_by: Vec<MessageId>,
+    /// What it was before somebody corrected it, the first edition first; empty: it is as it came.
+    pub editions: Vec<EditionLine>,
     /// When it came again.
     pub repetitions: Vec<Repetition>,
     /// What it owes.
@@ -240,6 +242,23 @@ pub struct DocumentLine {
     pub version: Option<u32>,
     /// What is asked: `submit`, `replace`, `delete`.
     pub operation: String,
+}
+
+/// What a message was, until somebody corrected it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EditionLine {
+    /// From 1: as it came.
+    pub number: u32,
+    /// When it was corrected.
+    pub until: Timestamp,
+    /// Who corrected it.
+    pub author: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// SHA-256 of its bytes, which are kept as long as the others of the message.
+    pub sha256: String,
+    /// How many they are.
+    pub bytes: u64,
 }
 
 /// The same message, once more.
@@ -320,6 +339,8 @@ pub struct Queues {
     pub messages_waiting: u64,
     /// Messages parked in routing.
     pub messages_parked: u64,
+    /// Messages whose route a human holds.
+    pub messages_held: u64,
     /// Lanes with something that has not ended, by name.
     pub lanes: Vec<Queue>,
 }
@@ -417,8 +438,10 @@ pub struct MessageBalance {
     pub parked: u64,
     /// Parked in routing, then refused for good by a human.
     pub refused_by_hand: u64,
-    /// Not routed yet; held ones too.
+    /// Not routed yet.
     pub waiting: u64,
+    /// Not routed as long as their route is held.
+    pub held: u64,
 }
 
 impl MessageBalance {
@@ -426,7 +449,8 @@ impl MessageBalance {
     /// and that is what it is for.
     pub(crate) fn add_state(&mut self, state: Option<MessageState>, count: u64) {
         match state {
-            Some(MessageState::Received | MessageState::Held) => self.waiting += count,
+            Some(MessageState::Received) => self.waiting += count,
+            Some(MessageState::Held) => self.held += count,
             Some(MessageState::Routed) => self.routed += count,
             Some(MessageState::Filtered) => self.filtered += count,
             Some(MessageState::Refused) => self.refused += count,
@@ -444,7 +468,8 @@ impl MessageBalance {
             + self.repeated
             + self.parked
             + self.refused_by_hand
-            + self.waiting;
+            + self.waiting
+            + self.held;
         self.received == known
     }
 }
@@ -461,6 +486,8 @@ pub struct DeliveryBalance {
     pub refused: u64,
     /// Wait for a human.
     pub parked: u64,
+    /// Never left: a corrected edition of their message took their place.
+    pub replaced: u64,
     /// Everything else.
     pub in_flight: u64,
 }
@@ -472,6 +499,7 @@ impl DeliveryBalance {
             Some(DeliveryState::Delivered) => self.delivered += count,
             Some(DeliveryState::Refused) => self.refused += count,
             Some(DeliveryState::Parked) => self.parked += count,
+            Some(DeliveryState::Replaced) => self.replaced += count,
             Some(_) => self.in_flight += count,
             None => {}
         }
@@ -479,7 +507,7 @@ impl DeliveryBalance {
 
     /// Whether nothing vanished.
     pub fn closes(&self) -> bool {
-        self.owed == self.delivered + self.refused + self.parked + self.in_flight
+        self.owed == self.delivered + self.refused + self.parked + self.replaced + self.in_flight
     }
 }
 
@@ -509,11 +537,13 @@ impl Lines {
         m.parked += o.parked;
         m.refused_by_hand += o.refused_by_hand;
         m.waiting += o.waiting;
+        m.held += o.held;
         let (d, o) = (&mut self.deliveries, &other.deliveries);
         d.owed += o.owed;
         d.delivered += o.delivered;
         d.refused += o.refused;
         d.parked += o.parked;
+        d.replaced += o.replaced;
         d.in_flight += o.in_flight;
     }
 }

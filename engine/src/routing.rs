@@ -6,6 +6,7 @@ use jonction_model::{BodyId, Environment, Finding, PartnerName, RouteName, Shape
 use jonction_ports::{BodyError, Due, Ending, Flow, IndexKey, KeyKind, MessageId, Part, Reading};
 
 use crate::{
+    earlier::{Before, Earlier},
     error::Error,
     event::Event,
     index_key::{IndexHasher, KeyHash},
@@ -70,6 +71,13 @@ pub(crate) fn decide(context: &Context<'_>, plan: &Plan, message: &Unrouted) -> 
         findings: Vec::new(),
         reading: Reading::default(),
     };
+    let earlier = match message.edited {
+        false => Earlier::default(),
+        true => match Earlier::of(context.journal, message.id, context.given_up)? {
+            Ok(earlier) => earlier,
+            Err(finding) => return Ok(parked(context, message, None, Vec::new(), finding)),
+        },
+    };
     let bodies = Witness::new(context.journal);
     let walked = walk(route, flow, &bodies);
     // Whatever was made of a body that the system failed to read: it is read again, for a while.
@@ -82,7 +90,7 @@ pub(crate) fn decide(context: &Context<'_>, plan: &Plan, message: &Unrouted) -> 
         Walked::Parked { findings, finding } => Ok(parked(context, message, Some(route), findings, finding)),
         Walked::Filtered { by, findings } => Ok(filtered(context, message, Some(route), findings, by)),
         Walked::Through { branches, findings, seen } => {
-            routed(context, plan, message, Whole { route, branches, findings, seen })
+            routed(context, plan, message, Whole { route, branches, findings, seen, earlier })
         }
     }
 }
@@ -94,6 +102,7 @@ struct Whole<'r> {
     branches: Vec<Branch<'r>>,
     findings: Vec<Finding>,
     seen: Vec<Seen>,
+    earlier: Earlier,
 }
 
 /// What a damaged or missing body says. An error of the system passes, until it is `given_up`.
@@ -213,6 +222,9 @@ struct Owed<'a> {
     /// The route that took the message: its replies carry the reports.
     route: &'a Route,
     message: MessageId,
+    earlier: Earlier,
+    /// Why a human must decide of a corrected message.
+    unclear: Option<Finding>,
     shapes: Vec<NewShape>,
     deliveries: Vec<NewDelivery>,
     events: Vec<Event>,
@@ -224,12 +236,14 @@ fn routed(
     message: &Unrouted,
     whole: Whole<'_>,
 ) -> Result<Decision, Error> {
-    let Whole { route, branches, findings, seen } = whole;
+    let Whole { route, branches, findings, seen, earlier } = whole;
     let mut owed = Owed {
         context,
         plan,
         route,
         message: message.id,
+        earlier: earlier.carrying(branches.iter().flat_map(|branch| &branch.shapes)),
+        unclear: None,
         shapes: Vec::new(),
         deliveries: Vec::new(),
         events: Vec::new(),
@@ -243,6 +257,9 @@ fn routed(
     for (branch, shape, position) in placed {
         let subject = Subject { facts: &message.facts, shape: Some(shape), environment: context.environment };
         owed.add_shape(branch, position, shape, &subject)?;
+    }
+    if let Some(finding) = owed.unclear {
+        return Ok(parked(context, message, Some(route), findings, finding));
     }
     let mut keys: Vec<_> = branches
         .iter()
@@ -277,6 +294,7 @@ fn routed(
                 by: seen.by,
             })
             .collect(),
+        edited: message.edited,
     };
     Ok(Decision { change: Change::Route(Box::new(change)), events, wake })
 }
@@ -330,6 +348,14 @@ impl Owed<'_> {
         ordering: Option<KeyHash>,
         part: &Part,
     ) -> Result<(), Error> {
+        let earlier = match self.earlier.before(sink, part, shape) {
+            Before::Open(earlier) => earlier,
+            Before::Over => return Ok(()),
+            Before::Unclear(finding) => {
+                self.unclear = Some(finding);
+                return Ok(());
+            }
+        };
         let (birth, reported) = self.birth(shape, sink, part);
         let state = match &birth {
             Birth::Owed => None,
@@ -354,6 +380,7 @@ impl Owed<'_> {
             recipient: part.mailbox.as_deref().map(|address| mailbox_key(self.context.hasher, address)),
             birth,
             cause: None,
+            earlier,
         });
         if let Some(reported) = reported {
             let (shape, replies) =

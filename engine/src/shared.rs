@@ -146,6 +146,8 @@ pub(crate) struct Shared {
     pub(crate) board: Arc<Board>,
     /// Wakes the router.
     pub(crate) router: Notify,
+    /// Wakes whoever settles holds.
+    pub(crate) holds: Notify,
     /// The router must look again from the first message on.
     pub(crate) rescan: AtomicBool,
     lanes: Mutex<BTreeMap<PartnerName, Arc<Notify>>>,
@@ -177,6 +179,7 @@ impl Shared {
             settings,
             board,
             router: Notify::new(),
+            holds: Notify::new(),
             rescan: AtomicBool::new(false),
             lanes: Mutex::default(),
             standing: Mutex::default(),

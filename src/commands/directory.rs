@@ -22,7 +22,7 @@ use serde_json::json;
 
 use super::{check::report, data_folder, runtime};
 use crate::{
-    cli::{Common, DirectoryAction, DirectoryArgs, ExportArgs, PullArgs, SearchArgs},
+    cli::{Common, DirectoryAction, DirectoryArgs, DirectoryExportArgs, PullArgs, SearchArgs},
     directories::{self, Asked},
     failure::{Failure, exit},
     out,
@@ -309,7 +309,7 @@ fn changes(store: &Store, only: Option<Source>, common: &Common) -> Result<u8, F
     Ok(if told { exit::DONE } else { nothing(common) })
 }
 
-fn export(store: &Store, args: &ExportArgs, common: &Common) -> Result<u8, Failure> {
+fn export(store: &Store, args: &DirectoryExportArgs, common: &Common) -> Result<u8, Failure> {
     let region = args.region.as_deref().map(|code| {
         regional::REGIONS.iter().find(|(known, _, _)| *known == code).ok_or_else(|| {
             let known: Vec<String> =

@@ -12,7 +12,7 @@ use crate::{
     cli::{Common, HeldAction, HoldAction, HoldArgs, LiftArgs, NamedArgs, OrderArgs},
     failure::{Failure, exit},
     out,
-    show::{count, day, padded, time},
+    show::{self, day, padded, time},
 };
 
 pub(super) fn hold(args: &HoldArgs, common: &Common) -> Result<u8, Failure> {
@@ -89,7 +89,7 @@ fn line(hold: &HoldLine) -> String {
         "recipient" => "boîte",
         other => other,
     };
-    let waiting = count(usize::try_from(hold.waiting).unwrap_or(usize::MAX), "envoi");
+    let waiting = show::status::waiting(hold);
     let reason = hold.reason.as_deref().unwrap_or_default();
     format!(
         "{} {} depuis le {} {} par {}  {waiting}  {reason}",

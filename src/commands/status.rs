@@ -226,9 +226,9 @@ impl Status {
         names.into_iter().map(view).collect()
     }
 
-    /// What a human holds back.
+    /// Messages and deliveries that a human holds back.
     pub(crate) fn held(&self) -> u64 {
-        self.queues.lanes.iter().map(|lane| lane.held).sum()
+        self.queues.messages_held + self.queues.lanes.iter().map(|lane| lane.held).sum::<u64>()
     }
 
     fn judge(&self, limits: &StatusArgs) -> Vec<Problem> {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use jonction_mllp::{MllpAdmission, MllpProbe, MllpSink, MllpSource, Settings, SourceTools};
-use jonction_model::PartnerName;
+use jonction_model::{Environment, PartnerName};
 use jonction_net::{ClientTls, ServerTls, probe::ProbeTls};
-use jonction_ports::{Probe, Sink, Source};
+use jonction_ports::{Admission, Probe, Sink, Source};
 use jonction_settings::{Diagnoses, Fields};
 
 use super::{Configured, Names, Reading, Wiring};
@@ -73,6 +73,11 @@ impl Configured for Mllp {
         let tools = SourceTools { clock: wiring.clock.clone(), entropy: wiring.entropy.clone() };
         let source = MllpSource::new(name.clone(), &settings, admission, self.server_tls(wiring)?, tools);
         Ok(source.map(|source| Box::new(source) as Box<dyn Source>))
+    }
+
+    fn admission(&self, environment: Environment) -> Option<Arc<dyn Admission>> {
+        let admission = MllpAdmission::new(&self.0, environment);
+        self.0.listen.map(|_| Arc::new(admission) as Arc<dyn Admission>)
     }
 
     fn sink(

@@ -16,6 +16,7 @@ pub(crate) fn messages(line: &MessageBalance) -> String {
         ("mis de côté", line.parked),
         ("refusés à la main", line.refused_by_hand),
         ("à router", line.waiting),
+        ("retenus", line.held),
     ];
     one("messages", "reçus", line.received, &parts, line.closes())
 }
@@ -26,6 +27,7 @@ pub(crate) fn deliveries(line: &DeliveryBalance) -> String {
         ("faits", line.delivered),
         ("refusés", line.refused),
         ("mis de côté", line.parked),
+        ("remplacés", line.replaced),
         ("en cours", line.in_flight),
     ];
     one("envois", "dus", line.owed, &parts, line.closes())

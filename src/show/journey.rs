@@ -52,6 +52,7 @@ pub(crate) fn journey(journey: &MessageJourney, findings: bool) -> String {
         }
     }
     linked(&mut text, journey);
+    edited(&mut text, journey);
     routed(&mut text, journey, findings);
     for repetition in &journey.repetitions {
         line(
@@ -106,6 +107,18 @@ fn linked(text: &mut String, journey: &MessageJourney) {
     }
     for recall in &journey.recalled_by {
         line(text, "", "rappelé", &format!("par le message #{recall} : jonction journey '#{recall}'"));
+    }
+}
+
+fn edited(text: &mut String, journey: &MessageJourney) {
+    for edition in &journey.editions {
+        let at = format!("{} {}", day(edition.until), time_ms(edition.until));
+        let reason = edition.reason.as_deref().unwrap_or_default();
+        line(text, "", "corrigé", &format!("le {at} par {} : {reason}", edition.author));
+        let kept = if journey.purged_at.is_none() { "gardés" } else { "détruits" };
+        let (number, bytes) = (edition.number, self::number(edition.bytes));
+        let hash = shortened(&edition.sha256, 16);
+        line(text, "", "", &format!("édition {number} : {bytes} octets {kept}, SHA-256 {hash}"));
     }
 }
 
@@ -182,7 +195,9 @@ fn tell(text: &mut String, delivery: &DeliveryJourney) {
         let hint = format!("envoi {} mis de côté : jonction parked release {}", delivery.id, delivery.id);
         line(text, "", "", &hint);
     }
-    if delivery.state != DeliveryState::Delivered {
+    if delivery.state == DeliveryState::Replaced {
+        line(text, "", "", &delivery.finding.as_ref().map(told).unwrap_or_default());
+    } else if delivery.state != DeliveryState::Delivered {
         remedy(text, delivery);
         if let Some(next) = delivery.next_at {
             line(text, "", "", &format!("prochaine tentative à {}", time_ms(next)));

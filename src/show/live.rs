@@ -154,6 +154,7 @@ pub(crate) fn state_word(state: DeliveryState) -> &'static str {
         DeliveryState::Refused => "refusé",
         DeliveryState::Parked => "mis de côté",
         DeliveryState::Held => "retenu",
+        DeliveryState::Replaced => "remplacé",
         _ => "en attente",
     }
 }

@@ -54,6 +54,7 @@ fn of_delivery(journey: &MessageJourney, delivery: &DeliveryJourney) -> String {
         let _ = writeln!(text, "libérer   jonction parked release {id}");
     }
     let _ = writeln!(text, "refuser   jonction parked refuse {id} --reason \"…\"");
+    correct(&mut text, journey);
     let _ = writeln!(text, "voir      jonction journey {}", journey.id);
     text
 }
@@ -66,8 +67,37 @@ fn of_message(journey: &MessageJourney) -> String {
         why(&mut text, journey.route_findings.last());
         let _ = writeln!(text, "libérer   jonction parked release --message {id}   (routé à nouveau)");
         let _ = writeln!(text, "refuser   jonction parked refuse --message {id} --reason \"…\"");
+        correct(&mut text, journey);
     }
     let _ = writeln!(text, "voir      jonction journey {id}");
+    text
+}
+
+/// How a message is corrected: its bytes out, then in again.
+fn correct(text: &mut String, journey: &MessageJourney) {
+    if journey.purged_at.is_none() {
+        let id = journey.id;
+        let _ = writeln!(text, "corriger  jonction parked export {id} --to message.hl7 --reason \"…\", puis");
+        let _ = writeln!(text, "          jonction parked resend {id} --edited message.hl7 --reason \"…\"");
+    }
+}
+
+/// What becomes of each delivery of a message that was just corrected.
+pub(crate) fn corrected(journey: &MessageJourney) -> String {
+    let mut text = String::new();
+    for delivery in journey.deliveries.iter().filter(|delivery| delivery.report_of.is_none()) {
+        let becomes = match delivery.state {
+            DeliveryState::Delivered => "déjà remis : n'est pas renvoyé",
+            DeliveryState::Refused => "refusé pour de bon : n'est pas renvoyé",
+            DeliveryState::Sending => "en train de partir : n'est pas remplacé",
+            DeliveryState::Replaced => "remplacé : n'est jamais parti",
+            _ if delivery.after_unknown => "peut-être déjà parti : n'est pas remplacé",
+            DeliveryState::Parked | DeliveryState::Held => "remplacé dès que le message est routé",
+            DeliveryState::Waiting | DeliveryState::Retrying => "à envoyer",
+        };
+        let what = format!("{}  {}", delivery.sink, delivery.label);
+        let _ = writeln!(text, "envoi {}  {what}  {becomes}", delivery.id);
+    }
     text
 }
 

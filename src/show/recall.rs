@@ -38,6 +38,7 @@ fn line(delivery: &DeliveryJourney, done: bool) -> String {
     let may_have_left = matches!(delivery.state, DeliveryState::Delivered | DeliveryState::Sending);
     let will = |past: &str, future: &str| if done { past.to_owned() } else { future.to_owned() };
     let (word, what) = match delivery.state {
+        DeliveryState::Replaced => ("pas parti", "remplacé, rien à faire".to_owned()),
         DeliveryState::Refused => ("pas parti", "refusé, rien à faire".to_owned()),
         _ if may_have_left => ("parti", will("suppression demandée", "sa suppression serait demandée")),
         _ if delivery.after_unknown => (

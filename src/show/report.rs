@@ -83,7 +83,7 @@ fn of_message(journey: &MessageJourney) -> Option<Trouble> {
 
 fn of_delivery(delivery: &DeliveryJourney) -> Option<Trouble> {
     let (what, todo) = match delivery.state {
-        DeliveryState::Delivered => return None,
+        DeliveryState::Delivered | DeliveryState::Replaced => return None,
         DeliveryState::Refused => {
             ("non remis, refusé pour de bon", "corriger dans le logiciel émetteur, puis renvoyer le document")
         }
@@ -135,14 +135,15 @@ fn totals(of: &StructureDay) -> [String; 2] {
             number(m.refused + m.refused_by_hand),
             number(m.repeated),
             number(m.parked),
-            number(m.waiting)
+            number(m.waiting + m.held)
         ),
         format!(
-            "Envois dus : {} = remis {} + refusés {} + mis de côté {} + en cours {}",
+            "Envois dus : {} = remis {} + refusés {} + mis de côté {} + remplacés {} + en cours {}",
             number(d.owed),
             number(d.delivered),
             number(d.refused),
             number(d.parked),
+            number(d.replaced),
             number(d.in_flight)
         ),
     ]

@@ -1,8 +1,8 @@
 //! A status on a terminal, and as one line of a Nagios or Centreon plugin.
 
-use jonction_engine::Queue;
+use jonction_engine::{HoldLine, Queue};
 
-use super::{day, duration, number, padded, size, time};
+use super::{count, day, duration, number, padded, size, time};
 use crate::{
     cli::StatusArgs,
     commands::status::{Lane, LaneView, Level, Status},
@@ -18,17 +18,18 @@ pub(crate) fn screen(status: &Status) -> String {
         moment(status, status.recent.last_commit_at)
     );
     text += &format!(
-        "attend       {} à router   {} à envoyer   mis de côté {}\n",
+        "attend       {} à router   {} à envoyer   mis de côté {}   retenu {}\n",
         number(status.queues.messages_waiting),
         number(status.waiting() - status.queues.messages_waiting),
-        number(status.parked())
+        number(status.parked()),
+        number(status.held())
     );
     for hold in &status.holds {
         text += &format!(
-            "retenu       {} {}, {} envois, par {} depuis {}\n",
+            "retenu       {} {}, {}, par {} depuis {}\n",
             hold.kind,
             hold.name,
-            number(hold.waiting),
+            waiting(hold),
             hold.author,
             moment(status, Some(hold.since))
         );
@@ -71,6 +72,15 @@ pub(crate) fn screen(status: &Status) -> String {
         text += &format!("          depuis {} : {}\n", time(incident.since), incident.todo);
     }
     text
+}
+
+/// What waits for a hold: `3 messages, 12 envois`.
+pub(crate) fn waiting(hold: &HoldLine) -> String {
+    let of = |n: u64, what| count(usize::try_from(n).unwrap_or(usize::MAX), what);
+    match hold.messages {
+        0 => of(hold.waiting, "envoi"),
+        messages => format!("{}, {}", of(messages, "message"), of(hold.waiting, "envoi")),
+    }
 }
 
 fn head(status: &Status) -> String {

@@ -32,8 +32,9 @@ fn the_demonstration_ends_well_twice_over_the_same_folder() {
 pub(crate) fn closes(balance: &Value) {
     let number = |of: &str, word: &str| balance["total"][of][word].as_u64().unwrap();
     let sum = |of: &str, words: &[&str]| words.iter().map(|word| number(of, word)).sum::<u64>();
-    let messages = sum("messages", &["routed", "filtered", "refused", "repeated", "parked", "waiting"]);
-    let deliveries = sum("deliveries", &["delivered", "refused", "parked", "in_flight"]);
+    let messages =
+        sum("messages", &["routed", "filtered", "refused", "repeated", "parked", "waiting", "held"]);
+    let deliveries = sum("deliveries", &["delivered", "refused", "parked", "replaced", "in_flight"]);
     assert_eq!(number("messages", "received"), messages, "{balance}");
     assert_eq!(number("deliveries", "owed"), deliveries, "{balance}");
     let left = number("messages", "waiting") + number("deliveries", "in_flight");

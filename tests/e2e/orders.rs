@@ -1,12 +1,15 @@
 //! What an operator decides, while the gateway runs and while it does not: the same commands, the same answers.
 //! In: the example, whose eleventh message is about two patients. Out: states, the audit chain, balances that close.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::{
     demo::closes,
     desk::{Desk, answered, stops},
     program::{IDLE, Program, example, example_messages},
+    restarts::{copy, dmp_faults},
 };
 
 /// A gateway whose eleventh message parked its two deliveries.
@@ -58,6 +61,58 @@ fn after_a_kill_an_order_is_carried_out_by_the_command_itself() {
     desk.ask(["parked", "refuse", &parked[0], "--reason", "deux patients"]).exits(0);
     assert_eq!(self::parked(&desk), parked[1..]);
     stops(simulators);
+}
+
+/// Its deposit is parked, its mail has left; the hospital cannot send it again.
+#[test]
+fn a_message_is_corrected_in_its_place_and_what_was_delivered_is_not_sent_again() {
+    let desk = Desk::new();
+    let project = copy(&desk);
+    dmp_faults(&project, "unknown-code first 1");
+    let simulators = desk.simulate(&project);
+    let mut gateway = desk.run(&project);
+    desk.send(&[&example_messages()[8]], false).exits(0);
+    gateway.wait_for("its end", |line| (line == IDLE && answered(&desk) == 1).then_some(()));
+
+    let file = desk.folder.path().join("message.hl7");
+    let file = file.to_str().unwrap();
+    desk.ask(["parked", "show", "--message", "1"]).exits(0);
+    desk.ask(["parked", "export", "1", "--to", file]).exits(2).warns(["--reason"]);
+    let export = || desk.ask(["parked", "export", "1", "--to", file, "--reason", "code du service faux"]);
+    export().exits(0).says(["l'effacer", "parked resend 1"]);
+    export().exits(3).warns(["n'existe pas encore"]);
+    let text = fs::read_to_string(file).unwrap();
+    assert!(text.contains("DEMO-0009") && text.contains("|RADIO^"));
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&fs::metadata(file).unwrap()) & 0o777, 0o600);
+
+    let resend =
+        || desk.ask(["parked", "resend", "1", "--edited", file, "--reason", "code du service corrigé"]);
+    resend().exits(3).warns(["engine.unchanged", "remède"]);
+    fs::write(file, text.replace("DEMO-0009", "DEMO-9999")).unwrap();
+    resend().exits(3).warns(["engine.other-message", "MSH-10", "remède"]);
+    fs::write(file, text.replace("|VALI", "|").replace("PID|", "ZID|")).unwrap();
+    resend().exits(3).warns(["engine.edition-refused", "PID", "remède"]);
+    fs::write(file, text.replace("|RADIO^", "|IMAGERIE^")).unwrap();
+    resend().exits(0).says(["corrigé", "déjà remis : n'est pas renvoyé", "jonction journey '#1'"]);
+    gateway.wait_for("the deposit", |line| line.contains(r#""detail":"déposé""#).then_some(()));
+    gateway.wait_for("its end", |line| (line == IDLE && answered(&desk) == 1).then_some(()));
+    stops(gateway);
+    stops(simulators);
+
+    let journey = desk.ask(["journey", "1"]).exits(0);
+    journey.says(["corrigé", "code du service corrigé", "édition 1", "SHA-256", "jamais parti", "déposé"]);
+    let deliveries = desk.ask_json(["journey", "1"]).exits(0).json()[0]["deliveries"].clone();
+    let states = |sink: &str| -> Vec<Value> {
+        let of = deliveries.as_array().unwrap().iter().filter(|one| one["sink"] == sink);
+        of.map(|one| one["state"].clone()).collect()
+    };
+    assert_eq!(states("dmp-national"), ["replaced", "delivered"]);
+    assert!(states("operateur-regional").iter().all(|state| state == "delivered"), "{deliveries}");
+    let lines = desk.ask_json(["audit", "list"]).exits(0).json();
+    let acts: Vec<_> = lines.iter().map(|line| line["act"].as_str().unwrap()).collect();
+    assert_eq!(acts, ["resend", "export", "start"]);
+    closes(&desk.ask_json(["balance"]).exits(0).json()[0]);
 }
 
 #[test]

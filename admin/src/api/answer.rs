@@ -12,7 +12,7 @@ use jonction_engine::Error;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Why there is no answer.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct ApiError {
     #[serde(skip)]
     status: StatusCode,
@@ -53,6 +53,16 @@ impl ApiError {
             .remedy("restreindre la question : une route, une fenêtre de temps, moins de lignes")
     }
 
+    pub(crate) fn unknown_order() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "admin.unknown-order", "cet ordre n'est plus connu ici")
+            .remedy("voir s'il a été exécuté : jonction audit list")
+    }
+
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+
     pub(crate) fn panicked() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -79,11 +89,23 @@ impl ApiError {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let status = match error.code() {
-            "engine.not-parked" | "engine.message-not-parked" | "engine.not-releasable" => {
-                StatusCode::CONFLICT
-            }
-            "engine.reason-missing" => StatusCode::BAD_REQUEST,
-            "engine.stopping" | "journal.closed" => StatusCode::SERVICE_UNAVAILABLE,
+            "engine.not-parked"
+            | "engine.message-not-parked"
+            | "engine.not-releasable"
+            | "engine.held-already"
+            | "engine.not-held"
+            | "engine.recalled-already"
+            | "engine.nothing-to-recall"
+            | "engine.nothing-parked"
+            | "engine.outcome-unknown"
+            | "engine.no-admission" => StatusCode::CONFLICT,
+            "engine.no-message" | "engine.no-legal-hold" | "engine.unknown-target" => StatusCode::NOT_FOUND,
+            "engine.unreadable" => StatusCode::GONE,
+            "engine.reason-missing"
+            | "engine.unchanged"
+            | "engine.other-message"
+            | "engine.edition-refused" => StatusCode::BAD_REQUEST,
+            "engine.stopping" | "engine.not-running" | "journal.closed" => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.code(), error.sentence()).remedy(error.remedy())

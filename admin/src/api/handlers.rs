@@ -1,15 +1,20 @@
 //! One function per endpoint. In: a question. Out: the journal's own answer.
 
+use std::time::Duration;
+
 use axum::{
     Json,
-    extract::{Query, State, rejection::QueryRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
 use jonction_engine::{
     AuditHash, AuditLine, AuditQuery, AuditVerdict, Balance, Deployment, Filter, MessageJourney, MessageLine,
-    Order, Ordered, Reader, StateWord, Window,
+    Order, Reader, StateWord, Window,
 };
 use jonction_model::{clock::moment, nearest};
 use jonction_ports::MessageId;
@@ -25,6 +30,8 @@ type Answer<T> = Result<Json<T>, ApiError>;
 const PARKED_MAX: u32 = 1000;
 /// Lines of `audit` when none are asked for.
 const AUDIT_LINES: u32 = 50;
+/// How long the end of an order is waited for before it is said that it goes on.
+const ORDER_WAIT: Duration = Duration::from_secs(20);
 /// Lines of `find` at most.
 const FOUND_MAX: u32 = 10_000;
 
@@ -167,11 +174,31 @@ pub(super) async fn verify_audit(
     api.ask(move |reader| reader.verify_audit(noted)).await.map(Json)
 }
 
-/// Body of `POST /v1/orders`: what a human decides. An order that was begun is carried out, whoever waits for its answer.
-pub(super) async fn order(State(api): State<Api>, Question(order): Question<Order>) -> Answer<Ordered> {
+/// Body of `POST /v1/orders`: what a human decides. An order that was begun is carried out, whoever waits for its answer;
+/// one that lasts says where its end can be asked for.
+pub(super) async fn order(
+    State(api): State<Api>,
+    Question(order): Question<Order>,
+) -> Result<Response, ApiError> {
     let engine = api.0.engine.clone();
-    let carried_out = tokio::spawn(async move { engine.order(order).await });
-    Ok(Json(carried_out.await.map_err(|_| ApiError::panicked())??))
+    let number = api.0.ongoing.begin(async move { engine.order(order).await });
+    end_of(&api, number).await
+}
+
+pub(super) async fn order_end(
+    State(api): State<Api>,
+    number: Result<Path<u64>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let Path(number) = number.map_err(|_| ApiError::unknown_order())?;
+    end_of(&api, number).await
+}
+
+async fn end_of(api: &Api, number: u64) -> Result<Response, ApiError> {
+    if let Some(ordered) = api.0.ongoing.end(number, ORDER_WAIT).await? {
+        return Ok(Json(ordered).into_response());
+    }
+    let location = [(header::LOCATION, format!("/v1/orders/{number}"))];
+    Ok((StatusCode::ACCEPTED, location, Json(serde_json::json!({ "order": number }))).into_response())
 }
 
 pub(super) async fn versions(State(api): State<Api>) -> Answer<Vec<Deployment>> {

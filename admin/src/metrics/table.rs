@@ -84,8 +84,10 @@ metrics! {
         "Messages mis de côté au routage (route vide : avant toute route).";
     MessagesWaiting Gauge, "gateway_messages_waiting" []
         "Messages acquittés, pas encore routés.";
-    MessagesHeld Gauge, "gateway_messages_parked" []
+    MessagesAside Gauge, "gateway_messages_parked" []
         "Messages mis de côté au routage, qui attendent un humain.";
+    MessagesHeld Gauge, "gateway_messages_held" []
+        "Messages acquittés dont un humain retient la route.";
     DeliveriesBornClosed Counter, "gateway_deliveries_barred_total" ["lane", "state", "error_code"]
         "Envois refusés ou mis de côté par une règle, avant toute tentative.";
     Attempts Counter, "gateway_attempts_total" ["lane", "outcome", "error_code"]

@@ -64,7 +64,9 @@ pub struct Admitted {
 /// everything later is a functional report.
 pub trait Admission: Send + Sync {
     /// Judges one message. Must not panic, recurse without limit, or allocate more than a small multiple of the input.
-    fn admit(&self, raw: &Bytes, peer: &Peer) -> Admitted;
+    /// `peer`: who is connected; `None` for bytes that a human corrected, whose sender was let in when the message came:
+    /// what only a connection shows (certificate, address) is not judged again.
+    fn admit(&self, raw: &Bytes, peer: Option<&Peer>) -> Admitted;
 }
 
 /// A judged message, handed to the engine.

@@ -65,8 +65,8 @@ impl MllpAdmission {
         }
     }
 
-    /// Judges one message, and keeps what an answer needs.
-    pub fn judge(&self, raw: &Bytes, peer: &Peer) -> Judged {
+    /// Judges one message, and keeps what an answer needs. `peer`: who is connected, if anybody is.
+    pub fn judge(&self, raw: &Bytes, peer: Option<&Peer>) -> Judged {
         let message = match Message::parse(raw.clone(), &self.limits) {
             Ok(message) => message,
             Err(error) => return refused(Header::read(raw), error.finding()),
@@ -160,7 +160,7 @@ impl MllpAdmission {
 }
 
 impl Admission for MllpAdmission {
-    fn admit(&self, raw: &Bytes, peer: &Peer) -> Admitted {
+    fn admit(&self, raw: &Bytes, peer: Option<&Peer>) -> Admitted {
         self.judge(raw, peer).admitted
     }
 }

@@ -232,7 +232,7 @@ fn judge_all(shared: &Shared, messages: Vec<Bytes>, peer: &Peer) -> Vec<(Bytes, 
     messages
         .into_iter()
         .map(|raw| {
-            let judged = shared.admission.judge(&raw, peer);
+            let judged = shared.admission.judge(&raw, Some(peer));
             (raw, judged)
         })
         .collect()

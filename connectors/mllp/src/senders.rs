@@ -91,11 +91,15 @@ impl Network {
 /// What a rule must allow, where it is said, what is wrong when none does, what to do.
 type Step<'a> = (&'a dyn Fn(&SenderRule) -> bool, &'static str, &'static str, &'static str);
 
-/// Says why a peer may not send in the name it claims; `None`: it may.
+/// Says why a peer may not send in the name it claims; `None`: it may. Without a peer, only the name is judged.
 /// The finding tells which part is wrong: facility, application, certificate or address, in that order.
-pub fn refusal(rules: &[SenderRule], application: &str, facility: &str, peer: &Peer) -> Option<Finding> {
+pub fn refusal(
+    rules: &[SenderRule],
+    application: &str,
+    facility: &str,
+    peer: Option<&Peer>,
+) -> Option<Finding> {
     let mut rules: Vec<&SenderRule> = rules.iter().collect();
-    let address = peer.address.ip();
     let steps: [Step<'_>; 4] = [
         (
             &|rule| is_named(facility, &rule.facility),
@@ -110,13 +114,19 @@ pub fn refusal(rules: &[SenderRule], application: &str, facility: &str, peer: &P
             "déclarer son MSH-3 dans « senders » du partenaire, ou corriger MSH-3",
         ),
         (
-            &|rule| rule.certificate.as_ref().is_none_or(|rule| rule.allows(peer.certificate.as_deref())),
+            &|rule| match (&rule.certificate, peer) {
+                (Some(rule), Some(peer)) => rule.allows(peer.certificate.as_deref()),
+                _ => true,
+            },
             "MSH-4",
             "le certificat de la connexion n'est pas celui de cet établissement",
             "présenter le certificat de l'établissement nommé en MSH-4, ou déclarer ce certificat dans « senders »",
         ),
         (
-            &|rule| rule.network.is_none_or(|network| network.contains(address)),
+            &|rule| match (rule.network, peer) {
+                (Some(network), Some(peer)) => network.contains(peer.address.ip()),
+                _ => true,
+            },
             "MSH-4",
             "cet établissement n'émet pas depuis cette adresse réseau",
             "émettre depuis une adresse déclarée dans « senders » du partenaire",
@@ -175,7 +185,8 @@ mod tests {
             address: format!("{address}:4000").parse().unwrap(),
             certificate: certificate.map(str::to_owned),
         };
-        refusal(&rules(), application, facility, &peer).map(|finding| (finding.place.path, finding.sentence))
+        refusal(&rules(), application, facility, Some(&peer))
+            .map(|finding| (finding.place.path, finding.sentence))
     }
 
     #[test]
@@ -184,6 +195,12 @@ mod tests {
         assert_eq!(place("DPI^1.2.3^ISO", "CHU^010000001^L", None, "127.0.0.1"), None);
         assert_eq!(place("X", "CLINIQUE", Some("CN=sil.clinique.example,C=FR"), "127.0.0.1"), None);
         assert_eq!(place("X", "EHPAD", Some("CN=ehpad,C=FR"), "10.1.255.1"), None);
+    }
+
+    #[test]
+    fn without_a_connection_only_the_name_is_judged() {
+        assert_eq!(refusal(&rules(), "X", "EHPAD", None), None);
+        assert!(refusal(&rules(), "X", "AUTRE", None).is_some());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 fn admit(bytes: impl Into<Bytes>) -> Admitted {
     let peer = Peer { address: "127.0.0.1:4000".parse().unwrap(), certificate: None };
-    MllpAdmission::new(&settings(), Environment::Test).admit(&bytes.into(), &peer)
+    MllpAdmission::new(&settings(), Environment::Test).admit(&bytes.into(), Some(&peer))
 }
 
 /// Holds for every verdict, good or bad.

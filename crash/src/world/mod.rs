@@ -19,7 +19,7 @@ use std::{
 use jiff::Timestamp;
 use jonction_engine::{
     BodyKey, CommitMode, Condition, Departure, Engine, EngineSettings, Error, LaneSettings, OrderBy, Policy,
-    ReplyBinding, Route, RouteStep, Seals, SinkBinding, Storage, route::Stage,
+    ReplyBinding, Route, RouteStep, Seals, SinkBinding, Storage, Wired, route::Stage,
 };
 use jonction_model::{Clock, Environment, PartnerName, RouteName, SeededEntropy};
 use tokio::time::Instant;
@@ -170,7 +170,8 @@ impl World {
         let engine = self.open()?;
         self.oracle.borrow_mut().stands(&engine, &self.outside);
         let mut heard = engine.subscribe();
-        let running = engine.start(vec![route()?], self.outside.sinks(), lanes()?).await?;
+        let (routes, sinks, lanes) = (vec![route()?], self.outside.sinks(), lanes()?);
+        let running = engine.start(Wired { routes, sinks, lanes, ..Wired::default() }).await?;
         let work = async {
             tokio::join!(self.link(0, &engine), self.link(1, &engine));
             engine.wait_idle().await;

@@ -46,26 +46,26 @@ pub fn copy_message(directory: &Path, copies: Copies) -> Result<(), Error> {
     if messages != 1 {
         return Err(Error::Inconsistent(format!("{messages} messages to copy instead of one")));
     }
-    let indexes = without_indexes(&connection)?;
+    let made_again = without(&connection, "index")?.into_iter().chain(without(&connection, "trigger")?);
+    let made_again: Vec<String> = made_again.collect();
     fill(&connection, copies)?;
-    for sql in indexes {
-        connection.execute_batch(&sql)?;
-    }
+    made_again.iter().try_for_each(|sql| connection.execute_batch(sql))?;
+    connection.execute_batch("DELETE FROM tally; INSERT INTO tally SELECT * FROM counted;")?;
     // The file says so for readers that come before the engine.
     connection.execute_batch("PRAGMA journal_mode = WAL;")?;
     Ok(())
 }
 
-/// Drops every index that can be made again, and says how.
-fn without_indexes(connection: &Connection) -> Result<Vec<String>, Error> {
+/// Drops every index or trigger that can be made again, and says how.
+fn without(connection: &Connection, kind: &str) -> Result<Vec<String>, Error> {
     let mut statement =
-        connection.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")?;
-    let indexes: Vec<(String, String)> =
-        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-    for (name, _) in &indexes {
-        connection.execute_batch(&format!("DROP INDEX {name}"))?;
+        connection.prepare("SELECT name, sql FROM sqlite_schema WHERE type = ?1 AND sql IS NOT NULL")?;
+    let found: Vec<(String, String)> =
+        statement.query_map([kind], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    for (name, _) in &found {
+        connection.execute_batch(&format!("DROP {kind} {name}"))?;
     }
-    Ok(indexes.into_iter().map(|(_, sql)| sql).collect())
+    Ok(found.into_iter().map(|(_, sql)| sql).collect())
 }
 
 const NUMBERS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)";

@@ -8,8 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jonction_model::{Environment, OsEntropy, SystemClock};
-use jonction_ports::KeyKind;
+use jonction_model::{Environment, OsEntropy, PartnerName, SystemClock};
+use jonction_ports::{KeyKind, Sink};
 use rusqlite::{Connection, params};
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
     traffic::{route, sinks},
 };
 use crate::{
-    Engine, EngineSettings, Error, LaneSettings, Rate as LaneRate, Window,
+    Engine, EngineSettings, Error, LaneSettings, Rate as LaneRate, Route, Window, Wired,
     journal::{Questions as _, SqliteJournal},
     questions::Query,
 };
@@ -44,6 +44,14 @@ fn open(directory: &Path) -> Result<Engine, Error> {
     Engine::open(settings, Arc::new(SystemClock), Arc::new(OsEntropy))
 }
 
+fn wired(
+    routes: Vec<Route>,
+    sinks: Vec<(PartnerName, Arc<dyn Sink>)>,
+    lanes: HashMap<PartnerName, LaneSettings>,
+) -> Wired {
+    Wired { routes, sinks: sinks.into_iter().collect(), lanes, ..Wired::default() }
+}
+
 /// Time until the engine of a store is open and has started, with so many lanes. Blocking; runs its own runtime.
 pub fn opened(directory: &Path, lanes: usize) -> Result<Duration, Error> {
     let runtime = runtime()?;
@@ -51,7 +59,7 @@ pub fn opened(directory: &Path, lanes: usize) -> Result<Duration, Error> {
     let engine = open(directory)?;
     let sinks = sinks(lanes)?;
     let route = route(sinks.iter().map(|(name, _)| name.clone()))?;
-    let running = runtime.block_on(engine.start(vec![route], sinks.into_iter().collect(), HashMap::new()))?;
+    let running = runtime.block_on(engine.start(wired(vec![route], sinks, HashMap::new())))?;
     let took = began.elapsed();
     runtime.block_on(running.stop(GRACE));
     Ok(took)
@@ -71,7 +79,7 @@ pub fn passage(directory: &Path, load: Load, lanes: usize, first: usize) -> Resu
     };
     let arrivals: Vec<Vec<_>> = (0..load.connections).map(of_connection).collect();
     runtime.block_on(async {
-        let running = engine.start(vec![route], sinks.into_iter().collect(), HashMap::new()).await?;
+        let running = engine.start(wired(vec![route], sinks, HashMap::new())).await?;
         running.wait_idle().await;
         let (commits, began) = (engine.commits(), Instant::now());
         let mut senders = tokio::task::JoinSet::new();
@@ -104,7 +112,7 @@ pub fn drain(directory: &Path, lanes: usize, deliveries: usize) -> Result<Rate, 
     let shut = sinks.iter().map(|(name, _)| (name.clone(), shut.clone())).collect();
     let partner = partner()?;
     runtime.block_on(async {
-        let running = engine.start(routes()?, sinks.iter().cloned().collect(), shut).await?;
+        let running = engine.start(wired(routes()?, sinks.clone(), shut)).await?;
         let arrivals = (0..messages).map(|n| arrival(&partner, n, 2048)).collect();
         let sent = super::send(engine.intake(), arrivals).await;
         sent.map_err(|error| Error::Database(error.to_string()))?;
@@ -113,7 +121,7 @@ pub fn drain(directory: &Path, lanes: usize, deliveries: usize) -> Result<Rate, 
         }
         running.stop(GRACE).await;
         let (commits, began) = (engine.commits(), Instant::now());
-        let running = engine.start(routes()?, sinks.iter().cloned().collect(), HashMap::new()).await?;
+        let running = engine.start(wired(routes()?, sinks.clone(), HashMap::new())).await?;
         running.wait_idle().await;
         let took = began.elapsed();
         running.stop(GRACE).await;
@@ -129,7 +137,7 @@ pub fn bare_drain(directory: &Path, deliveries: usize, batch: usize) -> Result<R
         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;
          PRAGMA foreign_keys = OFF;",
     )?;
-    connection.execute_batch(include_str!("../journal/sqlite/schema.sql"))?;
+    connection.execute_batch(include_str!("../journal/sqlite/format/1.sql"))?;
     let last = i64::try_from(deliveries).unwrap_or(i64::MAX);
     connection.execute(
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)

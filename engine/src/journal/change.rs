@@ -120,6 +120,9 @@ pub struct NewDelivery {
     pub recipient: Option<KeyHash>,
     /// For a report: index, among those of the same change, of the delivery it tells about.
     pub cause: Option<usize>,
+    /// Deliveries of the same part, of an earlier edition of the message: when one of them left, or may have, this one is
+    /// not created.
+    pub earlier: Vec<DeliveryId>,
 }
 
 /// The route, its mappings and steps, as they were.
@@ -154,6 +157,8 @@ pub struct Routed {
     pub deliveries: Vec<NewDelivery>,
     /// Keys that let a document through once: seen before, the message is filtered instead.
     pub once: Vec<OnceKey>,
+    /// The message was corrected: what an earlier edition owes and has not sent is replaced.
+    pub edited: bool,
 }
 
 /// A key that lets a message through once within a window.
@@ -331,6 +336,28 @@ pub enum Deed {
     Lift(HeldKey),
     /// A document that went to the wrong person is taken back.
     Recall(Box<NewRecall>),
+    /// A parked message is corrected and routed again.
+    Resend(Box<NewEdition>),
+    /// Somebody takes the bytes of a message out.
+    Export {
+        /// The message.
+        message: MessageId,
+    },
+}
+
+/// A corrected message, judged.
+#[derive(Clone, Debug)]
+pub struct NewEdition {
+    /// The message.
+    pub message: MessageId,
+    /// Its bytes from now on.
+    pub raw: NewBody,
+    /// What admission read in them.
+    pub facts: MessageFacts,
+    /// What admission noted.
+    pub findings: Vec<Finding>,
+    /// The partner says that it never got what nobody knew about: without it, such a delivery forbids the correction.
+    pub not_received: bool,
 }
 
 /// A recall: a message of our own, linked to the first one.
@@ -447,6 +474,20 @@ pub enum Change {
         /// When, and what is said of it.
         deployment: Deployment,
     },
+    /// Deliveries follow a hold: marked, or given back. Without a delivery: the next messages of a route are given back,
+    /// and a hold that gave everything back is forgotten.
+    Settle {
+        /// The hold.
+        hold: HeldKey,
+        /// Which.
+        deliveries: Vec<DeliveryId>,
+        /// Messages given back, at most.
+        limit: u32,
+        /// When.
+        at: Millis,
+    },
+    /// What is open is counted anew.
+    Recount,
     /// The program keeps something of its own: its heartbeat, its open incidents.
     Note {
         /// Under this name; what was there is replaced.

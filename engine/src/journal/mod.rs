@@ -14,7 +14,7 @@ use crate::{
     order::{
         AuditHash, AuditHead,
         audit::{AuditLine, AuditVerdict},
-        hold::HoldLine,
+        hold::{HeldKey, HoldLine},
         retention::{Aging, LegalHold, PurgeCursor, PurgeWindow, Purged},
     },
     questions::{AuditQuery, Balance, MessageJourney, MessageLine, Query, Queues, Recent, Troubled, Window},
@@ -29,13 +29,13 @@ mod suite;
 
 pub use change::{
     Applied, Arrive, Birth, Change, Committed, Deed, Finish, HandRefusal, Key, LegalKey, LoadChange, Millis,
-    NewArtefact, NewBody, NewDelivery, NewOrder, NewPurge, NewRecall, NewShape, Next, NotRouted,
+    NewArtefact, NewBody, NewDelivery, NewEdition, NewOrder, NewPurge, NewRecall, NewShape, Next, NotRouted,
     NotRoutedWhy, OnceKey, RecallPart, RepeatKey, Routed, Start, Version,
 };
 pub use sqlite::SqliteJournal;
 pub use state::{AttemptState, DeliveryState, MessageState};
 
-/// A message that waits for routing.
+/// A message, as routing reads it.
 #[derive(Clone, Debug)]
 pub struct Unrouted {
     /// Our number.
@@ -48,6 +48,8 @@ pub struct Unrouted {
     pub raw: ContentRef,
     /// What admission read.
     pub facts: MessageFacts,
+    /// A human corrected it.
+    pub edited: bool,
 }
 
 /// What a lane may claim.
@@ -90,8 +92,10 @@ pub struct StoredDelivery {
     pub damaged: bool,
     /// When the message came.
     pub received_at: Millis,
-    /// Since when it is owed (or was released): its age counts from here.
+    /// Since when it is owed (or was released).
     pub since: Millis,
+    /// Its age counts from here: `since`, or when its lane was last given back.
+    pub ages_from: Millis,
     /// It carries a report: its own ending is told to nobody.
     pub is_report: bool,
 }
@@ -133,6 +137,12 @@ pub trait Journal: Bodies {
     /// Messages that wait for routing, after a number, in order.
     fn unrouted(&self, after: MessageId, limit: u32) -> Result<Vec<Unrouted>, Error>;
 
+    /// One message, whatever its state.
+    fn message(&self, id: MessageId) -> Result<Option<Unrouted>, Error>;
+
+    /// What a message owes, reports apart, in order.
+    fn owed(&self, message: MessageId) -> Result<Vec<DeliveryId>, Error>;
+
     /// What a lane may claim now: at most `limit` of each end.
     fn due(&self, sink: &PartnerName, now: Millis, limit: u32) -> Result<Due, Error>;
 
@@ -141,6 +151,21 @@ pub trait Journal: Bodies {
 
     /// Routes that a human holds.
     fn held_routes(&self) -> Result<Vec<RouteName>, Error>;
+
+    /// Every hold, and whether it is lifted and gives back what it held.
+    fn hold_keys(&self) -> Result<Vec<(HeldKey, bool)>, Error>;
+
+    /// Deliveries, after a number and in order, that do not agree with a hold, or with its lift.
+    fn unsettled(
+        &self,
+        hold: &HeldKey,
+        lifted: bool,
+        after: DeliveryId,
+        limit: u32,
+    ) -> Result<Vec<DeliveryId>, Error>;
+
+    /// Whether what is counted is what there is. It reads everything that is open.
+    fn tally_agrees(&self) -> Result<bool, Error>;
 
     /// The next bodies, after a number, that are not sealed as the configuration says, sealed anew.
     /// `None`: no other key is in use.

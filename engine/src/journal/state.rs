@@ -74,6 +74,8 @@ state! {
         Delivered = 4 "delivered" "remis",
         /// Refused for good. Final.
         Refused = 5 "refused" "refusé",
+        /// It never left, and a corrected edition of its message took its place. Final.
+        Replaced = 6 "replaced" "remplacé",
     }
 }
 
@@ -107,11 +109,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_are_those_of_the_first_format() {
+    fn integers_never_change() {
         for (number, state) in (-1..).zip(DeliveryState::ALL) {
             assert_eq!(DeliveryState::of(number), Some(*state));
         }
-        assert_eq!((DeliveryState::of(6), MessageState::of(7), AttemptState::of(-1)), (None, None, None));
+        assert_eq!((DeliveryState::of(7), MessageState::of(7), AttemptState::of(-1)), (None, None, None));
         assert!(DeliveryState::Refused.is_final() && !DeliveryState::Parked.is_final());
     }
 }

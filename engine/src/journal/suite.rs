@@ -65,6 +65,7 @@ fn try_route(journal: &dyn Journal, message: u64, keys: &[Option<u8>], at: Milli
         birth: Birth::Owed,
         recipient: None,
         cause: None,
+        earlier: Vec::new(),
     });
     let routed = Routed {
         message: MessageId(message),
@@ -77,6 +78,7 @@ fn try_route(journal: &dyn Journal, message: u64, keys: &[Option<u8>], at: Milli
         keys: vec![],
         deliveries: deliveries.collect(),
         once: vec![],
+        edited: false,
     };
     one(journal, Change::Route(Box::new(routed)))
 }
@@ -483,6 +485,7 @@ fn heads_and_load_agree_with_their_definition<J: Journal + Questions, G>(open: &
             prop_assert_eq!(ready(&journal, 10), heads(&model));
             prop_assert_eq!(journal.load().unwrap().deliveries, load);
             prop_assert_eq!(counted(&journal), by_state(&model));
+            prop_assert!(journal.tally_agrees().unwrap());
         }
         prop_assert!(journal.balance(crate::Window::default()).unwrap().closes());
         Ok(())

@@ -25,10 +25,10 @@ const JSON_BYTES_MAX: u64 = 16 << 20;
 
 /// A delivery with what it carries.
 pub(crate) struct Loaded {
-    pub(super) stored: StoredDelivery,
+    pub(crate) stored: StoredDelivery,
     /// `None`: it cannot be read any more.
     pub(super) shape: Option<Arc<Shape>>,
-    pub(super) part: Part,
+    pub(crate) part: Part,
 }
 
 impl Loaded {

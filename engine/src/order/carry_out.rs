@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use jonction_model::{Finding, ReportCode};
-use jonction_ports::{DeliveryId, KeyKind};
+use jonction_ports::{DeliveryId, KeyKind, MessageId};
 
 use super::{
     Act, Author, Order, Ordered, Reason,
     hold::Held,
-    recall,
+    recall, resend,
     retention::{LegalSubject, PurgeStep, Purged},
+    settle::settle,
 };
 use crate::{
     backup,
@@ -30,6 +31,11 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, order: Order) -> Result<Orde
     if let Act::Purge(step) = act {
         return purge(shared, author, reason, step).await;
     }
+    // Read before it is told: what cannot be read was not taken out.
+    let exported = match &act {
+        Act::Export { message } => Some(prepared(shared, *message, resend::export).await?),
+        _ => None,
+    };
     let deed = deed(shared, &act, reason.as_ref()).await?;
     let change = NewOrder { at: shared.now(), author, reason, deed };
     let (answer, _) = shared.commit_one(Change::Order(Box::new(change))).await?;
@@ -40,7 +46,30 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, order: Order) -> Result<Orde
     tracing::info!(act = act.word(), audit = audit.count, "order carried out");
     shared.look_again();
     shared.say(Event::Ordered { audit: audit.count, act: act.word() });
-    Ok(Ordered { audit, purged: None })
+    if let Act::Hold { what } | Act::Lift { what } = &act {
+        follow(shared, what, matches!(act, Act::Lift { .. })).await;
+    }
+    Ok(Ordered { exported, ..Ordered::of(audit) })
+}
+
+/// Marks what waits, or gives it back. The order is carried out already: what the journal cannot do now is done later.
+async fn follow(shared: &Arc<Shared>, what: &Held, lifted: bool) {
+    if let Err(error) = settle(shared, &what.key(&shared.hasher), lifted).await {
+        tracing::error!(error_code = error.code(), %error, "a hold is settled later");
+        shared.holds.notify_one();
+    }
+}
+
+/// Prepares an order about a message off the runtime's threads.
+async fn prepared<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    message: MessageId,
+    prepare: impl FnOnce(&Shared, MessageId) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let owned = shared.clone();
+    blocking(move || prepare(&owned, message))
+        .await
+        .map_err(|_| Error::Inconsistent("prepare an order".to_owned()))?
 }
 
 /// The act with everything its change needs.
@@ -72,11 +101,17 @@ async fn deed(shared: &Arc<Shared>, act: &Act, reason: Option<&Reason>) -> Resul
         }
         Act::Lift { what } => Deed::Lift(what.key(&shared.hasher)),
         Act::Recall { message, document } => {
-            let (owned, message, document) = (shared.clone(), *message, document.trim().to_owned());
+            let document = document.trim().to_owned();
             let reason = reason.map_or(String::new(), |reason| reason.as_str().to_owned());
-            let recall = blocking(move || recall::recall(&owned, message, &document, &reason));
-            Deed::Recall(Box::new(recall.await.map_err(|_| Error::Inconsistent("recall".to_owned()))??))
+            let recall = move |shared: &Shared, message| recall::recall(shared, message, &document, &reason);
+            Deed::Recall(Box::new(prepared(shared, *message, recall).await?))
         }
+        Act::Resend { message, edited, not_received } => {
+            let (edited, not_received) = (edited.clone(), *not_received);
+            let resend = move |shared: &Shared, id| resend::resend(shared, id, &edited, not_received);
+            Deed::Resend(Box::new(prepared(shared, *message, resend).await?))
+        }
+        Act::Export { message } => Deed::Export { message: *message },
     })
 }
 
@@ -124,7 +159,7 @@ async fn purge(
         Some(head) => head,
         None => blocking(move || owned.questions.audit_head()).await.map_err(failed)??,
     };
-    Ok(Ordered { audit, purged: Some(purged) })
+    Ok(Ordered { purged: Some(purged), ..Ordered::of(audit) })
 }
 
 /// A name that nothing has would hold nothing, and nobody would notice. Where nothing runs, nobody can tell.
@@ -159,6 +194,9 @@ fn impossible(act: &Act, answer: &Applied) -> Error {
         (Act::Hold { what }, _) => Error::HeldAlready(what.word()),
         (Act::Lift { what }, _) => Error::NotHeld(what.word()),
         (Act::Recall { message, .. }, _) => Error::RecalledAlready(message.0),
+        (Act::Resend { message, .. }, Applied::Barred) => Error::OutcomeUnknown(message.0),
+        (Act::Resend { message, .. }, _) => Error::NothingParked(message.0),
+        (Act::Export { message }, _) => Error::NoMessage(message.0),
     }
 }
 

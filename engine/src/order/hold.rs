@@ -59,6 +59,15 @@ impl Held {
 }
 
 impl HeldKey {
+    /// What a screen and the audit chain may show of it: the name of a route or a partner, a keyed hash of anybody else.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Route(name) => name.to_string(),
+            Self::Partner(name) => name.to_string(),
+            Self::Recipient(hash) | Self::Patient(hash) => hash.to_string(),
+        }
+    }
+
     /// Stored integer, never reused; and its word.
     pub(crate) fn kind(&self) -> (i64, &'static str) {
         match self {
@@ -88,6 +97,8 @@ pub struct HoldLine {
     pub author: String,
     /// Why.
     pub reason: Option<String>,
+    /// Messages that are not routed because of it.
+    pub messages: u64,
     /// Deliveries that wait for it, as far as they were looked at.
     pub waiting: u64,
 }

@@ -108,5 +108,6 @@ fn deletion_of(
         birth,
         recipient: part.mailbox.as_deref().map(|address| mailbox_key(&shared.hasher, address)),
         cause: None,
+        earlier: Vec::new(),
     }))
 }

@@ -22,6 +22,7 @@ use crate::{
         Change, Committed, Due, Journal, LoadChange, Millis, NewBody, SharedJournal, Stale, StoredDelivery,
         Unrouted,
     },
+    order::hold::HeldKey,
 };
 
 /// Dies at the n-th commit: before it reaches the disk, or after, the answer being lost. Everything fails from then on.
@@ -81,6 +82,32 @@ impl Journal for Dying {
 
     fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, Error> {
         self.inner.delivery(id)
+    }
+
+    fn message(&self, id: MessageId) -> Result<Option<Unrouted>, Error> {
+        self.inner.message(id)
+    }
+
+    fn owed(&self, message: MessageId) -> Result<Vec<DeliveryId>, Error> {
+        self.inner.owed(message)
+    }
+
+    fn hold_keys(&self) -> Result<Vec<(HeldKey, bool)>, Error> {
+        self.inner.hold_keys()
+    }
+
+    fn unsettled(
+        &self,
+        hold: &HeldKey,
+        lifted: bool,
+        after: DeliveryId,
+        limit: u32,
+    ) -> Result<Vec<DeliveryId>, Error> {
+        self.inner.unsettled(hold, lifted, after, limit)
+    }
+
+    fn tally_agrees(&self) -> Result<bool, Error> {
+        self.inner.tally_agrees()
     }
 
     fn held_routes(&self) -> Result<Vec<RouteName>, Error> {

@@ -117,7 +117,7 @@ async fn a_held_route_takes_its_messages_and_routes_them_when_it_is_lifted() {
 
     assert_eq!(world.message_state("M2"), MessageState::Held);
     assert_eq!(world.states("M1"), [("dmp".into(), Held)], "what it owed does not leave");
-    assert_eq!(world.engine.reader().balance(Window::default()).unwrap().total.messages.waiting, 1);
+    assert_eq!(world.engine.reader().balance(Window::default()).unwrap().total.messages.held, 1);
     // It outlives the process.
     world = world.crash().await;
     world.send("M3;patient=A;dmp").await;
@@ -146,6 +146,85 @@ async fn a_paused_partner_gets_nothing_until_it_is_resumed() {
     world.lift(What::Partner(partner("dmp"))).await;
     world.idle().await;
     world.states_are("M1", &[("dmp", Delivered), ("mail", Delivered)]).await;
+}
+
+/// More than one commit marks, in more than one order of magnitude.
+#[tokio::test(start_paused = true)]
+async fn a_hold_marks_everything_that_waits_a_few_at_a_time_and_gives_it_back_in_order() {
+    const MESSAGES: usize = 65;
+    let mut world = World::new().await;
+    world.hold(What::Partner(partner("dmp"))).await;
+    for n in 0..MESSAGES {
+        world.send(&format!("A{n};patient=A;dmp")).await;
+    }
+    while world.engine.reader().queues().unwrap().messages_waiting > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.hold(route_essai()).await;
+    let lane = |world: &World| world.engine.reader().queues().unwrap().lanes[0].clone();
+    assert_eq!((lane(&world).held, lane(&world).waiting), (MESSAGES as u64, 0));
+    for n in 0..MESSAGES {
+        world.send(&format!("B{n};patient=A;dmp")).await;
+    }
+    world.idle().await;
+    assert_eq!(world.engine.reader().queues().unwrap().messages_held, MESSAGES as u64);
+    let holds = world.engine.reader().holds().unwrap();
+    let of_route = holds.iter().find(|hold| hold.kind == "route").unwrap();
+    assert_eq!((of_route.messages, of_route.waiting), (MESSAGES as u64, MESSAGES as u64));
+
+    let commits = world.engine.commits();
+    world.lift(route_essai()).await;
+    assert!(world.engine.commits() - commits > 4, "a few at a time");
+    world = world.crash().await;
+    assert!(world.engine.reader().holds().unwrap().iter().all(|hold| hold.kind == "partner"));
+    world.lift(What::Partner(partner("dmp"))).await;
+    world.idle().await;
+    let expected: Vec<_> =
+        ["A", "B"].iter().flat_map(|l| (0..MESSAGES).map(move |n| format!("{l}{n}"))).collect();
+    assert_eq!(world.seen_ids("dmp"), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lift_that_was_cut_goes_on_at_the_next_start() {
+    for commits in 1..6 {
+        let mut world = World::new().await;
+        world.hold(route_essai()).await;
+        for n in 0..45 {
+            world.send(&format!("A{n};patient=A;dmp")).await;
+        }
+        world.idle().await;
+        let (mut dying, _) = world.reopen_dying(1 + commits, true);
+        dying.try_start().await;
+        let _ = dying.order(order::Act::Lift { what: route_essai() }, "").await;
+        world = dying.crash().await;
+        let _ = world.order(order::Act::Lift { what: route_essai() }, "").await;
+        world.idle().await;
+        for _ in 0..1000 {
+            if world.seen("dmp").len() == 45 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let expected: Vec<_> = (0..45).map(|n| format!("A{n}")).collect();
+        assert_eq!(world.seen_ids("dmp"), expected, "cut after {commits} commits");
+    }
+}
+
+/// Held for longer than anything is tried: given back, it is tried for as long as ever.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_paused_partner_does_not_age() {
+    let world = World::new().await;
+    world.script("dmp", "A1", &[Act::Retry; 3]);
+    world.script("dmp", "B1", &[Act::RetryAfter(60), Act::Retry]);
+    world.send("B1;patient=B;dmp").await;
+    world.states_are("B1", &[("dmp", Retrying)]).await;
+    world.hold(What::Partner(partner("dmp"))).await;
+    world.send("A1;patient=A;dmp").await;
+    tokio::time::sleep(Duration::from_secs(10 * 3600)).await;
+    world.lift(What::Partner(partner("dmp"))).await;
+    world.idle().await;
+    world.states_are("A1", &[("dmp", Delivered)]).await;
+    world.states_are("B1", &[("dmp", Delivered)]).await;
 }
 
 #[tokio::test(start_paused = true)]

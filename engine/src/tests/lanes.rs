@@ -1,11 +1,11 @@
 //! Order, retries, unknown outcomes, limits of memory and time.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use super::world::{Act, World, partner, route};
 use crate::{
     DeliveryState::{Delivered, Parked, Retrying, Waiting},
-    Filter, LaneSettings, StateWord,
+    Filter, LaneSettings, StateWord, Wired,
 };
 
 #[tokio::test(start_paused = true)]
@@ -180,7 +180,11 @@ async fn what_is_owed_to_a_partner_that_is_gone_waits_for_him() {
     world.running.take().unwrap().stop(Duration::from_secs(1)).await;
 
     let without = crate::Route { to: vec![], ..route() };
-    let running = world.engine.start(vec![without], world.sinks(&["sil"]), HashMap::new()).await.unwrap();
+    let running = world
+        .engine
+        .start(Wired { routes: vec![without], sinks: world.sinks(&["sil"]), ..Wired::default() })
+        .await
+        .unwrap();
     world.idle().await;
     assert_eq!(world.states("M1"), [("dmp".into(), Parked)]);
     assert_eq!(world.journey("M2").deliveries[0].finding.as_ref().unwrap().check, "engine.sink-gone");
@@ -195,7 +199,8 @@ async fn what_is_owed_to_a_partner_that_is_gone_waits_for_him() {
 #[tokio::test(start_paused = true)]
 async fn a_route_that_names_a_sink_nobody_has_does_not_start() {
     let world = World::unstarted();
-    let error = world.engine.start(vec![route()], world.sinks(&["dmp"]), HashMap::new()).await.err().unwrap();
+    let error =
+        world.engine.start(Wired { sinks: world.sinks(&["dmp"]), ..world.wired() }).await.err().unwrap();
     assert_eq!(error.code(), "engine.unknown-sink");
     assert_eq!(partner("mail").as_str(), "mail");
 }

@@ -2,7 +2,9 @@
 //! In: scripted partners. Out: facts about deliveries, journeys and balances. No sleep, no network.
 
 mod answers;
+mod counts;
 mod crash;
+mod editions;
 mod holds;
 mod hostile;
 mod lanes;

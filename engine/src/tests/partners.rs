@@ -244,7 +244,8 @@ async fn ten_thousand_lanes_are_ten_thousand_partners() {
     let to = names.iter().step_by(100);
     let to = to.map(|name| crate::SinkBinding { sink: name.clone(), ..super::world::route().to[0].clone() });
     let route = crate::Route { to: to.collect(), reply: vec![], ..super::world::route() };
-    let _running = world.engine.start(vec![route], sinks, Default::default()).await.unwrap();
+    let _running =
+        world.engine.start(crate::Wired { routes: vec![route], sinks, ..Default::default() }).await.unwrap();
     world.send("M1;patient=A;dmp").await;
     world.idle().await;
 

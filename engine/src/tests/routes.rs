@@ -44,7 +44,7 @@ async fn world(routes: Vec<Route>) -> World {
     world
 }
 
-async fn with_steps(more: Vec<RouteStep>) -> World {
+pub(super) async fn with_steps(more: Vec<RouteStep>) -> World {
     let mut route = route();
     route.steps.extend(more);
     world(vec![route]).await

@@ -46,11 +46,11 @@ async fn a_newer_format_is_refused() {
     let world = world.die();
     drop(world.engine);
     let database = rusqlite::Connection::open(path.join("journal.db")).unwrap();
-    database.execute("UPDATE store SET value = 2 WHERE name = 'format'", []).unwrap();
+    database.execute("UPDATE store SET value = 3 WHERE name = 'format'", []).unwrap();
     drop(database);
 
     let error = open(&path).err().unwrap();
-    assert!(matches!(error, Error::NewerFormat { found: 2, known: 1 }), "{error}");
+    assert!(matches!(error, Error::NewerFormat { found: 3, known: 2 }), "{error}");
     assert_eq!(Reader::open(&path).err().unwrap().code(), "journal.newer-format");
 }
 
@@ -191,10 +191,13 @@ async fn a_damaged_row_is_parked_and_never_prepared_again() {
     assert_eq!((delivery.state, world.seen("dmp").len()), (crate::DeliveryState::Parked, 1));
 }
 
-/// The whole database as text, so that a review sees what changed.
+/// The whole database as text, so that a review sees what changed: rows before what would count them.
 fn dump(database: &rusqlite::Connection) -> String {
     let mut objects = database
-        .prepare("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type DESC, name")
+        .prepare(
+            "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL
+             ORDER BY type <> 'table', type DESC, name",
+        )
         .unwrap();
     let objects: Vec<(String, String, String)> = objects
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -222,10 +225,12 @@ fn dump(database: &rusqlite::Connection) -> String {
     text
 }
 
-const FORMAT_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/format-1.sql");
+/// Stores as the program of each format wrote them.
+const FORMATS: [(&str, &str); 2] =
+    [("format-1.sql", include_str!("format-1.sql")), ("format-2.sql", include_str!("format-2.sql"))];
 
-/// Written by the program of the first format, with `UPDATE=1`; never again once that format was released.
-async fn write_format_1() {
+/// Writes a store of the latest format, with `UPDATE=1`; never again once that format was released.
+async fn write_latest() {
     let world = World::new().await;
     world.script("dmp", "M2", &[Act::Park]);
     world.send_all(&["M1;dmp;mail", "M2;dmp", "M3;refuse", "M4;other"]).await;
@@ -233,15 +238,13 @@ async fn write_format_1() {
     let key = fs::read(key_path(&world.path())).unwrap();
     let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
     let database = rusqlite::Connection::open(world.path().join("journal.db")).unwrap();
-    fs::write(FORMAT_1, format!("-- index key {key}\n{}", dump(&database))).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/");
+    let (name, _) = FORMATS[FORMATS.len() - 1];
+    fs::write(format!("{path}{name}"), format!("-- index key {key}\n{}", dump(&database))).unwrap();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_store_of_the_first_format_is_opened_told_and_goes_on() {
-    if std::env::var_os("UPDATE").is_some() {
-        write_format_1().await;
-    }
-    let text = fs::read_to_string(FORMAT_1).unwrap();
+/// A data folder with a store of this text.
+fn written(text: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let key = text.lines().next().unwrap().strip_prefix("-- index key ").unwrap();
     let digit = |at: usize| u8::from_str_radix(&key[2 * at..2 * at + 2], 16).unwrap();
@@ -253,17 +256,47 @@ async fn a_store_of_the_first_format_is_opened_told_and_goes_on() {
             "PRAGMA foreign_keys = OFF; PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; {text}"
         ))
         .unwrap();
-    drop(database);
+    folder
+}
 
-    let engine = open(folder.path()).unwrap();
-    let reader = engine.reader();
-    assert!(reader.balance(crate::Window::default()).unwrap().closes());
-    let states = |id: &str| -> Vec<_> {
-        let journey = reader.journey(id).unwrap().remove(0);
-        journey.deliveries.iter().map(|delivery| (delivery.sink.to_string(), delivery.state)).collect()
+#[tokio::test(start_paused = true)]
+async fn a_store_of_every_format_is_opened_told_and_goes_on() {
+    if std::env::var_os("UPDATE").is_some() {
+        return write_latest().await;
+    }
+    for (name, text) in FORMATS {
+        let folder = written(text);
+        let engine = open(folder.path()).unwrap();
+        let reader = engine.reader();
+        assert!(reader.balance(crate::Window::default()).unwrap().closes(), "{name}");
+        let states = |id: &str| -> Vec<_> {
+            let journey = reader.journey(id).unwrap().remove(0);
+            journey.deliveries.iter().map(|delivery| (delivery.sink.to_string(), delivery.state)).collect()
+        };
+        assert_eq!(states("M1")[0], ("dmp".to_owned(), crate::DeliveryState::Delivered));
+        assert_eq!(states("M2"), [("dmp".to_owned(), crate::DeliveryState::Parked)]);
+        let message = |id: &str| reader.journey(id).unwrap().remove(0).state;
+        assert_eq!((message("M3"), message("M4")), (MessageState::Refused, MessageState::Filtered));
+        assert_eq!(reader.queues().unwrap().lanes[0].parked, 1, "{name}: counted when it came to our format");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_store_is_brought_to_our_format_by_who_writes_and_said_so_to_who_only_reads() {
+    let folder = written(FORMATS[0].1);
+    let error = Reader::open(folder.path()).err().unwrap();
+    assert!(matches!(error, Error::OlderFormat { found: 1, known: 2 }), "{error}");
+    drop(open(folder.path()).unwrap());
+    assert!(Reader::open(folder.path()).is_ok());
+    // A new store and an old one are the same in the end.
+    let schema = |path: &std::path::Path| -> Vec<String> {
+        let database = rusqlite::Connection::open(path.join("journal.db")).unwrap();
+        let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name";
+        let mut statement = database.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.map(|sql| sql.unwrap().split_whitespace().collect()).collect()
     };
-    assert_eq!(states("M1")[0], ("dmp".to_owned(), crate::DeliveryState::Delivered));
-    assert_eq!(states("M2"), [("dmp".to_owned(), crate::DeliveryState::Parked)]);
-    let message = |id: &str| reader.journey(id).unwrap().remove(0).state;
-    assert_eq!((message("M3"), message("M4")), (MessageState::Refused, MessageState::Filtered));
+    let fresh = tempfile::tempdir().unwrap();
+    drop(open(fresh.path()).unwrap());
+    assert_eq!(schema(folder.path()), schema(fresh.path()));
 }

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::{
     Author, CommitMode, Condition, DeliveryState, Departure, Engine, EngineSettings, Error, Filter,
     LaneSettings, MessageJourney, MessageState, Order, OrderBy, Ordered, Policy, Reason, ReplyBinding, Route,
-    RouteStep, Running, Seals, SinkBinding, Window, order, route::Stage,
+    RouteStep, Running, Seals, SinkBinding, Window, Wired, order, route::Stage,
 };
 
 /// The runtime's clock, paused: it jumps to the next timer when everybody waits.
@@ -479,9 +479,19 @@ impl World {
             .collect()
     }
 
+    /// The route, the sinks `dmp`, `mail` and `sil`, the door of `sil`.
+    pub(super) fn wired(&self) -> Wired {
+        let admission: Arc<dyn Admission> = Arc::new(FakeAdmission);
+        Wired {
+            routes: vec![route()],
+            sinks: self.sinks(&["dmp", "mail", "sil"]),
+            lanes: self.lanes.clone(),
+            admissions: [(partner("sil"), admission)].into(),
+        }
+    }
+
     pub(super) async fn start(&mut self) {
-        let sinks = self.sinks(&["dmp", "mail", "sil"]);
-        self.running = Some(self.engine.start(vec![route()], sinks, self.lanes.clone()).await.unwrap());
+        self.running = Some(self.engine.start(self.wired()).await.unwrap());
     }
 
     /// Dies where it stands, and starts again on the same store.
@@ -563,8 +573,7 @@ impl World {
 
     /// Whether it could start.
     pub(super) async fn try_start(&mut self) -> bool {
-        let sinks = self.sinks(&["dmp", "mail", "sil"]);
-        self.running = self.engine.start(vec![route()], sinks, self.lanes.clone()).await.ok();
+        self.running = self.engine.start(self.wired()).await.ok();
         self.running.is_some()
     }
 
@@ -587,6 +596,17 @@ impl World {
         self.engine.wait_idle().await;
         let balance = self.engine.reader().balance(Window::default()).unwrap();
         assert!(balance.closes(), "{balance:?}");
+        assert!(self.tally_agrees(), "{:?}", self.engine.reader().queues());
+    }
+
+    /// Whether what triggers count is what there is, asked of the database itself.
+    pub(super) fn tally_agrees(&self) -> bool {
+        let database = rusqlite::Connection::open(self.path().join("journal.db")).unwrap();
+        let sql = "SELECT count(*) FROM (SELECT * FROM counted EXCEPT SELECT * FROM tally WHERE n <> 0)
+                   UNION ALL SELECT count(*) FROM (SELECT * FROM tally WHERE n <> 0 EXCEPT SELECT * FROM counted)";
+        let mut statement = database.prepare(sql).unwrap();
+        let differences = statement.query_map([], |row| row.get::<_, i64>(0)).unwrap();
+        differences.map(Result::unwrap).sum::<i64>() == 0
     }
 
     pub(super) fn journey(&self, id: &str) -> MessageJourney {
@@ -641,6 +661,7 @@ pub(super) fn settings(path: PathBuf) -> EngineSettings {
     let mut settings = EngineSettings::new(path, Environment::Test);
     settings.commit_mode = CommitMode::Inline;
     settings.limits.body_file_bytes = 4096;
+    settings.limits.settled_at_once = 20;
     settings
 }
 
@@ -648,30 +669,43 @@ fn open(dir: &TempDir, clock: &Arc<VirtualClock>, outside: &Outside) -> Engine {
     Engine::open(settings(dir.path().to_owned()), clock.clone(), outside.entropy()).unwrap()
 }
 
-/// A message as a source hands it over. `refuse`: admission refuses it; `strict`: a reused number is refused.
+/// The door of the fake sender. `refuse`: it refuses; `other`: a kind that no route wants; `facility=X`: another sender.
+struct FakeAdmission;
+
+impl Admission for FakeAdmission {
+    fn admit(&self, raw: &Bytes, _: Option<&Peer>) -> Admitted {
+        let text = std::str::from_utf8(raw).unwrap();
+        let words: Vec<&str> = text.split(';').collect();
+        let facility = words.iter().find_map(|word| word.strip_prefix("facility=")).unwrap_or("FAC");
+        let refused = words.contains(&"refuse");
+        Admitted {
+            facts: MessageFacts {
+                kind: if words.contains(&"other") { "ADT^A01" } else { "MDM^T02" }.into(),
+                control_id: MessageControlId::parse(words[0]).ok(),
+                sending_facility: facility.into(),
+                ..MessageFacts::default()
+            },
+            findings: if refused { vec![finding("fake/A1").at(Place::path("PID-3"))] } else { vec![] },
+            accepted: !refused,
+            repeat: Some(Repeat {
+                key: format!("APP|{facility}|{}", words[0]),
+                digest: *BodyId::of(text.as_bytes()).as_bytes(),
+            }),
+        }
+    }
+}
+
+/// A message as a source hands it over. `strict`: a reused number is refused.
 pub(super) fn arrival(text: &str, at: Timestamp) -> Arrival {
     let control_id = text.split(';').next().unwrap();
     let has = |word: &str| text.split(';').any(|found| found == word);
-    let kind = if has("other") { "ADT^A01" } else { "MDM^T02" };
+    let raw = Bytes::from(text.to_owned());
     Arrival {
         partner: partner("sil"),
         peer: Peer { address: "127.0.0.1:2575".parse().unwrap(), certificate: None },
         received_at: at,
-        raw: text.to_owned().into(),
-        admitted: Admitted {
-            facts: MessageFacts {
-                kind: kind.into(),
-                control_id: MessageControlId::parse(control_id).ok(),
-                sending_facility: "FAC".into(),
-                ..MessageFacts::default()
-            },
-            findings: if has("refuse") { vec![finding("fake/A1")] } else { vec![] },
-            accepted: !has("refuse"),
-            repeat: Some(Repeat {
-                key: format!("APP|FAC|{control_id}"),
-                digest: *BodyId::of(text.as_bytes()).as_bytes(),
-            }),
-        },
+        admitted: FakeAdmission.admit(&raw, None),
+        raw,
         reply: format!("ack of {control_id} at {at}").into(),
         conflict_reply: has("strict").then(|| "conflict".into()),
     }

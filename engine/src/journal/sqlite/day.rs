@@ -23,8 +23,9 @@ pub(super) fn troubled(
     // Routed and filtered messages are told only through what became of their deliveries.
     let condition = format!(
         "received_at >= ?1 AND received_at < ?2 AND facility = ?3 AND (state NOT IN (1, 2)
-         OR EXISTS (SELECT 1 FROM delivery WHERE delivery.message = message.id AND delivery.state <> {}))",
-        DeliveryState::Delivered.number()
+         OR EXISTS (SELECT 1 FROM delivery WHERE delivery.message = message.id AND delivery.state NOT IN ({}, {})))",
+        DeliveryState::Delivered.number(),
+        DeliveryState::Replaced.number()
     );
     journal.reading(|connection| {
         // One snapshot: the list and its count are of the same moment.

@@ -247,7 +247,9 @@ fn standing_sql(state: DeliveryState) -> String {
             format!("state = {number} AND state < 4 AND NOT {IN_HELD_LANE}")
         }
         DeliveryState::Sending | DeliveryState::Parked => format!("state = {number} AND state < 4"),
-        DeliveryState::Delivered | DeliveryState::Refused => format!("state = {number}"),
+        DeliveryState::Delivered | DeliveryState::Refused | DeliveryState::Replaced => {
+            format!("state = {number}")
+        }
     }
 }
 

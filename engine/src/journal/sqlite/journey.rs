@@ -10,7 +10,8 @@ use super::{
     find::standing,
     purge::HELD,
     rows::{
-        findings, get, inconsistent, json, number, optional_time, partner, route, small, state, time, whole,
+        findings, get, inconsistent, json, number, optional_time, partner, route, row_number, small, state,
+        time, whole,
     },
 };
 use crate::{
@@ -67,6 +68,7 @@ impl SqliteJournal {
             documents: self.documents(connection, id)?,
             recalls: get::<Option<i64>>(row, "recalls")?.and_then(|id| u64::try_from(id).ok()).map(MessageId),
             recalled_by: recalled_by(connection, id)?,
+            editions: super::editions::of(connection, id)?,
             repetitions: repetitions(connection, id)?,
             deliveries: self.deliveries(connection, id)?,
         }))
@@ -89,13 +91,19 @@ impl SqliteJournal {
                 Operation::Replace => "replace",
                 Operation::Delete => "delete",
             };
-            documents.extend(submission.documents.iter().map(|document| DocumentLine {
-                unique_id: document.unique_id.to_xds(),
-                type_code: document.metadata.type_code.code.clone(),
-                type_label: document.metadata.type_code.label.clone(),
-                version: document.version,
-                operation: operation.to_owned(),
-            }));
+            for document in &submission.documents {
+                let line = DocumentLine {
+                    unique_id: document.unique_id.to_xds(),
+                    type_code: document.metadata.type_code.code.clone(),
+                    type_label: document.metadata.type_code.label.clone(),
+                    version: document.version,
+                    operation: operation.to_owned(),
+                };
+                // A corrected message carries most often the same ones.
+                if !documents.contains(&line) {
+                    documents.push(line);
+                }
+            }
         }
         Ok(documents)
     }
@@ -139,16 +147,13 @@ impl SqliteJournal {
     }
 }
 
-fn row_number(id: u64) -> i64 {
-    i64::try_from(id).unwrap_or(i64::MAX)
-}
-
 /// How many wait behind a delivery.
 fn behind(connection: &Connection, id: DeliveryId) -> Result<u64, Error> {
     let mut statement = connection.prepare_cached(
         "SELECT count(*) AS count FROM delivery head JOIN delivery later
-             ON later.sink = head.sink AND later.ordering = head.ordering AND later.id > head.id AND later.state < 4
+             ON later.sink = head.sink AND later.ordering = head.ordering AND later.state < 4
              AND later.ordering IS NOT NULL
+             AND (coalesce(later.place, later.id), later.id) > (coalesce(head.place, head.id), head.id)
          WHERE head.id = ?1",
     )?;
     let count: i64 = statement.query_row(params![row_number(id.0)], |row| row.get(0))?;

@@ -24,6 +24,7 @@ mod bodies;
 mod checkpoint;
 mod day;
 mod deployments;
+mod editions;
 mod find;
 mod holds;
 mod journey;
@@ -34,6 +35,7 @@ mod read;
 mod recent;
 mod rows;
 mod seals;
+mod tally;
 mod wal;
 mod write;
 
@@ -42,8 +44,10 @@ pub(crate) use write::control_id_reused;
 pub(crate) use bodies::BodyFiles;
 use checkpoint::Checkpointer;
 
+/// What makes each format from the one before, the first from nothing. A new store and an old one go the same way.
+const FORMATS: [&str; 2] = [include_str!("format/1.sql"), include_str!("format/2.sql")];
 /// The format this program writes.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = FORMATS.len() as i64;
 
 /// Bounds of the store.
 #[derive(Clone, Copy, Debug)]
@@ -54,11 +58,13 @@ pub struct Limits {
     pub idle_readers_max: usize,
     /// Pages of WAL after which a checkpoint is asked for. Default 1000 (8 MB).
     pub checkpoint_pages: i32,
+    /// Deliveries or messages that one commit marks as held, or gives back. Default 500: tens of milliseconds.
+    pub settled_at_once: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_file_bytes: 256 << 10, idle_readers_max: 8, checkpoint_pages: 1000 }
+        Self { body_file_bytes: 256 << 10, idle_readers_max: 8, checkpoint_pages: 1000, settled_at_once: 500 }
     }
 }
 
@@ -163,9 +169,13 @@ impl SqliteJournal {
         let hasher = journal.reading(|connection| {
             let found = stored_format(connection)?;
             match found {
-                Some(FORMAT) => own_key(&*storage.files, connection, data_dir),
-                Some(found) => Err(Error::NewerFormat { found, known: FORMAT }),
                 None => Err(Error::NoStore { path: data_dir.to_owned() }),
+                Some(found) if found > FORMAT => Err(Error::NewerFormat { found, known: FORMAT }),
+                Some(found) => {
+                    let hasher = own_key(&*storage.files, connection, data_dir)?;
+                    let older = || Error::OlderFormat { found, known: FORMAT };
+                    (found == FORMAT).then_some(hasher).ok_or_else(older)
+                }
             }
         });
         let hasher = hasher.map_err(|error| error.in_file(&journal.path))?;
@@ -252,32 +262,34 @@ fn stored_format(connection: &Connection) -> Result<Option<i64>, Error> {
         .optional()?)
 }
 
-/// Makes a new store, or checks an old one. The key is durable before the store that depends on it exists.
+/// Makes a new store, or checks an old one and brings it to our format. The key is durable before the store that depends
+/// on it exists.
 fn prepare_store(
     files: &dyn Files,
     connection: &mut Connection,
     data_dir: &Path,
     entropy: &dyn Entropy,
 ) -> Result<IndexHasher, Error> {
-    match stored_format(connection)? {
-        Some(FORMAT) => own_key(files, connection, data_dir),
-        Some(found) => Err(Error::NewerFormat { found, known: FORMAT }),
-        None => {
-            let hasher = match index_key::read_key(files, data_dir)? {
-                Some(hasher) => hasher,
-                None => index_key::make_key(files, data_dir, entropy)?,
-            };
-            let transaction = connection.transaction()?;
-            transaction.execute_batch(include_str!("schema.sql"))?;
-            transaction.execute("INSERT INTO store (name, value) VALUES ('format', ?1)", params![FORMAT])?;
-            transaction.execute(
-                "INSERT INTO store (name, value) VALUES ('index-key', ?1)",
-                params![hasher.check_value().0],
-            )?;
-            transaction.commit()?;
-            Ok(hasher)
-        }
+    let found = stored_format(connection)?;
+    let hasher = match found {
+        Some(found) if found > FORMAT => return Err(Error::NewerFormat { found, known: FORMAT }),
+        Some(_) => own_key(files, connection, data_dir)?,
+        None => match index_key::read_key(files, data_dir)? {
+            Some(hasher) => hasher,
+            None => index_key::make_key(files, data_dir, entropy)?,
+        },
+    };
+    let missing = FORMATS.iter().skip(found.and_then(|found| usize::try_from(found).ok()).unwrap_or(0));
+    if missing.len() > 0 {
+        let transaction = connection.transaction()?;
+        missing.into_iter().try_for_each(|sql| transaction.execute_batch(sql))?;
+        let mut keep = transaction.prepare("INSERT OR REPLACE INTO store (name, value) VALUES (?1, ?2)")?;
+        keep.execute(params!["format", FORMAT])?;
+        keep.execute(params!["index-key", hasher.check_value().0])?;
+        drop(keep);
+        transaction.commit()?;
     }
+    Ok(hasher)
 }
 
 /// The key must be there and be the one of this store. A lost key may be replaced only while nothing was hashed with it.

@@ -97,6 +97,7 @@ pub(super) fn references(
     let mut statement = connection.prepare_cached(
         "SELECT id, hash, length, bytes IS NOT NULL AS inline, purged_at IS NOT NULL AS purged FROM body WHERE id IN (
              SELECT raw FROM message WHERE id = ?1
+             UNION SELECT raw FROM edition WHERE message = ?1
              UNION SELECT reply FROM message WHERE id = ?1 AND ?2
              UNION SELECT body FROM shape WHERE message = ?1
              UNION SELECT part FROM delivery WHERE message = ?1

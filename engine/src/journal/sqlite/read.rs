@@ -9,7 +9,8 @@ use std::sync::PoisonError;
 
 use super::{
     SqliteJournal, holds,
-    rows::{get, json, number, partner, route, small, state, whole},
+    rows::{get, json, number, partner, route, row_number, small, state, whole},
+    tally,
     write::Writer,
 };
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
         Change, Committed, DeliveryState, Due, Journal, LoadChange, Millis, NewBody, Stale, StoredDelivery,
         Unrouted,
     },
+    order::hold::HeldKey,
 };
 
 impl Journal for SqliteJournal {
@@ -78,24 +80,36 @@ impl Journal for SqliteJournal {
 
     fn unrouted(&self, after: MessageId, limit: u32) -> Result<Vec<Unrouted>, Error> {
         self.reading(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT message.id, partner, received_at, kind, profile, control_id, application, facility,
-                     body.hash, body.length
-                 FROM message JOIN body ON body.id = message.raw
-                 WHERE message.state = 0 AND message.id > ?1 ORDER BY message.id LIMIT ?2",
-            )?;
-            let mut rows = statement.query(params![i64::try_from(after.0).unwrap_or(i64::MAX), limit])?;
+            let sql =
+                format!("{MESSAGE} WHERE message.state = 0 AND message.id > ?1 ORDER BY message.id LIMIT ?2");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query(params![row_number(after.0), limit])?;
             let mut messages = Vec::new();
             while let Some(row) = rows.next()? {
-                messages.push(Unrouted {
-                    id: MessageId(number(row, "id")?),
-                    partner: partner(row, "partner")?,
-                    received_at: get(row, "received_at")?,
-                    raw: whole(row, "hash", "length")?,
-                    facts: facts(row)?,
-                });
+                messages.push(message(row)?);
             }
             Ok(messages)
+        })
+    }
+
+    fn message(&self, id: MessageId) -> Result<Option<Unrouted>, Error> {
+        self.reading(|connection| {
+            let mut statement = connection.prepare_cached(&format!("{MESSAGE} WHERE message.id = ?1"))?;
+            let mut rows = statement.query(params![row_number(id.0)])?;
+            rows.next()?.map(message).transpose()
+        })
+    }
+
+    fn owed(&self, message: MessageId) -> Result<Vec<DeliveryId>, Error> {
+        self.reading(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT id FROM delivery WHERE message = ?1 AND cause IS NULL ORDER BY id")?;
+            let mut rows = statement.query(params![row_number(message.0)])?;
+            let mut owed = Vec::new();
+            while let Some(row) = rows.next()? {
+                owed.push(DeliveryId(number(row, "id")?));
+            }
+            Ok(owed)
         })
     }
 
@@ -137,6 +151,7 @@ impl Journal for SqliteJournal {
             let mut statement = connection.prepare_cached(
                 "SELECT delivery.id, delivery.message, message.route, sink, delivery.state, attempts, after_unknown,
                      artefact, received_at, since, cause IS NOT NULL AS is_report,
+                     max(since, coalesce((SELECT at FROM resumed WHERE resumed.sink = delivery.sink), since)) AS ages_from,
                      shape_body.hash AS shape_hash, shape_body.length AS shape_length,
                      part_body.hash AS part_hash, part_body.length AS part_length
                  FROM delivery
@@ -146,7 +161,7 @@ impl Journal for SqliteJournal {
                  JOIN body AS part_body ON part_body.id = delivery.part
                  WHERE delivery.id = ?1",
             )?;
-            let mut rows = statement.query(params![i64::try_from(id.0).unwrap_or(i64::MAX)])?;
+            let mut rows = statement.query(params![row_number(id.0)])?;
             let Some(row) = rows.next()? else { return Ok(None) };
             let (artefact, damaged) = match json(row, "artefact") {
                 Ok(artefact) => (artefact, false),
@@ -167,6 +182,7 @@ impl Journal for SqliteJournal {
                 damaged,
                 received_at: get(row, "received_at")?,
                 since: get(row, "since")?,
+                ages_from: get(row, "ages_from")?,
                 is_report: get(row, "is_report")?,
             }))
         })
@@ -174,6 +190,24 @@ impl Journal for SqliteJournal {
 
     fn held_routes(&self) -> Result<Vec<RouteName>, Error> {
         self.reading(holds::routes)
+    }
+
+    fn hold_keys(&self) -> Result<Vec<(HeldKey, bool)>, Error> {
+        self.reading(holds::keys)
+    }
+
+    fn unsettled(
+        &self,
+        hold: &HeldKey,
+        lifted: bool,
+        after: DeliveryId,
+        limit: u32,
+    ) -> Result<Vec<DeliveryId>, Error> {
+        self.reading(|connection| holds::unsettled(connection, hold, lifted, after, limit))
+    }
+
+    fn tally_agrees(&self) -> Result<bool, Error> {
+        self.reading(tally::agrees)
     }
 
     fn noted(&self, name: &str) -> Result<Option<String>, Error> {
@@ -195,6 +229,23 @@ impl Journal for SqliteJournal {
             )?)
         })
     }
+}
+
+/// A message as routing reads it.
+const MESSAGE: &str =
+    "SELECT message.id, partner, received_at, kind, profile, control_id, application, facility,
+     body.hash, body.length, EXISTS (SELECT 1 FROM edition WHERE edition.message = message.id) AS edited
+     FROM message JOIN body ON body.id = message.raw";
+
+fn message(row: &Row<'_>) -> Result<Unrouted, Error> {
+    Ok(Unrouted {
+        id: MessageId(number(row, "id")?),
+        partner: partner(row, "partner")?,
+        received_at: get(row, "received_at")?,
+        raw: whole(row, "hash", "length")?,
+        facts: facts(row)?,
+        edited: get(row, "edited")?,
+    })
 }
 
 fn facts(row: &Row<'_>) -> Result<MessageFacts, Error> {

@@ -17,6 +17,11 @@ pub(super) fn number(row: &Row<'_>, column: &str) -> Result<u64, Error> {
     u64::try_from(number).map_err(|_| inconsistent(column))
 }
 
+/// SQLite's integers are signed; our numbers start at 1 and never come near the end.
+pub(super) fn row_number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 pub(super) fn small(row: &Row<'_>, column: &str) -> Result<u32, Error> {
     let number: i64 = get(row, column)?;
     u32::try_from(number).map_err(|_| inconsistent(column))

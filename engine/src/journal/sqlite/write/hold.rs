@@ -1,22 +1,20 @@
 //! Holds: written, lifted, and enforced where an attempt begins.
 //! In: what is held. Out: rows of `hold`; deliveries and messages that wait (state « held »), or go on.
-//! The gate of [`Writer::start`] decides; marking what waits at the time of the order only makes it visible at once, and is
-//! bounded. A held partner marks nothing: its lane is not read any more.
+//! The gate of [`Writer::start`] decides, at once. Marking what waits, and giving back what waited, follow a few at a time
+//! ([`Writer::settle`]), so that messages come in meanwhile. A held partner marks nothing: its lane is not read any more.
 
 use jonction_model::Finding;
+use jonction_ports::DeliveryId;
 use rusqlite::{OptionalExtension as _, params, types::Value};
 
-use super::{Writer, audit::Told, to_json};
+use super::{Writer, audit::Told, number, to_json};
 use crate::{
     error::Error,
-    journal::{Applied, DeliveryState, Millis, NewOrder, sqlite::holds::deliveries_of},
+    journal::{Applied, DeliveryState, Millis, NewOrder},
     order::hold::HeldKey,
 };
 
-/// Deliveries that are marked by the order itself; those beyond are when their turn comes.
-const MARKED_MAX: u32 = 10_000;
-
-fn target(key: &HeldKey) -> Value {
+pub(in crate::journal::sqlite) fn target(key: &HeldKey) -> Value {
     match key {
         HeldKey::Route(name) => Value::Text(name.as_str().to_owned()),
         HeldKey::Partner(name) => Value::Text(name.as_str().to_owned()),
@@ -27,8 +25,11 @@ fn target(key: &HeldKey) -> Value {
 impl Writer<'_> {
     pub(super) fn hold(&mut self, key: &HeldKey, order: &NewOrder) -> Result<Result<Told, Applied>, Error> {
         let finding = held(order);
+        // One that is being lifted is held again.
         let made = self.connection.execute(
-            "INSERT OR IGNORE INTO hold (kind, target, at, author, reason, finding) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO hold (kind, target, at, author, reason, finding) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET at = excluded.at, author = excluded.author, reason = excluded.reason,
+                 finding = excluded.finding, lifted_at = NULL WHERE lifted_at IS NOT NULL",
             params![
                 key.kind().0,
                 target(key),
@@ -41,48 +42,81 @@ impl Writer<'_> {
         if made == 0 {
             return Ok(Err(Applied::Skipped));
         }
-        let mut marked = 0;
-        if !matches!(key, HeldKey::Partner(_)) {
-            let which = deliveries_of(key.kind().0);
-            let sql = format!("SELECT DISTINCT d.id FROM {which} AND d.state IN (0, 1) LIMIT ?2");
-            let mut statement = self.connection.prepare(&sql)?;
-            let ids = statement.query_map(params![target(key), MARKED_MAX], |row| row.get::<_, i64>(0))?;
-            for id in ids.collect::<Result<Vec<_>, _>>()? {
-                self.mark_held(id, &to_json(&finding)?)?;
-                marked += 1;
-            }
-        }
-        let detail = serde_json::json!({ "of": key.kind().1, "target": shown(key), "waiting": marked });
-        Ok(Ok(Told { detail: Some(detail), ..Told::new("hold") }))
+        Ok(Ok(of_hold("hold", key)))
     }
 
+    /// From now on nothing new waits for it; what waited is given back by [`Writer::settle`]. A lane goes on at once: what
+    /// waited there was not marked, and ages from now on.
     pub(super) fn lift(&mut self, key: &HeldKey, at: Millis) -> Result<Result<Told, Applied>, Error> {
         let lifted = self.connection.execute(
-            "DELETE FROM hold WHERE kind = ?1 AND target = ?2",
-            params![key.kind().0, target(key)],
+            "UPDATE hold SET lifted_at = ?3 WHERE kind = ?1 AND target = ?2 AND lifted_at IS NULL",
+            params![key.kind().0, target(key), at],
         )?;
         if lifted == 0 {
             return Ok(Err(Applied::Skipped));
         }
-        let mut freed = 0;
-        if !matches!(key, HeldKey::Partner(_)) {
-            let which = deliveries_of(key.kind().0);
-            let sql = format!("SELECT DISTINCT d.id FROM {which} AND d.state = -1 ORDER BY d.id");
-            let mut statement = self.connection.prepare(&sql)?;
-            let ids = statement.query_map(params![target(key)], |row| row.get::<_, i64>(0))?;
-            for id in ids.collect::<Result<Vec<_>, _>>()? {
-                freed += u64::from(self.free(id, at)?);
+        if let HeldKey::Partner(sink) = key {
+            self.connection.execute(
+                "INSERT OR REPLACE INTO resumed (sink, at) VALUES (?1, ?2)",
+                params![sink.as_str(), at],
+            )?;
+            self.forget_hold(key)?;
+        }
+        Ok(Ok(of_hold("lift", key)))
+    }
+
+    /// Makes these deliveries agree with what is held; gives back the next messages of a route that is not any more, the
+    /// first ones first. Named without a delivery, a hold that is lifted and has given everything back is forgotten.
+    /// Out: how many changed.
+    pub(super) fn settle(
+        &mut self,
+        key: &HeldKey,
+        deliveries: &[DeliveryId],
+        limit: u32,
+        at: Millis,
+    ) -> Result<Applied, Error> {
+        let mut changed = 0;
+        for delivery in deliveries {
+            let id = number(delivery.0);
+            let Some(row) = self.standing(id)? else { continue };
+            changed += u32::from(match DeliveryState::of(row.state) {
+                Some(DeliveryState::Held) => self.free(id, at)?,
+                Some(DeliveryState::Waiting | DeliveryState::Retrying) => self.mark_if_held(id)?,
+                _ => false,
+            });
+        }
+        if deliveries.is_empty() && self.is_lifted(key)? {
+            if let HeldKey::Route(route) = key {
+                changed = u32::try_from(self.give_back(route.as_str(), limit)?).unwrap_or(u32::MAX);
+            }
+            if changed == 0 {
+                self.forget_hold(key)?;
             }
         }
-        if let HeldKey::Route(route) = key {
-            let again = self.connection.execute(
-                "UPDATE message SET state = 0, error = NULL WHERE state = 6 AND route = ?1",
-                params![route.as_str()],
-            )?;
-            self.load.messages += i64::try_from(again).unwrap_or(0);
-        }
-        let detail = serde_json::json!({ "of": key.kind().1, "target": shown(key), "freed": freed });
-        Ok(Ok(Told { detail: Some(detail), ..Told::new("lift") }))
+        Ok(Applied::Done(changed))
+    }
+
+    /// Messages of a route go back to routing. Those that come meanwhile wait behind them: the route counts as held until
+    /// the last one is given back.
+    fn give_back(&mut self, route: &str, limit: u32) -> Result<usize, Error> {
+        let again = self.connection.execute(
+            "UPDATE message SET state = 0, error = NULL WHERE id IN
+                 (SELECT id FROM message WHERE state = 6 AND route = ?1 ORDER BY id LIMIT ?2)",
+            params![route, limit],
+        )?;
+        self.load.messages += i64::try_from(again).unwrap_or(0);
+        Ok(again)
+    }
+
+    fn is_lifted(&self, key: &HeldKey) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM hold WHERE kind = ?1 AND target = ?2 AND lifted_at IS NOT NULL";
+        Ok(self.connection.prepare_cached(sql)?.exists(params![key.kind().0, target(key)])?)
+    }
+
+    fn forget_hold(&self, key: &HeldKey) -> Result<(), Error> {
+        let sql = "DELETE FROM hold WHERE kind = ?1 AND target = ?2 AND lifted_at IS NOT NULL";
+        self.connection.execute(sql, params![key.kind().0, target(key)])?;
+        Ok(())
     }
 
     /// The gate: what holds this delivery, if anything does. A delivery held by more than its partner waits as such.
@@ -91,18 +125,24 @@ impl Writer<'_> {
         if !any {
             return Ok(false);
         }
-        let holds: Option<(i64, String)> = self.hold_of(delivery)?;
-        let Some((kind, finding)) = holds else { return Ok(false) };
-        if kind != 1 {
-            self.mark_held(delivery, &finding)?;
+        Ok(self.mark_if_held(delivery)? || self.hold_of(delivery)?.is_some())
+    }
+
+    /// Marks a delivery that something else than its lane holds.
+    fn mark_if_held(&mut self, delivery: i64) -> Result<bool, Error> {
+        match self.hold_of(delivery)? {
+            Some((kind, finding)) if kind != 1 => {
+                self.mark_held(delivery, &finding)?;
+                Ok(true)
+            }
+            _ => Ok(false),
         }
-        Ok(true)
     }
 
     fn hold_of(&self, delivery: i64) -> Result<Option<(i64, String)>, Error> {
         let mut statement = self.connection.prepare_cached(
             "SELECT h.kind, h.finding FROM delivery d JOIN message m ON m.id = d.message, hold h
-             WHERE d.id = ?1 AND CASE h.kind
+             WHERE d.id = ?1 AND h.lifted_at IS NULL AND CASE h.kind
                  WHEN 0 THEN h.target = m.route
                  WHEN 1 THEN h.target = d.sink
                  WHEN 2 THEN EXISTS (SELECT 1 FROM key k WHERE k.kind = 5 AND k.hash = h.target
@@ -150,7 +190,7 @@ impl Writer<'_> {
         Ok(true)
     }
 
-    /// Whether a route is held.
+    /// Whether a route is held, or still gives back what it held.
     pub(super) fn route_is_held(&self, route: &str) -> Result<bool, Error> {
         let mut statement =
             self.connection.prepare_cached("SELECT 1 FROM hold WHERE kind = 0 AND target = ?1")?;
@@ -167,11 +207,7 @@ fn held(order: &NewOrder) -> Finding {
         .remedy("le laisser partir : jonction lift (jonction hold list montre ce qui est retenu)")
 }
 
-/// What the audit chain may show of a target.
-fn shown(key: &HeldKey) -> String {
-    match key {
-        HeldKey::Route(name) => name.to_string(),
-        HeldKey::Partner(name) => name.to_string(),
-        HeldKey::Recipient(hash) | HeldKey::Patient(hash) => hash.to_string(),
-    }
+fn of_hold(act: &'static str, key: &HeldKey) -> Told {
+    let detail = serde_json::json!({ "of": key.kind().1, "target": key.shown() });
+    Told { detail: Some(detail), ..Told::new(act) }
 }

@@ -9,7 +9,7 @@ use jonction_ports::{DeliveryId, MessageId};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::bodies::BodyFiles;
-use super::rows::{body_id, findings_json, get, to_json};
+use super::rows::{body_id, findings_json, get, row_number as number, to_json};
 use crate::{
     error::Error,
     index_key::kind_number,
@@ -24,7 +24,10 @@ mod order;
 mod purge;
 mod recall;
 mod recover;
+mod resend;
 mod route;
+
+pub(super) use hold::target as hold_target;
 
 /// Code of the finding on a message whose number was used before for another content.
 pub(crate) const CONTROL_ID_REUSED: &str = "engine.control-id-reused";
@@ -65,6 +68,8 @@ impl Writer<'_> {
             Change::Order(order) => self.order(order),
             Change::Reseal { bodies } => self.reseal(bodies),
             Change::Sealed { with } => self.sealed(*with),
+            Change::Settle { hold, deliveries, limit, at } => self.settle(hold, deliveries, *limit, *at),
+            Change::Recount => self.recount(),
             Change::Note { name, text } => self.note(name, text),
             Change::Deploy { set, deployment } => self.deploy(set, deployment),
         }
@@ -91,7 +96,8 @@ impl Writer<'_> {
             .connection
             .prepare_cached(
                 "UPDATE delivery SET next_at = min(?3, since)
-                 WHERE id = (SELECT min(id) FROM delivery WHERE sink = ?1 AND ordering = ?2 AND state < 4)
+                 WHERE id = (SELECT id FROM delivery WHERE sink = ?1 AND ordering = ?2 AND state < 4
+                             ORDER BY coalesce(place, id), id LIMIT 1)
                      AND state IN (0, 1) AND next_at IS NULL",
             )?
             .execute(params![sink, ordering, at])?;
@@ -218,11 +224,6 @@ struct Standing {
     after_unknown: bool,
     /// It has a time: it counts as open.
     timed: bool,
-}
-
-/// SQLite's integers are signed; our numbers start at 1 and never come near the end.
-fn number(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn message_id(id: i64) -> Result<MessageId, Error> {

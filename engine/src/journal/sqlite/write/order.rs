@@ -29,6 +29,8 @@ impl Writer<'_> {
             Deed::Hold(key) => self.hold(key, order)?,
             Deed::Lift(key) => self.lift(key, at)?,
             Deed::Recall(recall) => self.recall(recall, at)?,
+            Deed::Resend(edition) => self.resend(edition, order)?,
+            Deed::Export { message } => self.export(*message)?,
         };
         match done {
             Ok(told) => {
@@ -91,6 +93,11 @@ impl Writer<'_> {
         }
         self.load.messages += 1;
         Ok(Ok(Told { message: Some(id), ..Told::new("route-again") }))
+    }
+
+    /// Only told: the bytes were read before.
+    fn export(&self, message: MessageId) -> Result<Done, Error> {
+        Ok(Ok(Told { message: Some(number(message.0)), ..Told::new("export") }))
     }
 
     fn refuse_message(&mut self, message: MessageId, finding: &Finding, at: Millis) -> Result<Done, Error> {

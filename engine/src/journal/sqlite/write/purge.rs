@@ -175,6 +175,7 @@ impl Writer<'_> {
             "DELETE FROM key WHERE message = ?1",
             "DELETE FROM delivery WHERE message = ?1",
             "DELETE FROM shape WHERE message = ?1",
+            "DELETE FROM edition WHERE message = ?1",
             "DELETE FROM repetition WHERE message = ?1",
             "DELETE FROM message WHERE id = ?1",
         ] {

@@ -34,7 +34,7 @@ impl Writer<'_> {
             .connection
             .prepare_cached(
                 "UPDATE message SET state = ?2, route = ?3, version = ?4, routed_at = ?5, commit_us = coalesce(?6, commit_us),
-                     route_findings = ?7, patient = ?8, owed = owed + ?9, error = NULL
+                     route_findings = ?7, patient = ?8, error = NULL
                  WHERE id = ?1 AND state = 0",
             )?
             .execute(params![
@@ -46,7 +46,6 @@ impl Writer<'_> {
                 routed.commit_us,
                 findings_json(&routed.findings)?,
                 patient,
-                number(routed.deliveries.len() as u64),
             ])?;
         if changed == 0 {
             return Ok(Applied::Skipped);
@@ -55,13 +54,27 @@ impl Writer<'_> {
         self.keys(&routed.keys, routed.message, None)?;
         let once: Vec<_> = routed.once.iter().map(|once| (KeyKind::Once, once.hash)).collect();
         self.keys(&once, routed.message, None)?;
+        let owed = if routed.edited { self.replace(routed)? } else { self.create(routed)? };
+        self.owe(routed.message, owed)?;
+        Ok(Applied::Done(0))
+    }
+
+    fn create(&mut self, routed: &Routed) -> Result<u64, Error> {
         self.shapes(routed.message, 0, &routed.shapes)?;
         let mut created: Vec<i64> = Vec::with_capacity(routed.deliveries.len());
         for delivery in &routed.deliveries {
             let cause = delivery.cause.and_then(|cause| created.get(cause).copied());
             created.push(self.delivery(routed.message, 0, delivery, cause, routed.at)?);
         }
-        Ok(Applied::Done(0))
+        Ok(created.len() as u64)
+    }
+
+    /// What is owed is counted on the message, apart from what becomes of it: a hole shows.
+    fn owe(&self, message: MessageId, more: u64) -> Result<(), Error> {
+        self.connection
+            .prepare_cached("UPDATE message SET owed = owed + ?2 WHERE id = ?1")?
+            .execute(params![number(message.0), number(more)])?;
+        Ok(())
     }
 
     /// Whether another message brought one of its keys, within the window: whichever of both was routed first.
@@ -163,10 +176,7 @@ impl Writer<'_> {
         for reply in replies {
             self.delivery(message, first, reply, Some(cause), at)?;
         }
-        self.connection
-            .prepare_cached("UPDATE message SET owed = owed + ?2 WHERE id = ?1")?
-            .execute(params![number(message.0), number(replies.len() as u64)])?;
-        Ok(())
+        self.owe(message, replies.len() as u64)
     }
 
     pub(super) fn delivery(
