@@ -757,13 +757,9 @@ pub(crate) enum DirectoryAction {
     /// Cherche des professionnels, des structures (--structure, --category) ou des offres de soins (--offers, --activity, --finess)
     #[command(help_template = TEMPLATE)]
     Search(SearchArgs),
-    /// Ce que la dernière mise à jour a changé
+    /// Ce que la dernière mise à jour a changé ; qui n'a pas de boîte (sans-boite) ou de RPPS (sans-rpps)
     #[command(help_template = TEMPLATE)]
-    Report {
-        /// Source : rpps, annuaire-fhir, mssante, finess, ror ; toutes par défaut
-        #[arg(value_name = "SOURCE", value_parser = source)]
-        source: Option<jonction_model::directory::Source>,
-    },
+    Report(GapsArgs),
     /// Écrit l'annuaire régional des correspondants MSSanté : CSV, FHIR, page à imprimer, différences
     #[command(help_template = TEMPLATE)]
     Export(DirectoryExportArgs),
@@ -774,6 +770,28 @@ pub(crate) enum DirectoryAction {
         #[arg(value_name = "SOURCE", value_parser = source)]
         source: jonction_model::directory::Source,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GapsArgs {
+    /// Source (rpps, annuaire-fhir, mssante, finess, ror ; toutes par défaut), ou sans-boite, sans-rpps
+    #[arg(value_name = "SUJET", value_parser = subject)]
+    pub(crate) subject: Option<Subject>,
+    /// Avec sans-boite ou sans-rpps : ce département seulement ; peut être répété
+    #[arg(long, value_name = "CODE")]
+    pub(crate) department: Vec<String>,
+    /// Avec sans-boite ou sans-rpps : écrit la liste dans ce fichier (CSV), et ne montre que les totaux
+    #[arg(long, value_name = "FICHIER")]
+    pub(crate) csv: Option<PathBuf>,
+}
+
+/// What a report is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject {
+    /// What the last pull of a source changed.
+    Source(jonction_model::directory::Source),
+    /// Who lacks something.
+    Missing(jonction_directory::gaps::Missing),
 }
 
 #[derive(Debug, Args)]
@@ -917,6 +935,15 @@ fn author(text: &str) -> Result<Author, String> {
 
 fn reason(text: &str) -> Result<Reason, String> {
     Reason::parse(text).map_err(|_| "une phrase de 1 à 500 caractères".to_owned())
+}
+
+fn subject(text: &str) -> Result<Subject, String> {
+    use jonction_directory::gaps::Missing;
+    match text {
+        "sans-boite" => Ok(Subject::Missing(Missing::Mailbox)),
+        "sans-rpps" => Ok(Subject::Missing(Missing::Rpps)),
+        _ => source(text).map(Subject::Source).map_err(|error| format!("{error}, ou sans-boite, sans-rpps")),
+    }
 }
 
 fn source(text: &str) -> Result<jonction_model::directory::Source, String> {

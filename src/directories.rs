@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use jonction_annuaire::{FlatPuller, FlatSettings};
+use jonction_annuaire::{ApiPuller, ApiSettings, FlatPuller, FlatSettings};
 use jonction_directory::{Ended, Judge, LastPull, Outcome, Snapshot, Store, Suspicion};
 use jonction_finess::{FinessPuller, FinessSettings};
 use jonction_model::{Clock, directory::Source};
@@ -55,6 +55,7 @@ struct SourceSettings {
 #[derive(Debug)]
 enum Block {
     Flat(FlatSettings),
+    Api(ApiSettings),
     Finess(FinessSettings),
     Ror(Box<RorSettings>),
 }
@@ -63,6 +64,7 @@ impl Block {
     fn trust(&self) -> Option<&String> {
         match self {
             Self::Flat(settings) => settings.trust.as_ref(),
+            Self::Api(settings) => settings.trust.as_ref(),
             Self::Finess(settings) => settings.trust.as_ref(),
             Self::Ror(settings) => settings.trust.as_ref(),
         }
@@ -96,7 +98,7 @@ impl Settings {
             changed_max: fields.or("changed_max", usual.changed_max, percent, diagnoses),
         };
         let mut sources = Vec::new();
-        for source in [Source::Rpps, Source::Mssante, Source::Finess, Source::Ror] {
+        for source in [Source::Rpps, Source::AnnuaireFhir, Source::Mssante, Source::Finess, Source::Ror] {
             let Some(node) = fields.node(source.name()) else { continue };
             let Some(mut block) = Fields::of(node, format!("l'annuaire {source}"), diagnoses) else {
                 continue;
@@ -106,6 +108,7 @@ impl Settings {
                 Source::Ror => {
                     RorSettings::read(&mut block, diagnoses).map(|settings| Block::Ror(Box::new(settings)))
                 }
+                Source::AnnuaireFhir => ApiSettings::read(&mut block, diagnoses).map(Block::Api),
                 Source::Finess => FinessSettings::read(dir, &mut block, diagnoses).map(Block::Finess),
                 _ => FlatSettings::read(source, dir, &mut block, diagnoses).map(Block::Flat),
             };
@@ -178,6 +181,17 @@ pub(crate) fn pullers(
         let trust = settings.block.trust();
         let client = Client::new(tls(&certificates, trust, None)?, Timeouts::default());
         let puller: Arc<dyn Puller> = match &settings.block {
+            Block::Api(api) => {
+                let key = api.key.resolve(&project.dir).map_err(|error| {
+                    Failure::new(
+                        "directory.key",
+                        format!("la clé de l'API annuaire-fhir ne se lit pas ({}, {error})", api.key),
+                    )
+                    .remedy("la demander sur le portail des API de l'Agence, puis la poser à cette place")
+                })?;
+                let client = client.patient(api.patience());
+                Arc::new(ApiPuller::new(api.clone(), key, client, downloads, clock.clone()))
+            }
             Block::Flat(flat) => Arc::new(FlatPuller::new(flat.clone(), client, downloads, clock.clone())),
             Block::Finess(finess) => Arc::new(FinessPuller::new(finess.clone(), client, downloads)),
             Block::Ror(ror) => {

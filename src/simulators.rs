@@ -50,7 +50,9 @@ struct FinessBlock {
 struct AnnuaireBlock {
     listen: SocketAddr,
     sizes: Sizes,
+    key: String,
     faults: Vec<String>,
+    api_faults: Vec<String>,
 }
 
 struct MssanteBlock {
@@ -113,7 +115,7 @@ fn read_mssante(node: &Node, diagnoses: &mut Diagnoses) -> Option<MssanteBlock> 
             domains.push(Domain { name, mailboxes });
         }
     }
-    let faults = read_faults(&mut fields, diagnoses, |rules| {
+    let faults = read_faults(&mut fields, "faults", diagnoses, |rules| {
         mssante::faults::Faults::none(0).replace(rules.iter().copied())
     });
     fields.finish(diagnoses);
@@ -123,7 +125,7 @@ fn read_mssante(node: &Node, diagnoses: &mut Diagnoses) -> Option<MssanteBlock> 
 fn read_lps(node: &Node, diagnoses: &mut Diagnoses) -> Option<LpsBlock> {
     let mut fields = Fields::of(node, "le simulateur lps", diagnoses)?;
     let listen = fields.required("listen", parse::socket_address, diagnoses);
-    let faults = read_faults(&mut fields, diagnoses, |rules| {
+    let faults = read_faults(&mut fields, "faults", diagnoses, |rules| {
         FaultPlan::parse(jonction_mllp::simulator::FAULTS, rules.iter().copied(), 0).map(|_| ())
     });
     fields.finish(diagnoses);
@@ -136,18 +138,23 @@ fn read_annuaire(node: &Node, diagnoses: &mut Diagnoses) -> Option<AnnuaireBlock
     // Archives are made in memory: the nation is for the bench, a town is enough to try.
     let persons = fields.or("persons", 2_000, parse::number(1, 200_000), diagnoses);
     let mailboxes = fields.or("mailboxes", persons / 3, parse::number(1, 200_000), diagnoses);
-    let faults = read_faults(&mut fields, diagnoses, |rules| {
-        FaultPlan::parse(jonction_annuaire::simulator::faults::FAULTS, rules.iter().copied(), 0).map(|_| ())
+    let key = fields.or("key", "cle-d-essai".to_owned(), parse::text, diagnoses);
+    let seed = 0;
+    let faults = read_faults(&mut fields, "faults", diagnoses, |rules| {
+        FaultPlan::parse(annuaire::faults::FAULTS, rules.iter().copied(), seed).map(|_| ())
+    });
+    let api_faults = read_faults(&mut fields, "api_faults", diagnoses, |rules| {
+        FaultPlan::parse(annuaire::faults::API_FAULTS, rules.iter().copied(), seed).map(|_| ())
     });
     fields.finish(diagnoses);
-    Some(AnnuaireBlock { listen: listen?, sizes: Sizes { persons, mailboxes }, faults })
+    Some(AnnuaireBlock { listen: listen?, sizes: Sizes { persons, mailboxes }, key, faults, api_faults })
 }
 
 fn read_finess(node: &Node, diagnoses: &mut Diagnoses) -> Option<FinessBlock> {
     let mut fields = Fields::of(node, "le simulateur finess", diagnoses)?;
     let listen = fields.required("listen", parse::socket_address, diagnoses);
     let entities = fields.or("entities", 400, parse::number(1, 60_000), diagnoses);
-    let faults = read_faults(&mut fields, diagnoses, |rules| {
+    let faults = read_faults(&mut fields, "faults", diagnoses, |rules| {
         FaultPlan::parse(finess::FAULTS, rules.iter().copied(), 0).map(|_| ())
     });
     fields.finish(diagnoses);
@@ -167,12 +174,13 @@ fn read_ror(node: &Node, diagnoses: &mut Diagnoses) -> Option<RorBlock> {
 
 fn read_faults(
     fields: &mut Fields<'_>,
+    name: &'static str,
     diagnoses: &mut Diagnoses,
     check: impl Fn(Vec<&str>) -> Result<(), jonction_simkit::PlanError>,
 ) -> Vec<String> {
     let mut faults = Vec::new();
-    for node in fields.list("faults") {
-        let Some(rule) = scalar(node, "faults", parse::text, diagnoses) else { continue };
+    for node in fields.list(name) {
+        let Some(rule) = scalar(node, name, parse::text, diagnoses) else { continue };
         match check(vec![&rule]) {
             Ok(()) => faults.push(rule),
             Err(error) => {
@@ -273,8 +281,12 @@ impl Simulators {
             running.lps = Some(lps);
         }
         if let Some(block) = self.annuaire {
-            let settings =
-                annuaire::Settings { listen: at(block.listen), seed: self.seed, sizes: block.sizes };
+            let settings = annuaire::Settings {
+                listen: at(block.listen),
+                seed: self.seed,
+                sizes: block.sizes,
+                key: block.key,
+            };
             let faults: Vec<&str> = block.faults.iter().map(String::as_str).collect();
             let tls = open_tls(&authority)?;
             let simulator = annuaire::Simulator::start(settings, Some(tls), Arc::new(SystemClock), &faults);
@@ -284,6 +296,9 @@ impl Simulators {
                 }
                 other => StartError::Other { name: "annuaire", detail: other.to_string() },
             })?;
+            let api_faults: Vec<&str> = block.api_faults.iter().map(String::as_str).collect();
+            let planned = simulator.play_api(&api_faults);
+            planned.map_err(|error| StartError::Other { name: "annuaire", detail: error.sentence })?;
             addresses.insert(block.listen.port(), simulator.address());
             running.annuaire = Some(simulator);
         }
@@ -389,7 +404,10 @@ impl Running {
             .as_ref()
             .map(|lps| format!("lps      mllp {}            reçoit les ZAM", lps.local_addr()));
         let annuaire = self.annuaire.as_ref().map(|annuaire| {
-            format!("annuaire https://{}   TLS    extractions RPPS et MSSanté", annuaire.address())
+            format!(
+                "annuaire https://{}   TLS    extractions RPPS et MSSanté, API FHIR /fhir/v2",
+                annuaire.address()
+            )
         });
         let finess = self.finess.as_ref().map(|finess| {
             format!("finess   https://{}   TLS    jeu de données finess-structures-1", finess.address())

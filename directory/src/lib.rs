@@ -6,6 +6,7 @@ mod delta;
 mod draft;
 mod error;
 pub mod fold;
+pub mod gaps;
 mod generation;
 mod last;
 mod lookups;

@@ -1,6 +1,7 @@
 //! `jonction directory`: the national directories, updated and looked up by hand.
 
 use std::{
+    collections::BTreeMap,
     io::IsTerminal as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -8,7 +9,11 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jonction_directory::{Ended, LastPull, Store, regional};
+use jonction_directory::{
+    Ended, LastPull, Store,
+    gaps::{self, Missing},
+    regional,
+};
 use jonction_model::{
     Clock, MssAddress, PersonId, StructureId, SystemClock, clock::paris, directory::Source,
 };
@@ -22,9 +27,11 @@ use serde_json::json;
 
 use super::{check::report, data_folder, runtime};
 use crate::{
-    cli::{Common, DirectoryAction, DirectoryArgs, DirectoryExportArgs, PullArgs, SearchArgs},
+    cli::{
+        Common, DirectoryAction, DirectoryArgs, DirectoryExportArgs, GapsArgs, PullArgs, SearchArgs, Subject,
+    },
     directories::{self, Asked},
-    failure::{Failure, exit},
+    failure::{Failure, exit, io},
     out,
     project::Project,
     show::directory as show,
@@ -41,7 +48,11 @@ pub(super) fn run(args: &DirectoryArgs, common: &Common) -> Result<u8, Failure> 
         DirectoryAction::Status => status(&store, common),
         DirectoryAction::Lookup { id } => lookup(&store, id, common),
         DirectoryAction::Search(search) => self::search(&store, search, common),
-        DirectoryAction::Report { source } => changes(&store, *source, common),
+        DirectoryAction::Report(report) => match report.subject {
+            Some(Subject::Missing(missing)) => gaps(&store, missing, report, common),
+            Some(Subject::Source(source)) => changes(&store, Some(source), common),
+            None => changes(&store, None, common),
+        },
         DirectoryAction::Export(export) => self::export(&store, export, common),
         DirectoryAction::Rollback { source } => rollback(&store, *source, common),
     }
@@ -307,6 +318,37 @@ fn changes(store: &Store, only: Option<Source>, common: &Common) -> Result<u8, F
         }
     }
     Ok(if told { exit::DONE } else { nothing(common) })
+}
+
+/// Everybody who lacks a mailbox or a number: a line each, or a file, then how many there are.
+fn gaps(store: &Store, missing: Missing, args: &GapsArgs, common: &Common) -> Result<u8, Failure> {
+    let departments = args.department.iter().cloned().collect();
+    let today = SystemClock.now().to_zoned_datetime(paris()).date();
+    let mut counts: BTreeMap<(&'static str, String), u64> = BTreeMap::new();
+    let mut rows = format!("{}\n", gaps::COLUMNS.join(";"));
+    gaps::gaps(store, missing, &departments, today, |gap| {
+        let what = if gap.what.label.is_empty() { &gap.what.code } else { &gap.what.label };
+        *counts.entry((gap.who, what.clone())).or_default() += 1;
+        match (&args.csv, common.json) {
+            (Some(_), _) => rows += &format!("{}\n", gap.row()),
+            (None, true) => out::json(&gap),
+            (None, false) => out::say(show::gap_line(&gap)),
+        }
+        Ok(())
+    })?;
+    if let Some(path) = &args.csv {
+        std::fs::write(path, rows).map_err(|error| io("liste", path, &error))?;
+    }
+    if args.csv.is_some() && common.json {
+        let lines: Vec<_> = counts
+            .iter()
+            .map(|((who, what), count)| json!({"who": who, "what": what, "count": count}))
+            .collect();
+        out::json(&json!({"missing": missing, "counts": lines}));
+    } else if !common.json {
+        out::write(&show::gap_counts(missing, &counts, args.csv.as_deref()));
+    }
+    Ok(if counts.is_empty() { exit::DONE } else { exit::FINDINGS })
 }
 
 fn export(store: &Store, args: &DirectoryExportArgs, common: &Common) -> Result<u8, Failure> {

@@ -1,7 +1,12 @@
 //! Directories on a terminal: what is in use, what changed, who somebody is.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
-use jonction_directory::{Change, Difference, Ended, LastPull, Report};
+use jonction_directory::{
+    Change, Difference, Ended, LastPull, Report,
+    gaps::{Gap, Missing},
+};
 use jonction_model::directory::{
     Coded, Kind, Mailbox, Offer, Practice, Professional, Source, Sourced, Structure,
 };
@@ -276,20 +281,73 @@ pub(crate) fn exported(
         manifest.lines.iter().map(|(kind, count)| format!("{} {kind}", number(*count))).collect();
     let change = match manifest.previous {
         Some(before) => format!(
-            "depuis l'édition du {} : {} lignes nouvelles, {} disparues",
+            "depuis l'édition du {} : {} lignes nouvelles, {} disparues, {} modifiées",
             before.strftime("%d/%m/%Y"),
             number(manifest.added),
-            number(manifest.removed)
+            number(manifest.removed),
+            number(manifest.changed)
         ),
         None => "première édition".to_owned(),
     };
+    let people = manifest.professionals();
     format!(
-        "{} : {}   {change}\n  établissements ouverts ayant une boîte  {} sur {}\n  boîtes sans lieu connu                   {}\n  écrit dans  {}\n",
+        "{} : {}   {change}\n  établissements ouverts ayant une boîte  {} sur {}\n  professionnels lisant une boîte         {} sur {}\n  boîtes sans lieu connu                  {}\n  données les plus anciennes              {} j, édition valable jusqu'au {}\n  écrit dans  {}\n",
         manifest.territory,
         if lines.is_empty() { "aucune boîte".to_owned() } else { lines.join(", ") },
         number(manifest.structures_with_mailbox),
         number(manifest.structures),
+        number(people.with_mailbox),
+        number(people.all),
         number(manifest.unplaced),
+        manifest.age_days,
+        manifest.valid_until.strftime("%d/%m/%Y"),
         folder.display()
     )
+}
+
+/// One who cannot be written to, on one line.
+pub(crate) fn gap_line(gap: &Gap) -> String {
+    let id = if gap.id.is_empty() { "sans identifiant" } else { &gap.id };
+    let place = [gap.place.as_str(), gap.postcode.as_str(), gap.town.as_str()];
+    let place: Vec<&str> = place.into_iter().filter(|part| !part.is_empty()).collect();
+    let address = if gap.address.is_empty() { String::new() } else { format!("  {}", gap.address) };
+    format!(
+        "{}  {}  {}  {}{address}",
+        padded(id, 16),
+        padded(&gap.name, 34),
+        padded(gap.what.text(), 30),
+        place.join(" "),
+    )
+}
+
+/// How many lack it, by what they are.
+pub(crate) fn gap_counts(
+    missing: Missing,
+    counts: &BTreeMap<(&'static str, String), u64>,
+    file: Option<&std::path::Path>,
+) -> String {
+    let lacks = match missing {
+        Missing::Mailbox => "sans boîte MSSanté",
+        Missing::Rpps => "tenant une boîte, sans numéro RPPS au répertoire",
+    };
+    if counts.is_empty() {
+        return format!("personne {lacks}\n");
+    }
+    let mut text = String::new();
+    for who in ["professionnel", "structure"] {
+        let of: Vec<_> = counts.iter().filter(|((own, _), _)| *own == who).collect();
+        let total: u64 = of.iter().map(|(_, count)| **count).sum();
+        if total == 0 {
+            continue;
+        }
+        text += &format!("{} {who}{} {lacks}\n", number(total), if total > 1 { "s" } else { "" });
+        for ((_, what), count) in of {
+            let what = if what.is_empty() { "non précisé" } else { what };
+            text += &format!("  {}  {}\n", padded(what, 40), number(*count));
+        }
+    }
+    match file {
+        Some(file) => text + &format!("liste dans {}\n", file.display()),
+        None => text,
+    }
 }

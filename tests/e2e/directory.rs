@@ -21,6 +21,7 @@ fn a_recipient_named_by_rpps_gets_the_mailbox_of_the_directory_and_an_obsolete_o
     a_first_pull_then_nothing_new(&desk, dir);
     questions_have_answers(&desk);
     an_edition_is_read_by_an_independent_reader(&desk);
+    who_cannot_be_written_to_is_listed(&desk);
     let mut gateway = desk.run(&example);
     let messages = files_of(&example.join("messages"));
     let files: Vec<&Path> = messages.iter().map(AsRef::as_ref).collect();
@@ -31,7 +32,7 @@ fn a_recipient_named_by_rpps_gets_the_mailbox_of_the_directory_and_an_obsolete_o
         (line == IDLE && answered(&desk) == 2).then_some(())
     });
     desk.ask(["journey", "ANNU-0001", "--findings"]).exits(0).says([
-        "la boîte du destinataire n° 1 vient de l'annuaire mssante",
+        "la boîte du destinataire n° 1 vient de l'annuaire annuaire-fhir",
         "250 pour jean.martin.45@…",
         "ZAM^Z02 = O",
     ]);
@@ -51,17 +52,23 @@ fn a_first_pull_then_nothing_new(desk: &Desk, dir: &str) {
         "en service   PS_LibreAcces_",
         "boîtes",
     ]);
-    desk.ask(["directory", "pull", "--dir", dir]).exits(0).says(["inchangé", "est déjà en service"]);
+    desk.ask(["directory", "pull", "--dir", dir]).exits(0).says([
+        "inchangé",
+        "est déjà en service",
+        "changements jusqu'au",
+    ]);
     let status = desk.ask_json(["directory", "status"]).exits(0).json();
-    assert_eq!(status.len(), 4);
-    assert!(status[0]["in_use"]["counts"]["professional"].as_u64().unwrap() > 1_900, "{}", status[0]);
+    assert_eq!(status.len(), 5);
+    for line in &status[..2] {
+        assert!(line["in_use"]["counts"]["professional"].as_u64().unwrap() > 1_900, "{line}");
+    }
 }
 
 fn questions_have_answers(desk: &Desk) {
     desk.ask(["directory", "lookup", "10933333352"]).exits(0).says(["Jean MARTIN", "PER  jean.martin.45@"]);
     let found = desk.ask_json(["directory", "lookup", "810933333352"]).exits(0).json();
     assert_eq!(found[0]["professional"]["family"], "MARTIN");
-    assert_eq!(found[0]["professional"]["source"], "rpps");
+    assert_eq!(found[0]["professional"]["source"], "annuaire-fhir", "believed before the files");
     desk.ask(["directory", "lookup", "JEAN.MARTIN.45@d0.exemple.mssante.fr"]).exits(0).says(["810933333352"]);
     desk.ask(["directory", "lookup", "10999990020"]).exits(1).says(["rien n'est connu"]);
     // Written as it is heard.
@@ -94,7 +101,9 @@ fn an_edition_is_read_by_an_independent_reader(desk: &Desk) {
     let (first, second) = (first.to_str().unwrap(), second.to_str().unwrap());
     let written = desk.ask_json(["directory", "export", first, "--department", "99"]).exits(0).json();
     let again = ["directory", "export", second, "--department", "99", "--previous", first];
-    desk.ask(again).exits(0).says(["0 lignes nouvelles, 0 disparues"]);
+    desk.ask(again)
+        .exits(0)
+        .says(["0 lignes nouvelles, 0 disparues, 0 modifiées", "professionnels lisant une boîte"]);
     for file in ["correspondants.csv", "correspondants.json"] {
         let read = |folder: &str| std::fs::read(Path::new(folder).join(file)).unwrap();
         assert!(read(first) == read(second), "{file}: the same snapshots give the same bytes");
@@ -102,6 +111,7 @@ fn an_edition_is_read_by_an_independent_reader(desk: &Desk) {
     let lines =
         written[0]["lines"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum::<u64>();
     assert!(lines > 500, "{}", written[0]);
+    read_as_fhir(first);
     let script = "import csv,json,sys\nrows=list(csv.DictReader(open(sys.argv[1]+'/correspondants.csv',encoding='utf-8'),delimiter=';'))\n\
         bundle=json.load(open(sys.argv[1]+'/correspondants.json',encoding='utf-8'))\n\
         boxes={t['value'] for e in bundle['entry'] for t in e['resource']['telecom']}\n\
@@ -115,4 +125,43 @@ fn an_edition_is_read_by_an_independent_reader(desk: &Desk) {
             jonction_testkit::skipped("python3 is not installed: the regional directory is not read back")
         }
     }
+}
+
+/// A library that we did not write finds every resource of an edition valid, alone and in its Bundle.
+fn read_as_fhir(folder: &str) {
+    let script = "import json,sys\n\
+        from fhir.resources.R4B.bundle import Bundle\n\
+        from fhir.resources.R4B import get_fhir_model_class\n\
+        bundle=Bundle.model_validate(json.load(open(sys.argv[1]+'/correspondants.json',encoding='utf-8')))\n\
+        lines=[json.loads(l) for l in open(sys.argv[1]+'/correspondants.ndjson',encoding='utf-8')]\n\
+        [get_fhir_model_class(r['resourceType']).model_validate(r) for r in lines]\n\
+        assert len(lines)==len(bundle.entry)>400\n";
+    let python = std::env::var("JONCTION_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let there = std::process::Command::new(&python).args(["-c", "import fhir.resources.R4B"]).output();
+    if !there.is_ok_and(|output| output.status.success()) {
+        jonction_testkit::skipped(
+            "fhir.resources is not installed: the Bundle of an edition is not validated",
+        );
+        return;
+    }
+    let output = std::process::Command::new(&python).args(["-c", script, folder]).output().unwrap();
+    assert!(output.status.success(), "{}", output.stderr.escape_ascii());
+}
+
+/// Who lacks a mailbox is told on screen, as JSON and in a file that a spreadsheet opens.
+fn who_cannot_be_written_to_is_listed(desk: &Desk) {
+    let file = desk.folder.path().join("manques.csv");
+    let report = ["directory", "report", "sans-boite", "--department", "99"];
+    let told = desk.ask_json(report).exits(1).json();
+    let [directory, subject, missing, department, code] = report;
+    desk.ask([directory, subject, missing, department, code, "--csv", file.to_str().unwrap()])
+        .exits(1)
+        .says(["professionnels sans boîte MSSanté", "structures sans boîte MSSanté", "liste dans"]);
+    let rows = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(rows.lines().count(), told.len() + 1);
+    assert!(rows.starts_with("manque;qui;identifiant;nom;") && told.len() > 1_000, "{}", told.len());
+    let somebody = told.iter().find(|line| line["who"] == "professionnel").unwrap()["id"].as_str().unwrap();
+    desk.ask(["directory", "lookup", somebody]).exits(0).says(["aucune boîte MSSanté"]);
+    desk.ask(["directory", "report", "sans-rpps"]).says(["sans numéro RPPS"]);
+    desk.ask(["directory", "report", "sans-rien"]).exits(2).warns(["sans-boite, sans-rpps"]);
 }

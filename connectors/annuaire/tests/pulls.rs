@@ -48,7 +48,8 @@ impl World {
 
     fn sized(sizes: Sizes, faults: &[&str]) -> Self {
         let clock = Arc::new(ManualClock::at("2026-01-02T07:00:00Z".parse().unwrap()));
-        let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), seed: 3, sizes };
+        let settings =
+            Settings { listen: ([127, 0, 0, 1], 0).into(), seed: 3, sizes, key: "cle-d-essai".into() };
         let folder = tempfile::tempdir().unwrap();
         Self {
             simulator: Simulator::start(settings, None, clock.clone(), faults).unwrap(),

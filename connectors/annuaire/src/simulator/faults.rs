@@ -97,3 +97,80 @@ pub const FAULTS: FaultTable<Fault> = &[
     FaultRow { name: "no-range", summary: "ignore Range", fault: Fault::NoRange },
     FaultRow { name: "no-validator", summary: "ni ETag ni Last-Modified", fault: Fault::NoValidator },
 ];
+
+/// A fault of the FHIR API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ApiFault {
+    /// 429 with `Retry-After: 7`.
+    RateLimit,
+    /// 429 that says nothing.
+    RateLimitBare,
+    /// 503.
+    Unavailable,
+    /// 500, in no words.
+    Internal,
+    /// Closed before any answer.
+    Drop,
+    /// The connection breaks in the middle of the body.
+    Cut,
+    /// Half of the page, as if it were whole: the server met an error while it wrote.
+    Truncated,
+    /// An HTML page, with 200.
+    Html,
+    /// The link to the next page is no longer good.
+    ExpiredNext,
+    /// A parameter is refused.
+    UnknownParameter,
+    /// The server did not count.
+    NoTotal,
+    /// The next page is on another host.
+    ForeignNext,
+    /// The same page for ever, each time under another link.
+    NextLoop,
+    /// Pages without any resource, for ever.
+    EmptyPages,
+    /// More than a hundred resources at once come too late.
+    Slow,
+    /// Six resources in ten are missing.
+    Shrunk,
+}
+
+/// Every fault of the FHIR API.
+pub const API_FAULTS: FaultTable<ApiFault> = &[
+    FaultRow { name: "http-429", summary: "répond 429, Retry-After: 7", fault: ApiFault::RateLimit },
+    FaultRow {
+        name: "http-429-bare",
+        summary: "répond 429 sans dire combien attendre",
+        fault: ApiFault::RateLimitBare,
+    },
+    FaultRow { name: "http-503", summary: "répond 503", fault: ApiFault::Unavailable },
+    FaultRow { name: "http-500", summary: "répond 500", fault: ApiFault::Internal },
+    FaultRow { name: "drop", summary: "ferme sans répondre", fault: ApiFault::Drop },
+    FaultRow { name: "cut", summary: "coupe au milieu de la page", fault: ApiFault::Cut },
+    FaultRow {
+        name: "truncated",
+        summary: "page coupée, donnée pour entière (200)",
+        fault: ApiFault::Truncated,
+    },
+    FaultRow { name: "html", summary: "répond une page HTML", fault: ApiFault::Html },
+    FaultRow {
+        name: "expired-next",
+        summary: "lien de page suivante périmé (500)",
+        fault: ApiFault::ExpiredNext,
+    },
+    FaultRow {
+        name: "unknown-parameter",
+        summary: "refuse un paramètre (400)",
+        fault: ApiFault::UnknownParameter,
+    },
+    FaultRow { name: "no-total", summary: "ne compte pas les réponses", fault: ApiFault::NoTotal },
+    FaultRow {
+        name: "foreign-next",
+        summary: "page suivante sur un autre hôte",
+        fault: ApiFault::ForeignNext,
+    },
+    FaultRow { name: "next-loop", summary: "toujours la même page", fault: ApiFault::NextLoop },
+    FaultRow { name: "empty-pages", summary: "pages vides sans fin", fault: ApiFault::EmptyPages },
+    FaultRow { name: "slow", summary: "trop long au-delà de cent ressources", fault: ApiFault::Slow },
+    FaultRow { name: "shrunk", summary: "six ressources sur dix manquent", fault: ApiFault::Shrunk },
+];

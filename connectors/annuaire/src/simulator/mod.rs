@@ -1,7 +1,8 @@
-//! The national services, simulated: extractions with their names, dates and ranges, from a made-up nation.
+//! The national services, simulated: extractions with their names, dates and ranges, FHIR API, from a made-up nation.
 //! In: [`Settings`]. Out: a running server, told to misbehave by name. Source: annuaires.md §9.1.
 //! Deliberately absent: the rest of the national portal.
 
+mod api;
 pub mod faults;
 mod files;
 pub mod generate;
@@ -25,6 +26,7 @@ use jonction_web::{
     server::{Arrived, Handler},
 };
 
+use api::Api;
 use faults::{FAULTS, Fault};
 use files::Extraction;
 use generate::{Nation, Sizes};
@@ -41,6 +43,8 @@ pub struct Settings {
     pub seed: u64,
     /// Size of the nation.
     pub sizes: Sizes,
+    /// Key of the FHIR API.
+    pub key: String,
 }
 
 /// A simulator that runs.
@@ -56,6 +60,7 @@ struct Desk {
     clock: Arc<dyn Clock>,
     made: Mutex<HashMap<MadeKey, (String, Bytes)>>,
     requests: AtomicU64,
+    api: Api,
 }
 
 /// What was made: the extraction, the fault that spoils it, the day.
@@ -72,6 +77,8 @@ impl Simulator {
         let faults =
             FaultPlan::parse(FAULTS, faults.iter().copied(), settings.seed).map_err(StartError::Plan)?;
         let listen = settings.listen;
+        let nation = Nation::new(settings.seed, settings.sizes);
+        let api = Api::new(&nation, settings.key.clone(), clock.now(), tls.is_some(), settings.seed);
         let desk = Arc::new(Desk {
             settings,
             day: AtomicU64::new(0),
@@ -79,6 +86,7 @@ impl Simulator {
             clock,
             made: Mutex::default(),
             requests: AtomicU64::new(0),
+            api,
         });
         let handler: Handler = {
             let desk = desk.clone();
@@ -96,6 +104,16 @@ impl Simulator {
     /// Address of an extraction: `PS_LibreAcces`, `Extraction_Correspondance_MSSante`.
     pub fn extraction_url(&self, name: &str) -> String {
         format!("{}{EXTRACTIONS}{name}", self.server.origin())
+    }
+
+    /// Base of the FHIR API.
+    pub fn api_url(&self) -> String {
+        format!("{}{}", self.server.origin(), api::BASE.trim_end_matches('/'))
+    }
+
+    /// Replaces the fault plan of the FHIR API.
+    pub fn play_api(&self, rules: &[&str]) -> Result<(), PlanError> {
+        self.desk.api.faults.replace(rules.iter().copied())
     }
 
     /// The next morning: other extractions, with another date.
@@ -134,6 +152,11 @@ pub enum StartError {
 impl Desk {
     fn answer(&self, arrived: &Arrived) -> Reply {
         self.requests.fetch_add(1, Ordering::SeqCst);
+        if arrived.route().starts_with(api::BASE) {
+            let day = self.day.load(Ordering::SeqCst);
+            let nation = Nation::new(self.settings.seed, self.settings.sizes).on_day(day);
+            return self.api.answer(arrived, &nation, day);
+        }
         let extraction = match arrived.route().strip_prefix(EXTRACTIONS) {
             Some("PS_LibreAcces") => Extraction::Rpps,
             Some("Extraction_Correspondance_MSSante") => Extraction::Mssante,

@@ -6,12 +6,14 @@ mod draw;
 mod mailboxes;
 mod people;
 mod practices;
+mod resources;
 mod sites;
 mod words;
 
 use std::io::{self, Write};
 
 use draw::Draw;
+pub(super) use resources::{Boxes, Kind, Told};
 
 /// How much of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ pub(super) struct Person {
 
 impl Nation {
     /// What happened to a person, or to a mailbox, up to this day: how many times it changed.
-    fn changes(&self, what: u64, of: u64, per_million: u64) -> u64 {
+    pub(super) fn changes(&self, what: u64, of: u64, per_million: u64) -> u64 {
         (1..=self.day)
             .filter(|day| {
                 self.draw(what, of.wrapping_mul(4099).wrapping_add(*day)).below(1_000_000) < per_million
@@ -29,7 +29,7 @@ impl Nation {
     }
 
     /// RPPS of the reserved range, with its key.
-    fn rpps(index: u64) -> String {
+    pub(super) fn rpps(index: u64) -> String {
         // Spread over the range, so that the file is not in the order of the numbers.
         let spread = index.wrapping_mul(7_654_321) % 10_000_000;
         let body = format!("109{spread:07}");

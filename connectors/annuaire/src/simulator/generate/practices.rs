@@ -102,9 +102,7 @@ impl Nation {
         header(out, DIPLOMES.columns)?;
         let mut lines = 0;
         for (index, person) in self.persons() {
-            let mut draw = self.draw(4, index);
-            for _ in 0..1 + u64::from(draw.percent(20)) {
-                let number = 1 + draw.below(80);
+            for number in self.diplomas(index) {
                 writeln!(
                     out,
                     "8|{rpps}|8{rpps}|{}|{}|DE|Diplôme d'Etat français|DE{number:02}|Diplôme d'Etat fictif n°{number}|||||",
@@ -116,5 +114,12 @@ impl Nation {
             }
         }
         Ok(lines)
+    }
+
+    /// Numbers of the diplomas of a person.
+    pub(super) fn diplomas(&self, index: u64) -> impl Iterator<Item = u64> + use<> {
+        let mut draw = self.draw(4, index);
+        let count = 1 + u64::from(draw.percent(20));
+        (0..count).map(move |_| 1 + draw.below(80))
     }
 }
