@@ -11,7 +11,7 @@ use std::{
 
 use jiff::civil::Date;
 use jonction_model::{
-    BodyId,
+    BodyId, PersonId,
     clock::paris,
     directory::{Holder, Mailbox, MailboxKind, Practice, Sourced, Structure},
 };
@@ -296,6 +296,7 @@ fn lines(store: &Store, edition: &Edition<'_>) -> Result<(Vec<Line>, u64), Error
             let site = known
                 .map(|known| known.record)
                 .or_else(|| holder.site.as_deref().cloned())
+                .or_else(|| practised(store, holder.person.as_ref()?, edition))
                 .unwrap_or_default();
             match site.address.department() {
                 "" => unplaced += 1,
@@ -309,6 +310,15 @@ fn lines(store: &Store, edition: &Edition<'_>) -> Result<(Vec<Line>, u64), Error
     found.sort();
     found.dedup();
     Ok((found, unplaced))
+}
+
+/// Where a person practises, in the territory if anywhere: a mailbox told without a place is used there.
+fn practised(store: &Store, id: &PersonId, edition: &Edition<'_>) -> Option<Structure> {
+    let person = store.professional(id).ok().flatten()?.record;
+    let sites: Vec<Structure> =
+        person.practices.into_iter().filter_map(|practice| practice.site.map(|site| *site)).collect();
+    let inside = |site: &&Structure| edition.departments.contains(site.address.department());
+    sites.iter().find(inside).or(sites.first()).cloned()
 }
 
 fn line(mailbox: &Sourced<Mailbox>, holder: &Holder, site: &Structure) -> Line {
