@@ -167,7 +167,7 @@ fn read_ror(node: &Node, diagnoses: &mut Diagnoses) -> Option<RorBlock> {
     let token_listen = fields.required("token_listen", parse::socket_address, diagnoses);
     let establishments = fields.or("establishments", 1_200, parse::number(1, 60_000), diagnoses);
     let cut = fields.or("search_cut", 10_000, parse::number(1, 10_000), diagnoses);
-    let faults = read_faults(&mut fields, diagnoses, |rules| ror::check_rules(&rules));
+    let faults = read_faults(&mut fields, "faults", diagnoses, |rules| ror::check_rules(&rules));
     fields.finish(diagnoses);
     Some(RorBlock { listen: listen?, token_listen: token_listen?, establishments, cut, faults })
 }

@@ -33,7 +33,8 @@ impl Shelf {
 /// Every step of this room, with the verb routes write before its name.
 pub fn steps(shelf: &Shelf) -> Vec<(&'static str, Arc<dyn Step>)> {
     vec![
-        ("enrich", Arc::new(FindMailboxes(shelf.clone()))),
+        ("enrich", Arc::new(FindMailboxes { shelf: shelf.clone(), choice: Choice::First })),
+        ("enrich", Arc::new(FindMailboxes { shelf: shelf.clone(), choice: Choice::Only })),
         ("check", Arc::new(CheckRecipients { shelf: shelf.clone(), strictness: Strictness::Refuse })),
         ("check", Arc::new(CheckRecipients { shelf: shelf.clone(), strictness: Strictness::Note })),
     ]
@@ -47,26 +48,47 @@ fn version(shelf: &Shelf, own: &str) -> String {
     format!("{own} {}", seen.join(" ")).trim_end().to_owned()
 }
 
+/// Which mailbox is taken when several have the best rank.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    /// The newest, then the first of the alphabet.
+    First,
+    /// None: a human decides.
+    Only,
+}
+
 /// `enrich: directory/mailboxes`: a recipient without address gets the best one of the directories.
-struct FindMailboxes(Shelf);
+/// `@only`: the message waits for a human when two are as good.
+struct FindMailboxes {
+    shelf: Shelf,
+    choice: Choice,
+}
 
 impl Step for FindMailboxes {
     fn name(&self) -> &str {
-        "directory/mailboxes"
+        match self.choice {
+            Choice::First => "directory/mailboxes",
+            Choice::Only => "directory/mailboxes@only",
+        }
     }
 
     fn version(&self) -> String {
-        version(&self.0, "1")
+        version(&self.shelf, "1")
     }
 
     fn run(&self, flow: &mut Flow, _: &dyn Bodies) -> Result<(), Finding> {
-        let directory = loaded(&self.0)?;
+        let directory = loaded(&self.shelf)?;
         let Flow { shapes, findings, .. } = flow;
         for submission in submissions(shapes) {
             for at in 0..submission.recipients.len() {
                 let Some(need) = need(&submission.recipients[at]) else { continue };
                 let resolution = directory.resolve(&need).map_err(|error| unavailable(&error))?;
                 match resolution.candidates.first() {
+                    Some(best)
+                        if self.choice == Choice::Only && is_shared(best.reason, &resolution.candidates) =>
+                    {
+                        return Err(several(at, best.reason, &resolution.candidates));
+                    }
                     Some(best) => give(submission, at, best, resolution.candidates.len(), findings),
                     None => findings.push(no_address(at, resolution.nothing)),
                 }
@@ -74,6 +96,20 @@ impl Step for FindMailboxes {
         }
         Ok(())
     }
+}
+
+/// Whether another candidate has the same rank.
+fn is_shared(rank: Reason, candidates: &[Candidate]) -> bool {
+    candidates.get(1).is_some_and(|second| second.reason == rank)
+}
+
+fn several(at: usize, rank: Reason, candidates: &[Candidate]) -> Finding {
+    let count = candidates.iter().filter(|candidate| candidate.reason == rank).count();
+    Finding::error(
+        "directory/several-mailboxes",
+        format!("le destinataire n° {} a {count} boîtes de même rang ({}) : rien ne choisit", at + 1, reason(rank)),
+    )
+    .remedy("mettre l'adresse dans le message et le reprendre, ou écrire directory/mailboxes dans la route : la plus récente est alors prise")
 }
 
 /// A recipient that only an identifier names.

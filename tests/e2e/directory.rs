@@ -90,9 +90,7 @@ fn what_is_in_use_survives_the_loss_of_its_source(desk: &Desk, dir: &str) {
     desk.ask(["directory", "pull", "rpps", "--whole", "--dir", dir]).exits(3).says(["échec", "remède"]);
     desk.ask(["directory", "status"]).exits(1).says(["échec le"]);
     desk.ask(["directory", "lookup", "10933333352"]).exits(0).says(["Jean MARTIN"]);
-    desk.ask(["directory", "pull", "annuaire-fhir", "--dir", dir])
-        .exits(2)
-        .warns(["n'est pas dans jonction.yaml"]);
+    desk.ask(["directory", "pull", "inconnu", "--dir", dir]).exits(2).warns(["une source parmi"]);
 }
 
 /// Python's `csv` and `json` read what we write, and find the same counts.

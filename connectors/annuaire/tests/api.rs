@@ -166,7 +166,7 @@ async fn changes_day_after_day_come_to_what_a_whole_pull_would_have_read() {
         assert!(published(&whole.pull().await));
         assert_eq!(differences(&world.all(), &whole.all()), [""; 0], "day {day}");
     }
-    assert!(changed > 10, "days on which nothing happens prove nothing: {changed}");
+    assert!(changed >= 8, "days on which nothing happens prove nothing: {changed}");
     let Ok(Ended::Changes(report)) = world.pull().await else { panic!("not changes") };
     assert!(report.kinds.values().all(|kind| kind.added + kind.changed == 0), "asked twice, nothing is new");
 }

@@ -117,17 +117,21 @@ fn shelf(folder: &Path) -> Shelf {
     shelf
 }
 
-/// Runs the step of that name; what it found, and the submission as it left it.
-fn run(shelf: &Shelf, name: &str, recipients: &[To]) -> (Vec<Finding>, DocumentSubmission) {
-    let step = steps(shelf).into_iter().map(|(_, step)| step).find(|step| step.name() == name).unwrap();
-    let mut flow = Flow {
+fn flow(recipients: &[To]) -> Flow {
+    Flow {
         message: jonction_model::ContentRef::whole(jonction_model::BodyId::of(b""), 0),
         facts: jonction_ports::MessageFacts::default(),
         environment: Environment::Test,
         shapes: vec![Shape::DocumentSubmission(Box::new(submission(recipients)))],
         findings: Vec::new(),
         reading: jonction_ports::Reading::default(),
-    };
+    }
+}
+
+/// Runs the step of that name; what it found, and the submission as it left it.
+fn run(shelf: &Shelf, name: &str, recipients: &[To]) -> (Vec<Finding>, DocumentSubmission) {
+    let step = steps(shelf).into_iter().map(|(_, step)| step).find(|step| step.name() == name).unwrap();
+    let mut flow = flow(recipients);
     step.run(&mut flow, &MemoryBodies::default()).unwrap();
     let Some(Shape::DocumentSubmission(left)) = flow.shapes.pop() else { panic!("the submission is gone") };
     (flow.findings, *left)
@@ -185,6 +189,21 @@ fn a_recipient_named_by_rpps_gets_the_first_mailbox_and_the_others_are_told() {
     assert_eq!(checks(&findings), ["directory/mailbox-found", "directory/no-mailbox"]);
     assert!(findings[0].sentence.contains("une autre boîte possible"), "{}", findings[0].sentence);
     assert!(findings[1].sentence.contains("n'exerce plus"));
+}
+
+#[test]
+fn where_the_route_wants_only_one_mailbox_two_of_the_same_rank_make_the_message_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = shelf(folder.path());
+    let step = |name: &str| steps(&shelf).into_iter().map(|(_, step)| step).find(|step| step.name() == name);
+    let step = step("directory/mailboxes@only").unwrap();
+    let mut flow = flow(&[To::Person("10900000001")]);
+    let finding = step.run(&mut flow, &MemoryBodies::default()).unwrap_err();
+    assert_eq!(finding.check, "directory/several-mailboxes");
+    assert!(finding.sentence.contains("2 boîtes de même rang (boîte personnelle)"), "{}", finding.sentence);
+    // One who has none is told as by the other step: there is nothing to choose.
+    let (findings, _) = run(&shelf, "directory/mailboxes@only", &[To::Structure("990000001")]);
+    assert_eq!(checks(&findings), ["directory/no-mailbox"]);
 }
 
 #[test]
