@@ -85,9 +85,11 @@ impl Body<'_> {
         let mut reader = RowsReader::new(format, &self.tables, diagnoses);
         let lets = self.lets.map(|node| reader.lets(node)).unwrap_or_default();
         let scope = reader.scope(&target, self.rows, None, "");
-        let told = reader.told;
-        let format = reader.format;
-        tables::unused(&self.tables, &reader.used, diagnoses);
+        let RowsReader { told, format, used, .. } = reader;
+        // A row with a mistake may be the one that uses it.
+        if !diagnoses.has_errors() {
+            tables::unused(&self.tables, &used, diagnoses);
+        }
         let tables = self.tables.into_iter().map(|named| named.table).collect();
         Some(Plan {
             format,
