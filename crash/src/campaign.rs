@@ -1,4 +1,5 @@
-//! The campaign: worlds one after the other, each with its lives, until enough cuts fell.
+//! The campaign: worlds one after the other, each with its lives, until enough cuts fell; between them, flipped bits; at the
+//! end of each, its last backup is put back.
 //! In: a seed, a number of cuts, perhaps a mutation. Out: a [`Report`]; the same for the same input, on any machine.
 
 use std::collections::BTreeMap;
@@ -7,11 +8,13 @@ use crate::{
     dice::Dice,
     disk::{Cut, Failure, Fault, Kind as Change, Moment, Plan, Site, What},
     oracle::{Kind, Violation},
-    world::{End, Mutation, World},
+    world::{End, Fate, Mutation, World},
 };
 
 /// Lives of a world before the last one.
 const LIVES: u64 = 8;
+/// Lives after which a bit flips, in percent.
+const DAMAGES_PERCENT: u64 = 20;
 /// Letters written before each life.
 const LETTERS: u64 = 3;
 /// Changes of a first life: that of a new store. Each is cut in turn, on both sides.
@@ -70,6 +73,12 @@ pub struct Report {
     pub accepted: u64,
     /// Copies within the window of an unknown outcome, to partners that cannot be asked.
     pub possible_duplicates: u64,
+    /// Letters whose bytes a purge destroyed.
+    pub destroyed: u64,
+    /// Backups that were put back and judged.
+    pub restored: u64,
+    /// Flipped bits, by place and by what came of them.
+    pub damages: BTreeMap<(What, Fate), u64>,
     /// Where the cuts fell.
     pub sites: BTreeMap<Site, u64>,
     /// Kinds of changes there were.
@@ -82,6 +91,12 @@ impl Report {
     /// How many things of a kind went wrong.
     pub fn count(&self, kind: Kind) -> u64 {
         self.violations.iter().filter(|(_, violation)| violation.kind == kind).count() as u64
+    }
+
+    /// How many flipped bits had this fate, in these places.
+    pub fn fates(&self, fate: Fate, places: &[What]) -> u64 {
+        let of = |((what, had), _): &(&(What, Fate), &u64)| *had == fate && places.contains(what);
+        self.damages.iter().filter(of).map(|(_, count)| count).sum()
     }
 
     /// Kinds of changes that no cut fell on.
@@ -132,10 +147,22 @@ impl Campaign {
                     End::Stuck => world.oracle.get_mut().broken(format!("stuck in life {life}")),
                     _ => report.troubles += 1,
                 }
+                // What is done wrong on purpose would be told of the flip.
+                if life > 0
+                    && self.mutation.is_none()
+                    && dice.percent(DAMAGES_PERCENT)
+                    && let Some(came) = world.damage().await
+                {
+                    *report.damages.entry(came).or_default() += 1;
+                }
             }
             if !self.seen_enough(world.oracle.get_mut().violations().iter()) {
                 last_life(&mut world).await;
+                if self.mutation.is_none() && world.judge_backup().await {
+                    report.restored += 1;
+                }
             }
+            report.destroyed += world.oracle.get_mut().destroyed();
             report.accepted += world.oracle.get_mut().accepted();
             report.possible_duplicates += world.oracle.get_mut().possible_duplicates;
             for (site, count) in world.disk.sites() {
@@ -194,5 +221,11 @@ async fn last_life(world: &mut World) {
         }
     }
     let outside = world.outside.clone();
-    world.oracle.get_mut().ends(&engine, &outside);
+    let bodies: Vec<_> = world.disk.files().into_iter().filter(|path| is_body(path)).collect();
+    world.oracle.get_mut().ends(&engine, &outside, &bodies);
+}
+
+/// A body of the store itself, not of a copy of it.
+fn is_body(path: &std::path::Path) -> bool {
+    What::of(path) == What::Body && path.components().any(|part| part.as_os_str() == "data")
 }

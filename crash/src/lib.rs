@@ -14,4 +14,4 @@ pub use campaign::{Campaign, Report};
 pub use disk::Disk;
 pub use oracle::{Kind, Violation};
 pub use vfs::NAME as VFS;
-pub use world::Mutation;
+pub use world::{Fate, Mutation};

@@ -2,6 +2,7 @@
 //! In: a directory, how many connections, how many messages. Out: messages per second, each durable before the next.
 //! The bare loop writes the same rows into the same tables and indexes, in one thread, prepared beforehand.
 
+mod bodies;
 mod fill;
 mod scale;
 mod traffic;
@@ -14,12 +15,13 @@ use std::{
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use jonction_model::{BodyId, Environment, MessageControlId, PartnerName, Peer, SeededEntropy, SystemClock};
+use jonction_model::{BodyId, Environment, MessageControlId, OsEntropy, PartnerName, Peer, SystemClock};
 use jonction_ports::{Admitted, Arrival, Intake, IntakeError, MessageFacts, Repeat};
 use rusqlite::{Connection, params};
 
-use crate::{Engine, EngineSettings, Error};
+use crate::{Engine, EngineSettings, Error, journal::sqlite::Limits};
 
+pub use bodies::{Kept, body_cost};
 pub use fill::{Copies, copy_message};
 pub use scale::{Passage, bare_drain, drain, opened, passage, search};
 
@@ -61,33 +63,43 @@ impl Rate {
 /// Durable intake of the whole engine: admission excluded, hashing, repeats, commit and receipts included.
 /// `directory` must be empty. Blocking; runs its own runtime.
 pub fn durable_intake(directory: &Path, load: Load) -> Result<Rate, Error> {
-    let settings = EngineSettings::new(directory, Environment::Test);
-    let engine = Engine::open(settings, Arc::new(SystemClock), Arc::new(SeededEntropy::new(1)))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_time()
-        .build()
-        .map_err(Error::io("start a runtime"))?;
-    let intake = engine.intake();
-    let partner = partner()?;
-    let each = load.messages / load.connections.max(1);
-    let arrivals: Vec<Vec<_>> = (0..load.connections)
-        .map(|connection| {
-            (0..each).map(|n| arrival(&partner, connection * each + n, load.message_bytes)).collect()
-        })
-        .collect();
+    let engine = open_with(directory, |_| {})?;
+    let (runtime, arrivals) = (runtime()?, arrivals(load)?);
     let began = Instant::now();
-    let sent = runtime.block_on(async {
-        let mut senders = tokio::task::JoinSet::new();
-        for arrivals in arrivals {
-            senders.spawn(send(intake.clone(), arrivals));
-        }
-        let mut sent = 0;
-        while let Some(done) = senders.join_next().await {
-            sent += done.unwrap_or(Ok(0)).map_err(|error| Error::Database(error.to_string()))?;
-        }
-        Ok::<usize, Error>(sent)
-    })?;
+    let sent = runtime.block_on(taken(&engine, arrivals))?;
     Ok(Rate { messages: sent, took: began.elapsed(), commits: engine.commits() })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread().enable_time().build().map_err(Error::io("start a runtime"))
+}
+
+fn open_with(directory: &Path, change: impl FnOnce(&mut Limits)) -> Result<Engine, Error> {
+    let mut settings = EngineSettings::new(directory, Environment::Test);
+    change(&mut settings.limits);
+    Engine::open(settings, Arc::new(SystemClock), Arc::new(OsEntropy))
+}
+
+/// The messages of each connection.
+fn arrivals(load: Load) -> Result<Vec<Vec<Arrival>>, Error> {
+    let (partner, each) = (partner()?, load.messages / load.connections.max(1));
+    let of = |connection: usize| {
+        (0..each).map(|n| arrival(&partner, connection * each + n, load.message_bytes)).collect()
+    };
+    Ok((0..load.connections).map(of).collect())
+}
+
+/// Sends them all, each connection in its order. Out: how many were taken.
+async fn taken(engine: &Engine, arrivals: Vec<Vec<Arrival>>) -> Result<usize, Error> {
+    let mut senders = tokio::task::JoinSet::new();
+    for arrivals in arrivals {
+        senders.spawn(send(engine.intake(), arrivals));
+    }
+    let mut sent = 0;
+    while let Some(done) = senders.join_next().await {
+        sent += done.unwrap_or(Ok(0)).map_err(|error| Error::Database(error.to_string()))?;
+    }
+    Ok(sent)
 }
 
 async fn send(intake: Arc<dyn Intake>, arrivals: Vec<Arrival>) -> Result<usize, IntakeError> {

@@ -1,6 +1,7 @@
 //! `jonction bench`: what this machine does, each figure told in a reference measured in the same run.
 //! A measure is a row of [`ROWS`]; one row may give several figures. Source: docs/performance.md.
 
+mod bodies;
 mod directory;
 mod disk;
 mod formats;
@@ -67,6 +68,12 @@ const ROWS: &[Row] = &[
         what: "envois en attente remis par 1 et 64 files à des partenaires instantanés",
         long: false,
         run: |_| scale::drains(),
+    },
+    Row {
+        name: "body-threshold",
+        what: "corps en fichier contre corps dans la base, de 16 Ko à 4 Mo : d'où vient le seuil",
+        long: false,
+        run: |_| bodies::threshold(),
     },
     Row {
         name: "restart",

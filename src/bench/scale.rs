@@ -26,10 +26,14 @@ use crate::{
 const TURNS: usize = 3;
 
 /// A folder of its own, gone when dropped.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Result<Self, Failure> {
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(super) fn new(name: &str) -> Result<Self, Failure> {
         let path = std::env::temp_dir().join(format!("jonction-bench-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).map_err(|error| io("dossier de mesure", &path, &error))?;
         Ok(Self(path))

@@ -8,7 +8,7 @@ mod letters;
 mod round;
 mod sender;
 
-use jonction_crash::{Campaign, Kind, dice::Dice};
+use jonction_crash::{Campaign, Fate, Kind, dice::Dice, disk::What};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -65,6 +65,42 @@ impl Counts {
     }
 }
 
+/// What came of flipped bits in one kind of file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Flip {
+    /// Nothing that anybody could see.
+    pub(crate) harmless: u64,
+    /// Parked, answered with an error, or late where alerts see it.
+    pub(crate) told: u64,
+    /// The store was refused, with a code.
+    pub(crate) refused: u64,
+    /// Metadata that changed, unnoticed.
+    pub(crate) unseen: u64,
+}
+
+/// Flipped bits, by place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Flips {
+    pub(crate) body: Flip,
+    pub(crate) database: Flip,
+    pub(crate) log: Flip,
+}
+
+impl Flips {
+    fn of(report: &jonction_crash::Report) -> Self {
+        let flip = |what| {
+            let had = |fate| report.fates(fate, &[what]);
+            Flip {
+                harmless: had(Fate::Harmless),
+                told: had(Fate::Told),
+                refused: had(Fate::Refused),
+                unseen: had(Fate::Unseen),
+            }
+        };
+        Self { body: flip(What::Body), database: flip(What::Database), log: flip(What::Wal) }
+    }
+}
+
 /// What came out of the power cuts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Cuts {
@@ -74,6 +110,12 @@ pub(crate) struct Cuts {
     pub(crate) deaths: u64,
     /// Lives on a full or failing disk, between them.
     pub(crate) troubles: u64,
+    /// Messages whose bytes purges destroyed.
+    pub(crate) destroyed: u64,
+    /// Backups put back and judged.
+    pub(crate) restored: u64,
+    /// Flipped bits, by place.
+    pub(crate) flips: Flips,
     #[serde(flatten)]
     pub(crate) counts: Counts,
 }
@@ -159,6 +201,9 @@ fn cut(asked: Asked, report: &mut Report, progress: &mut dyn FnMut(String)) -> R
         cuts: done.cuts,
         deaths: done.kills,
         troubles: done.troubles,
+        destroyed: done.destroyed,
+        restored: done.restored,
+        flips: Flips::of(&done),
         counts: Counts {
             accepted: done.accepted,
             lost: done.count(Kind::Lost),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::number;
-use crate::prove::{Counts, Report};
+use crate::prove::{Counts, Flips, Report};
 
 /// A kind of proof: its name, how many, what was counted.
 type Column<'c> = (&'static str, u64, &'c Counts);
@@ -47,6 +47,13 @@ pub(crate) fn table(report: &Report) -> String {
             number(cuts.deaths),
             number(cuts.troubles)
         );
+        let _ = writeln!(
+            text,
+            "                       {} messages purgés, {} sauvegardes restaurées et jugées",
+            number(cuts.destroyed),
+            number(cuts.restored)
+        );
+        text += &flips(&cuts.flips);
     }
     for wrong in &report.wrong {
         let _ = writeln!(text, "  ÉCART      {wrong}");
@@ -57,6 +64,21 @@ pub(crate) fn table(report: &Report) -> String {
         "NON TENU : transmettre ce tableau et la graine aux auteurs"
     };
     let _ = writeln!(text, "\n  verdict    {verdict}");
+    text
+}
+
+/// Flipped bits: where, and what came of them.
+fn flips(flips: &Flips) -> String {
+    let places =
+        [("un corps", flips.body), ("une page de la base", flips.database), ("son journal", flips.log)];
+    let heads = ["sans effet", "signalé", "magasin refusé", "passé inaperçu"];
+    let heads: String = heads.iter().map(|head| format!("{head:>16}")).collect();
+    let mut text = format!("\n  {:<34}{heads}\n", "un bit inversé dans");
+    for (place, flip) in places {
+        let values = [flip.harmless, flip.told, flip.refused, flip.unseen];
+        let values: String = values.iter().map(|value| format!("{:>16}", number(*value))).collect();
+        let _ = writeln!(text, "  {place:<34}{values}");
+    }
     text
 }
 

@@ -11,14 +11,14 @@ use crate::dice::Dice;
 const SECTOR: u64 = 512;
 
 /// The bytes of a file.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Bytes {
     seen: Vec<u8>,
     durable: Vec<u8>,
     pending: Vec<Change>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Change {
     Write(u64, Vec<u8>),
     Truncate(u64),
@@ -138,6 +138,12 @@ impl NameChange {
         }
     }
 
+    pub(super) fn is_under(&self, folder: &std::path::Path) -> bool {
+        match self {
+            Self::Link(path, _) | Self::Unlink(path) | Self::Rename(_, path, _) => path.starts_with(folder),
+        }
+    }
+
     fn apply(&self, names: &mut BTreeMap<PathBuf, Entry>) {
         match self {
             Self::Link(path, entry) => drop(names.insert(path.clone(), *entry)),
@@ -154,8 +160,15 @@ impl State {
     pub(super) fn sync_folder(&mut self, folder: &std::path::Path) {
         let (now, later): (Vec<_>, Vec<_>) =
             self.pending_names.drain(..).partition(|change| change.folder() == Some(folder));
+        // A name that was made in another folder and moved here was made before: it cannot come back there.
+        let moved = |path: &PathBuf| {
+            now.iter().any(|change| matches!(change, NameChange::Rename(from, ..) if from == path))
+        };
+        self.pending_names = later
+            .into_iter()
+            .filter(|change| !matches!(change, NameChange::Link(path, _) if moved(path)))
+            .collect();
         now.iter().for_each(|change| change.apply(&mut self.durable_names));
-        self.pending_names = later;
     }
 
     /// The power is gone: what is left becomes what there is.

@@ -67,6 +67,15 @@ struct State {
     held: BTreeSet<PathBuf>,
 }
 
+/// What stood on a disk.
+#[derive(Debug)]
+pub struct Image {
+    files: BTreeMap<Node, (Bytes, u64)>,
+    names: BTreeMap<PathBuf, Entry>,
+    durable_names: BTreeMap<PathBuf, Entry>,
+    pending_names: Vec<NameChange>,
+}
+
 /// A disk. Cloned: the same disk.
 #[derive(Clone, Debug)]
 pub struct Disk {
@@ -187,6 +196,43 @@ impl Disk {
         }
         // A disk that rots does not say so, but we look again at a file that seems to have changed.
         state.touch(path);
+    }
+
+    /// Everything as it is, once its power came back and before anybody uses it.
+    pub fn image(&self) -> Image {
+        let state = self.state();
+        let files = state.files.iter().map(|(node, file)| (*node, (file.bytes.clone(), file.written_at)));
+        Image {
+            files: files.collect(),
+            names: state.names.clone(),
+            durable_names: state.durable_names.clone(),
+            pending_names: state.pending_names.clone(),
+        }
+    }
+
+    /// Everything as it was. Nobody may be using it.
+    pub fn put_back(&self, image: Image) {
+        let mut state = self.state();
+        state.epoch += 1;
+        let file = |(bytes, written_at)| FileState { bytes, written_at, ..FileState::default() };
+        state.files = image.files.into_iter().map(|(node, kept)| (node, file(kept))).collect();
+        (state.names, state.durable_names) = (image.names, image.durable_names);
+        state.pending_names = image.pending_names;
+    }
+
+    /// A folder with all that stands in it, as if it had never been.
+    pub fn erase(&self, folder: &Path) {
+        let mut state = self.state();
+        state.names.retain(|path, _| !path.starts_with(folder));
+        state.durable_names.retain(|path, _| !path.starts_with(folder));
+        state.pending_names.retain(|change| !change.is_under(folder));
+    }
+
+    /// How long a file is; 0 when it is not there.
+    pub fn length(&self, path: &Path) -> u64 {
+        let state = self.state();
+        let Some(Entry::File(node)) = state.names.get(path) else { return 0 };
+        state.files.get(node).map_or(0, |file| file.bytes.seen().len() as u64)
     }
 
     /// Files there are, in the order of their names.

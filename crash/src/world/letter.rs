@@ -51,6 +51,14 @@ impl Letter {
         dmp.into_iter().chain((0..self.recipients).map(|at| ("mail", format!("recipient {at}")))).collect()
     }
 
+    /// The same, with a report for each.
+    pub(crate) fn owes_with_reports(&self) -> Vec<(&'static str, String)> {
+        let mut owed = self.owes();
+        let reports = if self.reports { owed.len() } else { 0 };
+        owed.extend((0..reports).map(|_| ("sil", "zam".to_owned())));
+        owed
+    }
+
     /// As a source hands it over.
     pub(crate) fn arrival(&self, at: Timestamp, partner: PartnerName) -> Arrival {
         Arrival {

@@ -2,16 +2,19 @@
 //! In: a seed, a plan for each life. Out: what was promised (kept by the [`Oracle`]), and what the partners hold.
 //! One thread, a virtual clock, everything drawn from the seed: the same world does the same again.
 
+mod damage;
 mod letter;
 mod mutation;
 mod partners;
+mod restored;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{HashMap, VecDeque},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -19,7 +22,7 @@ use std::{
 use jiff::Timestamp;
 use jonction_engine::{
     BodyKey, CommitMode, Condition, Departure, Engine, EngineSettings, Error, LaneSettings, OrderBy, Policy,
-    ReplyBinding, Route, RouteStep, Seals, SinkBinding, Storage, Wired, route::Stage,
+    ReplyBinding, Route, RouteStep, Running, Seals, SinkBinding, Storage, Wired, route::Stage,
 };
 use jonction_model::{Clock, Environment, PartnerName, RouteName, SeededEntropy};
 use tokio::time::Instant;
@@ -29,7 +32,9 @@ use crate::{
     disk::{Disk, Plan},
     oracle::Oracle,
 };
-pub(crate) use letter::Letter;
+pub use damage::Fate;
+pub(crate) use damage::Parked;
+pub(crate) use letter::{BODY_FILE_BYTES, Letter};
 pub use mutation::Mutation;
 pub(crate) use partners::{Outside, Taken, envelope};
 
@@ -81,6 +86,10 @@ pub(crate) struct World {
     mutation: Option<Mutation>,
     sealed: bool,
     letters: u64,
+    /// The disk fails by plan in this life.
+    trouble: Cell<bool>,
+    /// The last backup that was said to be there.
+    backup: RefCell<Option<upkeep::Backup>>,
     /// Letters each link has yet to send, or to see acknowledged.
     queues: RefCell<[VecDeque<Letter>; LINKS]>,
 }
@@ -101,6 +110,8 @@ impl World {
             mutation,
             sealed: dice.fork(4).percent(50),
             letters: 0,
+            trouble: Cell::new(false),
+            backup: RefCell::default(),
             queues: RefCell::default(),
         }
     }
@@ -116,20 +127,28 @@ impl World {
 
     /// Opens the store as it stands.
     pub(crate) fn open(&self) -> Result<Engine, Error> {
-        let mut settings = EngineSettings::new(self.data_dir(), Environment::Test);
+        self.open_at(&self.data_dir())
+    }
+
+    fn open_at(&self, data_dir: &Path) -> Result<Engine, Error> {
+        let mut settings = EngineSettings::new(data_dir, Environment::Test);
         settings.commit_mode = CommitMode::Inline;
         settings.events_kept = EVENTS;
         settings.limits.body_file_bytes = letter::BODY_FILE_BYTES;
         settings.limits.checkpoint_pages = CHECKPOINT_PAGES;
-        settings.storage = Storage {
-            files: Arc::new(self.disk.clone()),
-            vfs: Some(crate::VFS),
-            checkpoints: CommitMode::Inline,
-            seals: self.seals(),
-        };
+        settings.storage = Storage { seals: self.seals(), ..self.storage() };
         // A process that starts again does not draw the same identifiers.
         let entropy = SeededEntropy::new(self.dice.borrow_mut().number());
         Engine::open(settings, self.clock.clone(), Arc::new(entropy))
+    }
+
+    fn storage(&self) -> Storage {
+        Storage {
+            files: Arc::new(self.disk.clone()),
+            vfs: Some(crate::VFS),
+            checkpoints: CommitMode::Inline,
+            seals: Seals::default(),
+        }
     }
 
     /// Half of the worlds seal their bodies; the key changes from life to life, as one that is renewed would.
@@ -150,6 +169,7 @@ impl World {
     /// Lives until nothing is left to do or the power goes; it is gone in the end in any case.
     pub(crate) async fn live(&self, plan: Plan) -> End {
         let trouble = !plan.faults.is_empty();
+        self.trouble.set(trouble);
         self.disk.plan(plan);
         let end = match self.start_and_work().await {
             Ok(end) => end,
@@ -170,10 +190,9 @@ impl World {
         let engine = self.open()?;
         self.oracle.borrow_mut().stands(&engine, &self.outside);
         let mut heard = engine.subscribe();
-        let (routes, sinks, lanes) = (vec![route()?], self.outside.sinks(), lanes()?);
-        let running = engine.start(Wired { routes, sinks, lanes, ..Wired::default() }).await?;
+        let running = self.start(&engine).await?;
         let work = async {
-            tokio::join!(self.link(0, &engine), self.link(1, &engine));
+            tokio::join!(self.link(0, &engine), self.link(1, &engine), self.upkeep(&engine));
             engine.wait_idle().await;
         };
         let end = tokio::select! {
@@ -198,6 +217,11 @@ impl World {
         Ok(end)
     }
 
+    async fn start(&self, engine: &Engine) -> Result<Running, Error> {
+        let (routes, sinks, lanes) = (vec![route()?], self.outside.sinks(), lanes()?);
+        engine.start(Wired { routes, sinks, lanes, ..Wired::default() }).await
+    }
+
     /// Sends the letters of a link in their order, each until it is acknowledged.
     async fn link(&self, number: usize, engine: &Engine) {
         loop {
@@ -205,7 +229,7 @@ impl World {
             if self.mutation == Some(Mutation::AcknowledgesFirst) {
                 self.oracle.borrow_mut().acknowledged(&letter, None);
             }
-            self.oracle.borrow_mut().sent(&letter);
+            self.oracle.borrow_mut().sent(&letter, self.clock.now());
             match self.submit(&letter, engine).await {
                 Ok(receipt) => {
                     self.queues.borrow_mut()[number].pop_front();

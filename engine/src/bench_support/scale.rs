@@ -4,22 +4,29 @@
 use std::{
     collections::HashMap,
     path::Path,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
+<<<<<<< HEAD
 use jonction_model::{Environment, OsEntropy, PartnerName, SystemClock};
 use jonction_ports::{KeyKind, Sink};
+=======
+use jonction_ports::KeyKind;
+>>>>>>> ab5c583 (prove: purges, backups put back and flipped bits are part of the campaign)
 use rusqlite::{Connection, params};
 
 use super::{
     Copies, Load, Rate, arrival,
     fill::person_hash,
-    partner,
+    open_with, partner, runtime,
     traffic::{route, sinks},
 };
 use crate::{
+<<<<<<< HEAD
     Engine, EngineSettings, Error, LaneSettings, Rate as LaneRate, Route, Window, Wired,
+=======
+    Error, LaneSettings, Rate as LaneRate, Window,
+>>>>>>> ab5c583 (prove: purges, backups put back and flipped bits are part of the campaign)
     journal::{Questions as _, SqliteJournal},
     questions::Query,
 };
@@ -35,6 +42,7 @@ pub struct Passage {
 
 const GRACE: Duration = Duration::from_secs(10);
 
+<<<<<<< HEAD
 fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     tokio::runtime::Builder::new_multi_thread().enable_time().build().map_err(Error::io("start a runtime"))
 }
@@ -52,11 +60,13 @@ fn wired(
     Wired { routes, sinks: sinks.into_iter().collect(), lanes, ..Wired::default() }
 }
 
+=======
+>>>>>>> ab5c583 (prove: purges, backups put back and flipped bits are part of the campaign)
 /// Time until the engine of a store is open and has started, with so many lanes. Blocking; runs its own runtime.
 pub fn opened(directory: &Path, lanes: usize) -> Result<Duration, Error> {
     let runtime = runtime()?;
     let began = Instant::now();
-    let engine = open(directory)?;
+    let engine = open_with(directory, |_| {})?;
     let sinks = sinks(lanes)?;
     let route = route(sinks.iter().map(|(name, _)| name.clone()))?;
     let running = runtime.block_on(engine.start(wired(vec![route], sinks, HashMap::new())))?;
@@ -68,7 +78,7 @@ pub fn opened(directory: &Path, lanes: usize) -> Result<Duration, Error> {
 /// Messages from so many senders to so many sinks, from the first byte to the last ending.
 /// `first`: number of the first message, so that a store that has some takes others. Blocking; runs its own runtime.
 pub fn passage(directory: &Path, load: Load, lanes: usize, first: usize) -> Result<Passage, Error> {
-    let engine = open(directory)?;
+    let engine = open_with(directory, |_| {})?;
     let runtime = runtime()?;
     let sinks = sinks(lanes)?;
     let route = route(sinks.iter().map(|(name, _)| name.clone()))?;
@@ -103,7 +113,7 @@ pub fn passage(directory: &Path, load: Load, lanes: usize, first: usize) -> Resu
 /// `directory` must be empty. Blocking; runs its own runtime.
 pub fn drain(directory: &Path, lanes: usize, deliveries: usize) -> Result<Rate, Error> {
     let messages = deliveries.div_ceil(lanes.max(1));
-    let engine = open(directory)?;
+    let engine = open_with(directory, |_| {})?;
     let runtime = runtime()?;
     let sinks = sinks(lanes)?;
     let routes = || Ok::<_, Error>(vec![route(sinks.iter().map(|(name, _)| name.clone()))?]);

@@ -4,7 +4,7 @@
 //! Source: architecture §10 « Bodies are handles », dependencies §5, decision 0032.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     io::{self, Cursor, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::{
@@ -173,10 +173,15 @@ impl BodyFiles {
         if doomed.is_empty() {
             return Ok(());
         }
-        for (hash, named_again) in &doomed {
-            if !named_again {
-                self.remove(super::rows::body_id(hash)?)?;
-            }
+        let mut folders = BTreeSet::new();
+        for (hash, _) in doomed.iter().filter(|(_, named_again)| !named_again) {
+            let id = super::rows::body_id(hash)?;
+            self.remove(id)?;
+            folders.extend(self.path(id).parent().map(Path::to_owned));
+        }
+        // A power cut gives back a name whose loss is not durable, and nobody would know of it any more.
+        for folder in folders.iter().chain([&self.staging()]).filter(|folder| self.files.exists(folder)) {
+            sync_dir(&*self.files, folder)?;
         }
         connection.execute("DELETE FROM doomed", [])?;
         Ok(())

@@ -130,6 +130,8 @@ impl SqliteJournal {
         let mut connection = connect(storage, path, OpenFlags::default())?;
         connection.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")?;
         configure(&connection)?;
+        // Room for the inner pages of every index of ten million messages: taken only by a store that has them.
+        connection.execute_batch("PRAGMA cache_size = -65536;")?;
         let hasher = prepare_store(&**files, &mut connection, data_dir, entropy)?;
         seals::prepare(&mut connection, &storage.seals)?;
         index_key::mark_store(&**files, data_dir)?;

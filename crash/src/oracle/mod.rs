@@ -2,16 +2,24 @@
 //! In: letters, receipts, events. Out: violations, each of a kind. The engine's own journal is asked, never believed.
 //! Source: architecture §4.1 to §4.5.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod backup;
+mod damage;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use jonction_engine::{
-    AttemptLine, AttemptState, DeliveryState, Engine, Event, MessageJourney, MessageState, Reader, Window,
+    Aging, AttemptLine, AttemptState, DeliveryState, Engine, Event, MessageJourney, MessageState, Reader,
+    Window,
 };
 use jonction_model::{BodyId, ContentRef};
-use jonction_ports::{Bodies, DeliveryId, MessageId, Receipt};
+use jonction_ports::{Bodies, BodyError, DeliveryId, MessageId, Receipt};
 
-use crate::world::{Letter, Outside, Taken, envelope};
+use crate::world::{BODY_FILE_BYTES, Letter, Outside, Taken, envelope};
 
 /// More than any letter has.
 const BODY_MAX: u64 = 1 << 20;
@@ -48,6 +56,19 @@ struct Promise {
     /// The first receipt, if one came.
     receipt: Option<(MessageId, Bytes)>,
     acknowledged: bool,
+    /// When it left for the first time.
+    sent_at: Timestamp,
+    /// A purge was asked for that may take its bodies, or all of it.
+    aging: Option<Aging>,
+    /// Its bytes were seen to be gone: they never come back.
+    destroyed: bool,
+}
+
+impl Promise {
+    /// Whether a purge may have taken its rows.
+    fn may_be_gone(&self) -> bool {
+        self.aging == Some(Aging::Metadata)
+    }
 }
 
 /// Keeps what was promised.
@@ -86,19 +107,44 @@ impl Oracle {
         }
     }
 
+    /// Letters whose bytes a purge destroyed.
+    pub(crate) fn destroyed(&self) -> u64 {
+        self.promises.values().filter(|promise| promise.destroyed).count() as u64
+    }
+
     /// A letter leaves the sender.
-    pub(crate) fn sent(&mut self, letter: &Letter) {
+    pub(crate) fn sent(&mut self, letter: &Letter, at: Timestamp) {
         let id = &letter.control_id;
         if !self.promises.contains_key(id) {
             self.order.push(id.clone());
-            let promise = Promise { letter: letter.clone(), receipt: None, acknowledged: false };
+            let promise = Promise {
+                letter: letter.clone(),
+                receipt: None,
+                acknowledged: false,
+                sent_at: at,
+                aging: None,
+                destroyed: false,
+            };
             self.promises.insert(id.clone(), promise);
         }
     }
 
+    /// A purge of what came before a moment is about to be asked for. Out: that moment, earlier when a letter would be
+    /// forgotten of which its sender does not know yet that it was taken.
+    pub(crate) fn ages(&mut self, what: Aging, before: Timestamp) -> Timestamp {
+        let unknown = self.promises.values().filter(|promise| !promise.acknowledged);
+        let oldest = unknown.map(|promise| promise.sent_at).min().filter(|_| what == Aging::Metadata);
+        let before = oldest.map_or(before, |oldest| oldest.min(before));
+        for promise in self.promises.values_mut().filter(|promise| promise.sent_at < before) {
+            let whole = what == Aging::Metadata || promise.may_be_gone();
+            promise.aging = Some(if whole { Aging::Metadata } else { Aging::Bodies });
+        }
+        before
+    }
+
     /// The sender was told « taken ». Every receipt of a letter is the first one again.
     pub(crate) fn acknowledged(&mut self, letter: &Letter, receipt: Option<Receipt>) {
-        self.sent(letter);
+        self.sent(letter, Timestamp::UNIX_EPOCH);
         let Some(promise) = self.promises.get_mut(&letter.control_id) else { return };
         promise.acknowledged = true;
         let Some(receipt) = receipt else { return };
@@ -131,8 +177,10 @@ impl Oracle {
                 deliveries.insert(delivery.id, (id.clone(), delivery));
             }
         }
+        let forgotten = self.forgotten(outside);
         for id in self.announced.clone() {
             match deliveries.get(&id) {
+                None if forgotten.contains(&id) => {}
                 Some((_, delivery)) if delivery.state == DeliveryState::Delivered => {}
                 found => {
                     let state = found.map_or("gone", |(_, delivery)| delivery.state.word());
@@ -140,7 +188,7 @@ impl Oracle {
                 }
             }
         }
-        for taken in outside.taken().iter() {
+        for taken in outside.taken().iter().filter(|taken| !forgotten.contains(&taken.delivery)) {
             let known = deliveries.get(&taken.delivery).is_some_and(|(id, delivery)| {
                 let uid = delivery.ids.as_ref().map(|ids| ids["uid"] == taken.uid.as_str());
                 *id == taken.control_id && uid == Some(true) && !delivery.attempts.is_empty()
@@ -155,13 +203,23 @@ impl Oracle {
         self.balance_closes(reader);
     }
 
-    /// What was acknowledged can be read, as it was sent.
+    /// Deliveries that partners hold, of letters whose rows a purge may have taken.
+    fn forgotten(&self, outside: &Outside) -> BTreeSet<DeliveryId> {
+        let may_be = |id: &str| self.promises.get(id).is_some_and(Promise::may_be_gone);
+        outside.taken().iter().filter(|taken| may_be(&taken.control_id)).map(|taken| taken.delivery).collect()
+    }
+
+    /// What was acknowledged can be read, as it was sent, unless a purge was asked for; what it took stays away.
     fn bytes_are_kept(&mut self, bodies: &dyn Bodies) {
         let mut wrong = Vec::new();
-        for (id, promise) in self.promises.iter().filter(|(_, promise)| promise.acknowledged) {
+        for (id, promise) in self.promises.iter_mut().filter(|(_, promise)| promise.acknowledged) {
             let text = &promise.letter.text;
             match bodies.read(&ContentRef::whole(BodyId::of(text), text.len() as u64), BODY_MAX) {
+                Ok(kept) if kept == text && promise.destroyed => {
+                    wrong.push((Kind::Broken, format!("{id}: what a purge destroyed is back")));
+                }
                 Ok(kept) if kept == text => {}
+                Err(BodyError::Missing(_)) if promise.aging.is_some() => promise.destroyed = true,
                 Ok(_) => {
                     wrong.push((Kind::Altered, format!("{id}: other bytes are kept than those that came")))
                 }
@@ -175,14 +233,17 @@ impl Oracle {
     fn journeys(&mut self, reader: &Reader) -> Vec<(String, MessageJourney)> {
         let mut found = Vec::new();
         for id in self.order.clone() {
-            let (acknowledged, receipt) = self
+            let (must_be, receipt) = self
                 .promises
                 .get(&id)
-                .map(|promise| (promise.acknowledged, promise.receipt.as_ref().map(|(number, _)| *number)))
+                .map(|promise| {
+                    let number = promise.receipt.as_ref().map(|(number, _)| *number);
+                    (promise.acknowledged && !promise.may_be_gone(), number)
+                })
                 .unwrap_or_default();
             match reader.journey(&id) {
                 Err(error) => self.wrong(Kind::Lost, format!("{id}: {error}")),
-                Ok(journeys) if journeys.is_empty() && acknowledged => {
+                Ok(journeys) if journeys.is_empty() && must_be => {
                     self.wrong(Kind::Lost, format!("{id}: acknowledged, and not in the journal"));
                 }
                 Ok(journeys) if journeys.len() > 1 => {
@@ -210,7 +271,7 @@ impl Oracle {
     }
 
     /// The end: everything is acknowledged, routed and delivered, once, unaltered, in order.
-    pub(crate) fn ends(&mut self, engine: &Engine, outside: &Outside) {
+    pub(crate) fn ends(&mut self, engine: &Engine, outside: &Outside, files: &[PathBuf]) {
         let reader = &engine.reader();
         self.bytes_are_kept(&*engine.tools().bodies);
         let taken = outside.taken().clone();
@@ -224,7 +285,11 @@ impl Oracle {
             .flat_map(|(_, journey)| &journey.deliveries)
             .map(|delivery| delivery.id)
             .collect();
-        for taken in taken.iter().filter(|taken| !known.contains(&taken.delivery)) {
+        let forgotten = self.forgotten(outside);
+        for taken in taken
+            .iter()
+            .filter(|taken| !known.contains(&taken.delivery) && !forgotten.contains(&taken.delivery))
+        {
             self.wrong(
                 Kind::Duplicated,
                 format!("{}: {} holds a delivery nobody owes", taken.control_id, taken.sink),
@@ -232,6 +297,13 @@ impl Oracle {
         }
         self.in_order(&taken);
         self.balance_closes(reader);
+        self.nothing_is_left(files, &journeys);
+        // Of those whose rows are gone, the balance still tells.
+        for (id, promise) in &self.promises {
+            if promise.may_be_gone() && journeys.iter().all(|(known, _)| known != id) {
+                owed += promise.letter.owes_with_reports().len() as u64;
+            }
+        }
         let letters = self.promises.len() as u64;
         if let Ok(balance) = reader.balance(Window::default()) {
             let (messages, deliveries) = (balance.total.messages, balance.total.deliveries);
@@ -257,9 +329,7 @@ impl Oracle {
                 format!("{id}: {} at the end ({:?})", journey.state.word(), journey.error),
             );
         }
-        let mut expected = letter.owes();
-        let reports = if letter.reports { expected.len() } else { 0 };
-        expected.extend((0..reports).map(|_| ("sil", "zam".to_owned())));
+        let mut expected = letter.owes_with_reports();
         expected.sort_unstable();
         let mut found: Vec<_> = journey
             .deliveries
@@ -267,6 +337,12 @@ impl Oracle {
             .map(|delivery| (delivery.sink.as_str(), delivery.key.clone()))
             .collect();
         found.sort_unstable();
+        // Which part it was stood in a body.
+        if journey.purged_at.is_some() {
+            found.iter_mut().chain(&mut expected).for_each(|(_, key)| key.clear());
+            found.sort_unstable();
+            expected.sort_unstable();
+        }
         if found != expected {
             self.wrong(Kind::Lost, format!("{id}: owes {expected:?}, the journal has {found:?}"));
         }
@@ -313,6 +389,28 @@ impl Oracle {
         }
     }
 
+    /// Every file of a body is one that a row names.
+    fn nothing_is_left(&mut self, files: &[PathBuf], journeys: &[(String, MessageJourney)]) {
+        let mut named: BTreeSet<String> = BTreeSet::new();
+        let mut name = |bytes: &[u8]| {
+            if bytes.len() as u64 >= BODY_FILE_BYTES {
+                named.insert(BodyId::of(bytes).to_string());
+            }
+        };
+        let kept = self.promises.values().filter(|promise| !promise.destroyed);
+        kept.for_each(|promise| name(&promise.letter.text));
+        for (_, journey) in journeys.iter().filter(|(_, journey)| journey.purged_at.is_none()) {
+            for delivery in &journey.deliveries {
+                let uid = delivery.ids.as_ref().and_then(|ids| ids["uid"].as_str()).unwrap_or_default();
+                name(&envelope(uid));
+            }
+        }
+        for file in files.iter().filter(|path| !named.contains(&body_name(path))) {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            self.broken(format!("a file that nothing names is left: {name}"));
+        }
+    }
+
     /// Of one person, or one address, things came in the order the sender sent them.
     fn in_order(&mut self, taken: &[Taken]) {
         let place: HashMap<&str, usize> =
@@ -338,8 +436,25 @@ impl Oracle {
         wrong.into_iter().for_each(|what| self.wrong(Kind::Reordered, what));
     }
 
-    /// Every letter, for who sends them all again.
+    /// Every letter that is surely known, for who sends them all again.
     pub(crate) fn letters(&self) -> Vec<Letter> {
-        self.promises.values().map(|promise| promise.letter.clone()).collect()
+        let known = self.promises.values().filter(|promise| !promise.may_be_gone());
+        known.map(|promise| promise.letter.clone()).collect()
     }
+}
+
+/// Lanes in which a parked delivery holds up what is younger of the same person.
+type HeldUp = BTreeSet<(String, u64)>;
+
+/// Notes what a journey holds up.
+fn hold_up(held: &mut HeldUp, letter: &Letter, journey: &MessageJourney) {
+    let parked = journey.deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Parked);
+    held.extend(parked.map(|delivery| (delivery.sink.to_string(), letter.patient)));
+}
+
+/// Hash of a body, from where its file stands: `bodies/ab/cdef…`, or `bodies/new/abcdef…`.
+pub(crate) fn body_name(path: &Path) -> String {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let folder = path.parent().map(name).unwrap_or_default();
+    if folder == "new" { name(path) } else { folder + &name(path) }
 }
