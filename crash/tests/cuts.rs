@@ -54,8 +54,8 @@ fn holds(part: u64) {
     // A campaign in which nothing is ever in doubt would not have been where it hurts.
     assert!(report.possible_duplicates > 0, "{report:?}");
     // Nor one in which nothing grows old, nothing is copied, and no bit flips.
-    assert!(report.destroyed > 0 && report.restored > 0, "{report:?}");
     if report.cuts >= CUTS {
+        assert!(report.destroyed > 0 && report.restored > 0, "{report:?}");
         assert!(report.fates(Fate::Told, &[What::Body]) > 0, "{:?}", report.damages);
         assert!(report.fates(Fate::Refused, &[What::Wal]) > 0, "{:?}", report.damages);
     }

@@ -4,15 +4,12 @@
 use std::{
     collections::HashMap,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-<<<<<<< HEAD
-use jonction_model::{Environment, OsEntropy, PartnerName, SystemClock};
+use jonction_model::PartnerName;
 use jonction_ports::{KeyKind, Sink};
-=======
-use jonction_ports::KeyKind;
->>>>>>> ab5c583 (prove: purges, backups put back and flipped bits are part of the campaign)
 use rusqlite::{Connection, params};
 
 use super::{
@@ -22,11 +19,7 @@ use super::{
     traffic::{route, sinks},
 };
 use crate::{
-<<<<<<< HEAD
-    Engine, EngineSettings, Error, LaneSettings, Rate as LaneRate, Route, Window, Wired,
-=======
-    Error, LaneSettings, Rate as LaneRate, Window,
->>>>>>> ab5c583 (prove: purges, backups put back and flipped bits are part of the campaign)
+    Error, LaneSettings, Rate as LaneRate, Route, Window, Wired,
     journal::{Questions as _, SqliteJournal},
     questions::Query,
 };
@@ -42,16 +35,6 @@ pub struct Passage {
 
 const GRACE: Duration = Duration::from_secs(10);
 
-<<<<<<< HEAD
-fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_multi_thread().enable_time().build().map_err(Error::io("start a runtime"))
-}
-
-fn open(directory: &Path) -> Result<Engine, Error> {
-    let settings = EngineSettings::new(directory, Environment::Test);
-    Engine::open(settings, Arc::new(SystemClock), Arc::new(OsEntropy))
-}
-
 fn wired(
     routes: Vec<Route>,
     sinks: Vec<(PartnerName, Arc<dyn Sink>)>,
@@ -60,8 +43,6 @@ fn wired(
     Wired { routes, sinks: sinks.into_iter().collect(), lanes, ..Wired::default() }
 }
 
-=======
->>>>>>> ab5c583 (prove: purges, backups put back and flipped bits are part of the campaign)
 /// Time until the engine of a store is open and has started, with so many lanes. Blocking; runs its own runtime.
 pub fn opened(directory: &Path, lanes: usize) -> Result<Duration, Error> {
     let runtime = runtime()?;

@@ -80,7 +80,7 @@ fn summed([mut a, mut b]: Sum, bytes: &[u8], big_endian: bool) -> Sum {
     [a, b]
 }
 
-/// Follows the frames. What links a frame to the one before is the sum that stands there, whether it is right or not.
+/// Follows the frames. What links a frame to the one before is the sum that stands there, or the one that should.
 fn is_whole(header: &[u8; HEADER], mut frames: impl Read) -> io::Result<bool> {
     let big_endian = word(header, 0) & 1 == 1;
     let headed = word(header, 0) | 1 == MAGIC | 1
@@ -107,8 +107,8 @@ struct Chain {
     /// Every frame so far is as it was written.
     intact: bool,
     salts: Option<Sum>,
-    /// The sum that stands in the frame before.
-    last: Sum,
+    /// The sum that stands in the frame before, and the one that should: a bit may have flipped in either's bytes.
+    last: [Sum; 2],
     /// The frame before ended a commit, behind a damaged one.
     ended: bool,
     damaged: bool,
@@ -117,18 +117,38 @@ struct Chain {
 impl Chain {
     fn new(header: &[u8; HEADER], headed: bool, big_endian: bool) -> Self {
         let salts = headed.then(|| sum_at(header, 16));
-        Self { big_endian, intact: headed, salts, last: sum_at(header, 24), ended: false, damaged: false }
+        Self {
+            big_endian,
+            intact: headed,
+            salts,
+            last: [sum_at(header, 24); 2],
+            ended: false,
+            damaged: false,
+        }
     }
 
     fn follow(&mut self, frame: &[u8]) {
         let salts = sum_at(frame, 8);
-        let head = summed(self.last, &frame[..SUMMED], self.big_endian);
-        let sum = summed(head, &frame[FRAME_HEADER..], self.big_endian);
+        let stored = sum_at(frame, 16);
+        let of = |last, head: &[u8]| {
+            summed(summed(last, head, self.big_endian), &frame[FRAME_HEADER..], self.big_endian)
+        };
+        let head = &frame[..SUMMED];
+        let sums = self.last.map(|last| of(last, head));
         // Frames of an older log may follow: they have other salts.
-        let linked = sum == sum_at(frame, 16) && *self.salts.get_or_insert(salts) == salts;
+        let linked = sums.contains(&stored) && *self.salts.get_or_insert(salts) == salts;
         self.damaged |= linked && self.ended;
-        self.intact &= linked;
-        self.last = sum_at(frame, 16);
+        // The word that ends a commit may be what a bit flipped in: then its sum is right with that bit put back.
+        let unended = |bit: u32| {
+            let mut head = [0; SUMMED];
+            head.copy_from_slice(&frame[..SUMMED]);
+            head[4..].copy_from_slice(&(1_u32 << bit).to_be_bytes());
+            of(self.last[0], &head) == stored
+        };
+        self.damaged |= self.intact && !linked && word(frame, 4) == 0 && (0..32).any(unended);
+        let sum = sums[0];
+        self.intact &= linked && sum == stored;
+        self.last = [stored, sum];
         self.ended = !self.intact && word(frame, 4) != 0;
     }
 }
@@ -178,6 +198,13 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1 << (at % 8);
             assert!(!judged(&folder, &damaged), "byte {at} of {}", bytes.len());
+        }
+        // The frame that ends the commit before: its word, its salts and its sum too.
+        let ending = last - FRAME_HEADER - PAGE;
+        for bit in ending * 8..(ending + FRAME_HEADER) * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(!judged(&folder, &damaged), "bit {bit}");
         }
     }
 
