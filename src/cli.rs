@@ -757,7 +757,7 @@ pub(crate) enum DirectoryAction {
     /// Cherche des professionnels, des structures (--structure, --category) ou des offres de soins (--offers, --activity, --finess)
     #[command(help_template = TEMPLATE)]
     Search(SearchArgs),
-    /// Ce que la dernière mise à jour a changé ; qui n'a pas de boîte (sans-boite) ou de RPPS (sans-rpps)
+    /// Ce que la dernière mise à jour a changé ; qui n'a pas de boîte (sans-boite) ou de RPPS (sans-rpps) ; ce qui reste à décrire dans le ROR (remplissage-ror)
     #[command(help_template = TEMPLATE)]
     Report(GapsArgs),
     /// Écrit l'annuaire régional des correspondants MSSanté : CSV, FHIR, page à imprimer, différences
@@ -774,13 +774,13 @@ pub(crate) enum DirectoryAction {
 
 #[derive(Debug, Args)]
 pub(crate) struct GapsArgs {
-    /// Source (rpps, annuaire-fhir, mssante, finess, ror ; toutes par défaut), ou sans-boite, sans-rpps
+    /// Source (rpps, annuaire-fhir, mssante, finess, ror ; toutes par défaut), ou sans-boite, sans-rpps, remplissage-ror
     #[arg(value_name = "SUJET", value_parser = subject)]
     pub(crate) subject: Option<Subject>,
-    /// Avec sans-boite ou sans-rpps : ce département seulement ; peut être répété
+    /// Avec sans-boite, sans-rpps ou remplissage-ror : ce département seulement ; peut être répété
     #[arg(long, value_name = "CODE")]
     pub(crate) department: Vec<String>,
-    /// Avec sans-boite ou sans-rpps : écrit la liste dans ce fichier (CSV), et ne montre que les totaux
+    /// Avec sans-boite, sans-rpps ou remplissage-ror : écrit le détail dans ce fichier (CSV), et ne montre que les totaux
     #[arg(long, value_name = "FICHIER")]
     pub(crate) csv: Option<PathBuf>,
 }
@@ -792,6 +792,8 @@ pub(crate) enum Subject {
     Source(jonction_model::directory::Source),
     /// Who lacks something.
     Missing(jonction_directory::gaps::Missing),
+    /// How far the ROR is filled.
+    Filling,
 }
 
 #[derive(Debug, Args)]
@@ -942,7 +944,10 @@ fn subject(text: &str) -> Result<Subject, String> {
     match text {
         "sans-boite" => Ok(Subject::Missing(Missing::Mailbox)),
         "sans-rpps" => Ok(Subject::Missing(Missing::Rpps)),
-        _ => source(text).map(Subject::Source).map_err(|error| format!("{error}, ou sans-boite, sans-rpps")),
+        "remplissage-ror" => Ok(Subject::Filling),
+        _ => source(text)
+            .map(Subject::Source)
+            .map_err(|error| format!("{error}, ou sans-boite, sans-rpps, remplissage-ror")),
     }
 }
 

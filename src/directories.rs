@@ -9,7 +9,10 @@ use std::{
 };
 
 use jonction_annuaire::{ApiPuller, ApiSettings, FlatPuller, FlatSettings};
-use jonction_directory::{Ended, Judge, LastPull, Outcome, Snapshot, Store, Suspicion};
+use jonction_directory::{
+    Ended, Judge, LastPull, Outcome, Snapshot, Store, Suspicion,
+    filling::{RULES, Rule, Wanted},
+};
 use jonction_finess::{FinessPuller, FinessSettings};
 use jonction_model::{Clock, directory::Source};
 use jonction_net::client_config;
@@ -42,6 +45,7 @@ const TICK: Duration = Duration::from_secs(30);
 pub(crate) struct Settings {
     sources: Vec<SourceSettings>,
     suspicion: Suspicion,
+    filling: Wanted,
 }
 
 #[derive(Debug)]
@@ -118,14 +122,52 @@ impl Settings {
             check_name("identité", read.identity(), identities, node, diagnoses);
             sources.push(SourceSettings { source, every, block: read });
         }
+        let filling = fields.node("ror_filling").map(|node| filling(node, diagnoses)).unwrap_or_default();
         fields.finish(diagnoses);
-        Self { sources, suspicion }
+        Self { sources, suspicion, filling }
+    }
+
+    /// What « ROR alimenté » means here.
+    pub(crate) fn filling(&self) -> &Wanted {
+        &self.filling
     }
 
     /// Sources it names.
     pub(crate) fn sources(&self) -> impl Iterator<Item = Source> {
         self.sources.iter().map(|settings| settings.source)
     }
+}
+
+/// Block `ror_filling`: which rules count, and the targets.
+fn filling(node: &Node, diagnoses: &mut Diagnoses) -> Wanted {
+    let mut wanted = Wanted::default();
+    let Some(mut fields) = Fields::of(node, "ror_filling", diagnoses) else { return wanted };
+    let rule = |name: &str| {
+        let names = || RULES.iter().map(|rule| rule.name).collect::<Vec<_>>().join(", ");
+        Rule::of(name).ok_or_else(|| format!("une règle parmi {}", names()))
+    };
+    let rules: Vec<&'static Rule> = scalars(&mut fields, "rules", rule, diagnoses);
+    if !rules.is_empty() {
+        wanted.rules = rules;
+    }
+    wanted.hospitals = fields.or("hospitals", wanted.hospitals, percent, diagnoses);
+    wanted.esms = fields.or("esms", wanted.esms, percent, diagnoses);
+    let steps: Vec<f64> = scalars(&mut fields, "esms_steps", percent, diagnoses);
+    if !steps.is_empty() {
+        wanted.steps = steps;
+    }
+    fields.finish(diagnoses);
+    wanted
+}
+
+fn scalars<T>(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    read: impl Fn(&str) -> Result<T, String>,
+    diagnoses: &mut Diagnoses,
+) -> Vec<T> {
+    let listed = fields.list(key).iter();
+    listed.filter_map(|node| jonction_settings::fields::scalar(node, key, &read, diagnoses)).collect()
 }
 
 /// A name of a certificate or of an authority must be one of the file.

@@ -5,6 +5,7 @@
 mod delta;
 mod draft;
 mod error;
+pub mod filling;
 pub mod fold;
 pub mod gaps;
 mod generation;

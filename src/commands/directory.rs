@@ -11,6 +11,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jonction_directory::{
     Ended, LastPull, Store,
+    filling::{self, filling},
     gaps::{self, Missing},
     regional,
 };
@@ -49,6 +50,7 @@ pub(super) fn run(args: &DirectoryArgs, common: &Common) -> Result<u8, Failure> 
         DirectoryAction::Lookup { id } => lookup(&store, id, common),
         DirectoryAction::Search(search) => self::search(&store, search, common),
         DirectoryAction::Report(report) => match report.subject {
+            Some(Subject::Filling) => filled(&store, report, &dir, common),
             Some(Subject::Missing(missing)) => gaps(&store, missing, report, common),
             Some(Subject::Source(source)) => changes(&store, Some(source), common),
             None => changes(&store, None, common),
@@ -349,6 +351,42 @@ fn gaps(store: &Store, missing: Missing, args: &GapsArgs, common: &Common) -> Re
         out::write(&show::gap_counts(missing, &counts, args.csv.as_deref()));
     }
     Ok(if counts.is_empty() { exit::DONE } else { exit::FINDINGS })
+}
+
+/// « ROR alimenté »: the summary on the screen, each establishment in a file or as JSON.
+fn filled(store: &Store, args: &GapsArgs, dir: &Path, common: &Common) -> Result<u8, Failure> {
+    // With `--data` alone there may be no configuration: the national rules and targets then.
+    let wanted = match dir.join("jonction.yaml").is_file() {
+        true => project(dir, common)?.directories.filling().clone(),
+        false => filling::Wanted::default(),
+    };
+    if store.snapshot(Source::Finess)?.is_none() {
+        return Err(Failure::new(
+            "directory.no-perimeter",
+            "le périmètre vient de FINESS, qui n'a jamais été chargé",
+        )
+        .remedy("jonction directory pull finess ror"));
+    }
+    let departments = args.department.iter().cloned().collect();
+    let today = SystemClock.now().to_zoned_datetime(paris()).date();
+    let mut rows = format!("{}\n", filling::COLUMNS.join(";"));
+    let summary = filling(store, &wanted, &departments, today, |line| {
+        match (&args.csv, common.json) {
+            (Some(_), _) => rows += &format!("{}\n", line.row()),
+            (None, true) => out::json(&line),
+            (None, false) => {}
+        }
+        Ok(())
+    })?;
+    if let Some(path) = &args.csv {
+        std::fs::write(path, rows).map_err(|error| io("liste", path, &error))?;
+    }
+    if common.json {
+        out::json(&json!({"summary": summary}));
+    } else {
+        out::write(&show::filled(&summary, &wanted, args.csv.as_deref()));
+    }
+    Ok(if summary.hospitals_reached && summary.esms_reached { exit::DONE } else { exit::FINDINGS })
 }
 
 fn export(store: &Store, args: &DirectoryExportArgs, common: &Common) -> Result<u8, Failure> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use jonction_directory::{
     Change, Difference, Ended, LastPull, Report,
+    filling::{Count, Domain, Rule, Summary, Wanted},
     gaps::{Gap, Missing},
 };
 use jonction_model::directory::{
@@ -252,6 +253,63 @@ pub(crate) fn professional_line(found: &Found<Professional>) -> String {
 /// A structure on one line.
 pub(crate) fn structure_line(found: &Found<Structure>) -> String {
     format!("{}{}", place(&found.sourced.record), distance(found.distance_km))
+}
+
+/// « ROR alimenté »: rates by field, targets, what is missing most.
+pub(crate) fn filled(summary: &Summary, wanted: &Wanted, csv: Option<&std::path::Path>) -> String {
+    let mut text = format!(
+        "ROR alimenté au {}   (règles de l'indicateur national, trimestre clos le {})\n\n{}périmètre  finalisé  en cours   à faire    taux\n",
+        summary.day.strftime("%d/%m/%Y"),
+        summary.quarter_end.strftime("%d/%m/%Y"),
+        padded("", 34),
+    );
+    let line = |name: &str, count: &Count, end: &str| {
+        let numbers =
+            [count.perimeter, count.done, count.ongoing, count.to_do].map(|n| format!("{:>10}", number(n)));
+        format!("{}{}  {:>6}{end}\n", padded(name, 33), numbers.concat(), share(count.rate()))
+    };
+    for (domain, name, target, reached) in [
+        (Domain::Hospitals, "hôpitaux", Some(wanted.hospitals), summary.hospitals_reached),
+        (Domain::Esms, "médico-social (ESMS)", Some(wanted.esms), summary.esms_reached),
+        (Domain::Others, "coordination et ville", None, true),
+    ] {
+        let Some(count) = summary.domains.get(&domain) else { continue };
+        let end = target.map(|target| {
+            let verdict = if reached { "atteinte" } else { "pas atteinte" };
+            format!("   cible {} : {verdict}", share(target))
+        });
+        text += &line(name, count, &end.unwrap_or_default());
+        let fields: Vec<_> = summary.fields.iter().filter(|(field, _)| field.domain() == domain).collect();
+        for (field, count) in fields.iter().filter(|_| fields.len() > 1) {
+            text += &line(&format!("  {}", field.name()), count, "");
+        }
+    }
+    if summary.domains.is_empty() {
+        return "aucun établissement ouvert n'est dans le périmètre\n".to_owned();
+    }
+    if let Some(step) = summary.esms_step {
+        text += &format!("\npalier atteint par les ESMS : {}\n", share(step));
+    }
+    if !summary.authorisations {
+        text += "\nL'annuaire FINESS chargé ne dit pas les autorisations : chaque hôpital compte une fois, avec toutes ses offres.\n";
+    }
+    let mut missing: Vec<_> = summary.missing.iter().collect();
+    missing.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+    if !missing.is_empty() {
+        text += "\nce qui manque aux offres\n";
+    }
+    for (rule, count) in missing {
+        let what = Rule::of(rule).map_or(*rule, |rule| rule.missing);
+        text += &format!("  {:>8}  {what}\n", number(*count));
+    }
+    text + &match csv {
+        Some(path) => format!("\nle détail par établissement est dans {}\n", path.display()),
+        None => "\nle détail par établissement, offre par offre : --csv FICHIER\n".to_owned(),
+    }
+}
+
+fn share(part: f64) -> String {
+    format!("{:.1} %", part * 100.0).replace('.', ",").replace(",0 %", " %")
 }
 
 /// An offer on one line, its free mailboxes after it.

@@ -22,6 +22,7 @@ fn a_recipient_named_by_rpps_gets_the_mailbox_of_the_directory_and_an_obsolete_o
     questions_have_answers(&desk);
     an_edition_is_read_by_an_independent_reader(&desk);
     who_cannot_be_written_to_is_listed(&desk);
+    the_filling_of_the_ror_is_told(&desk, dir);
     let mut gateway = desk.run(&example);
     let messages = files_of(&example.join("messages"));
     let files: Vec<&Path> = messages.iter().map(AsRef::as_ref).collect();
@@ -91,6 +92,38 @@ fn what_is_in_use_survives_the_loss_of_its_source(desk: &Desk, dir: &str) {
     desk.ask(["directory", "status"]).exits(1).says(["échec le"]);
     desk.ask(["directory", "lookup", "10933333352"]).exits(0).says(["Jean MARTIN"]);
     desk.ask(["directory", "pull", "inconnu", "--dir", dir]).exits(2).warns(["une source parmi"]);
+}
+
+/// What is missing is told by establishment, by rule, and in figures; the CSV and the JSON say the same.
+fn the_filling_of_the_ror_is_told(desk: &Desk, dir: &str) {
+    let csv = desk.folder.path().join("remplissage.csv");
+    let csv = csv.to_str().unwrap();
+    desk.ask(["directory", "report", "remplissage-ror", "--csv", csv, "--dir", dir]).exits(1).says([
+        "ROR alimenté au",
+        "cible 100 % : pas atteinte",
+        "médico-social (ESMS)",
+        "ce qui manque aux offres",
+        "âge minimum et maximum",
+    ]);
+    let lines = desk.ask_json(["directory", "report", "remplissage-ror", "--dir", dir]).exits(1).json();
+    let (summary, lines) = lines.split_last().unwrap();
+    let rows: Vec<String> = std::fs::read_to_string(csv).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(
+        rows[0],
+        "finess;nom;categorie;champ;departement;region;statut;offres;offres_incompletes;a_corriger"
+    );
+    assert_eq!(rows.len() - 1, lines.len());
+    let count = |status: &str| lines.iter().filter(|line| line["status"] == status).count();
+    let domains = summary["summary"]["domains"].as_object().unwrap().values();
+    let done: u64 = domains.map(|count| count["done"].as_u64().unwrap()).sum();
+    assert!(count("done") as u64 == done && done > 0 && count("ongoing") > 0 && count("to-do") > 0);
+    assert!(
+        lines
+            .iter()
+            .filter(|line| line["status"] == "ongoing")
+            .all(|line| line["incomplete"][0]["rules"][0].is_string())
+    );
+    desk.ask(["directory", "report", "remplissage"]).exits(2).warns(["remplissage-ror"]);
 }
 
 /// Python's `csv` and `json` read what we write, and find the same counts.

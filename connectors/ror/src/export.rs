@@ -120,7 +120,10 @@ impl Export<'_> {
     }
 
     fn question(&self) -> Result<Url, PullError> {
-        let mut query = "_outputFormat=application%2Ffhir%2Bjson&_type=HealthcareService&includeAssociatedData=_myCompleteExtract".to_owned();
+        // Not `application/fhir+json`: its plus sign is read as a blank by some.
+        let mut query =
+            "_outputFormat=application/json&_type=HealthcareService&includeAssociatedData=_myCompleteExtract"
+                .to_owned();
         if let Some(region) = &self.settings.region {
             query +=
                 &format!("&_typeFilter={}", encode(&format!("HealthcareService?_tag={REGIONS}|{region}")));

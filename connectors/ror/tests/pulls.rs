@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program: failing is its way of speaking")]
 
-use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, process::Command, sync::Arc, time::Duration};
 
 use jonction_certs_dev::{DevAuthority, Leaf, Structure as Holder};
 use jonction_directory::{Judge, Memory, Outcome, Snapshot, Store, Suspicion};
@@ -558,4 +558,39 @@ fn sample(arrived: &jonction_web::server::Arrived, bundle: &[u8]) -> jonction_we
         ),
         _ => Reply::new(200, "application/fhir+json", bundle.to_vec()),
     }
+}
+
+/// Python of the environment with the FHIR libraries (`JONCTION_PYTHON`), else the usual one.
+fn python(script: &str, arguments: &[&str]) -> Option<String> {
+    let python = std::env::var("JONCTION_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let needed = "import requests, fhirpy, fhir.resources.R4B";
+    let there = Command::new(&python).args(["-c", needed]).output();
+    if !there.is_ok_and(|output| output.status.success()) {
+        jonction_testkit::skipped(
+            "requests, fhirpy and fhir.resources are not installed: nobody else asks the ror simulator",
+        );
+        return None;
+    }
+    let output = Command::new(&python).args(["-c", script]).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8(output.stderr).unwrap());
+    Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
+}
+
+/// The steps of the national guide, by a client that we did not write; a library that we did not write finds it valid.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_from_elsewhere_talks_to_the_simulator() {
+    let world = World::sized(60, 10_000);
+    world.pull().await.unwrap();
+    let (fhir, token) = (world.simulator.fhir_url(), world.simulator.token_url());
+    let read = tokio::task::spawn_blocking(move || python(include_str!("client.py"), &[&fhir, &token]));
+    let Some(read) = read.await.unwrap() else { return };
+    let told: BTreeMap<String, usize> = serde_json::from_str(&read).unwrap();
+    assert_eq!(
+        (told["files"], told["HealthcareService"], told["searched"]),
+        (2, world.all().len(), world.all().len())
+    );
+    assert!(
+        told["Location"] == told["searched"] && told["of_activity"] > 0 && told["refused"] == 1,
+        "{told:?}"
+    );
 }

@@ -305,7 +305,9 @@ impl Desk {
     fn kick_off(&self, arrived: &Arrived, all: bool, fault: Option<Fault>) -> Reply {
         let query = decode_query(&arrived.path);
         let field = |name: &str| query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
-        if !matches!(field("_outputFormat"), Some("application/fhir+json" | "application/json")) {
+        // The guide writes the plus sign as it is, which a query turns into a blank.
+        let format = field("_outputFormat").unwrap_or_default().replace(' ', "+");
+        if !matches!(format.as_str(), "application/fhir+json" | "application/json") {
             return outcome(400, "not-supported", "_outputFormat: application/fhir+json or application/json");
         }
         let region = field("_typeFilter").and_then(|filter| filter.rsplit('|').next()).map(str::to_owned);

@@ -228,7 +228,12 @@ fn system(table: &str, name: &str) -> String {
 }
 
 fn concept(table: &str, name: &str, code: &str, label: &str) -> Value {
-    json!({ "coding": [{ "system": system(table, name), "code": code, "display": label }] })
+    let mut coding = json!({ "system": system(table, name), "code": code });
+    // FHIR has no empty text.
+    if !label.is_empty() {
+        coding["display"] = json!(label);
+    }
+    json!({ "coding": [coding] })
 }
 
 fn extension(name: &str, value: (&str, Value)) -> Value {
