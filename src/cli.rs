@@ -98,6 +98,9 @@ pub(crate) enum Command {
     /// Remet dans un dossier les routes d'une version d'avant, et les met en service si la passerelle tourne
     #[command(help_template = TEMPLATE)]
     Rollback(RollbackArgs),
+    /// Fait passer d'anciens messages par d'autres routes, sans rien envoyer, et dit ce qui changerait, groupé par cause
+    #[command(help_template = TEMPLATE)]
+    Replay(ReplayArgs),
     /// Donne le schéma JSON des fichiers de configuration, pour les éditeurs qui complètent et contrôlent
     #[command(help_template = TEMPLATE)]
     Schema(SchemaArgs),
@@ -237,6 +240,22 @@ pub(crate) enum VersionsAction {
         )]
         to: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Dossier de la configuration qui sert
+    #[arg(value_name = "DOSSIER")]
+    pub(crate) dir: PathBuf,
+    /// Dossier de la configuration à essayer
+    #[arg(long, value_name = "DOSSIER")]
+    pub(crate) with: PathBuf,
+    /// Reçus depuis : 2026-01-31 ou 2026-01-31T08:00
+    #[arg(long, value_name = "DATE")]
+    pub(crate) from: Option<String>,
+    /// Reçus avant
+    #[arg(long, value_name = "DATE")]
+    pub(crate) to: Option<String>,
 }
 
 #[derive(Debug, Args)]

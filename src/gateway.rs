@@ -42,6 +42,13 @@ pub(crate) struct Checked {
     shelf: Shelf,
 }
 
+impl Checked {
+    /// Gives the steps of the routes their directories.
+    pub(crate) fn put_directories(&self, store: Arc<Store>) {
+        self.shelf.put(store);
+    }
+}
+
 /// Reads a folder whole. `None` when nothing could be made of it; errors are in the diagnoses.
 pub(crate) fn check<'f>(
     folder: impl Into<Folder<'f>>,
@@ -103,7 +110,7 @@ impl Gateway {
         engine.observe(metrics.clone());
         let certificates = Certificates::open(&checked.project, start.data)?;
         let store = directories::open(start.data, clock.clone())?;
-        checked.shelf.put(store.clone());
+        checked.put_directories(store.clone());
         let renewals = Renewals::default();
         let wiring = Wiring {
             certificates: &certificates,
@@ -212,7 +219,7 @@ impl Gateway {
                         )
                         .remedy("relancer la passerelle pour les prendre en compte");
                 }
-                checked.shelf.put(self.store.clone());
+                checked.put_directories(self.store.clone());
                 let set = checked.project.route_set();
                 (checked.routes, set)
             }

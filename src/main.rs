@@ -24,6 +24,7 @@ mod prove;
 mod registry;
 mod reloading;
 mod renewal;
+mod replaying;
 mod reports;
 mod schema;
 mod show;

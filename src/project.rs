@@ -473,5 +473,10 @@ fn read_routes(dir: &Path, diagnoses: &mut Diagnoses) -> Vec<Node> {
             .add(Level::Error, "route.none", None, format!("aucune route dans {}", folder.display()))
             .remedy("y mettre au moins un fichier .yaml");
     }
-    paths.iter().filter_map(|path| read_yaml(path, path, None, diagnoses)).collect()
+    // A file that cannot be read keeps its place: routes that hand over to it are not told to name nobody.
+    let unread = |path: &PathBuf| {
+        let file = Arc::new(SourceFile { path: path.clone(), text: String::new() });
+        Node { span: Span { file, line: 1, column: 1, length: 1 }, value: Value::Null }
+    };
+    paths.iter().map(|path| read_yaml(path, path, None, diagnoses).unwrap_or_else(|| unread(path))).collect()
 }

@@ -275,8 +275,9 @@ pub(crate) fn route_registry(project: &Project, partners: &[Ready], shelf: &Shel
         // A block with a mistake is told once, where the mistake is: routes may name its partner either way.
         let read = partners.iter().find(|ready| ready.name == partner.name);
         let (source, sink) = read.map_or((true, true), |ready| ready.configured.directions());
-        let known = KnownPartner { connector: partner.connector.clone(), source, sink };
-        registry = registry.partner(partner.name.clone(), known);
+        let exists = CONNECTORS.iter().any(|(name, _)| *name == partner.connector);
+        let connector = if exists { partner.connector.clone() } else { String::new() };
+        registry = registry.partner(partner.name.clone(), KnownPartner { connector, source, sink });
     }
     registry
 }
@@ -289,6 +290,9 @@ fn step_registry(environment: Environment, mode: Mode, shelf: &Shelf) -> Registr
         ..jonction_mappings::VoletSettings::default()
     };
     let mut registry = Registry::new().reply("zam", "mllp").guarded("dmp");
+    for (name, _) in CONNECTORS {
+        registry = registry.connector(name);
+    }
     for (verb, step) in jonction_mappings::steps(settings, mode) {
         registry = registry.step(verb, step);
     }

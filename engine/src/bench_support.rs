@@ -23,7 +23,7 @@ use crate::{Engine, EngineSettings, Error, journal::sqlite::Limits};
 
 pub use bodies::{Kept, body_cost};
 pub use fill::{Copies, copy_message};
-pub use scale::{Passage, bare_drain, drain, opened, passage, search};
+pub use scale::{Passage, bare_drain, drain, opened, passage, search, trial};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]

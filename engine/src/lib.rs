@@ -23,6 +23,7 @@ mod patience;
 mod plan;
 pub mod questions;
 pub mod reader;
+pub mod replay;
 mod resealing;
 pub mod route;
 mod router;

@@ -9,6 +9,7 @@ mod intake;
 mod job;
 pub(crate) mod measure;
 mod program;
+mod routes;
 mod scale;
 
 use std::path::Path;
@@ -74,6 +75,18 @@ const ROWS: &[Row] = &[
         what: "corps en fichier contre corps dans la base, de 16 Ko à 4 Mo : d'où vient le seuil",
         long: false,
         run: |_| bodies::threshold(),
+    },
+    Row {
+        name: "reload",
+        what: "300 routes relues pendant que des messages arrivent : durée, messages refusés",
+        long: false,
+        run: |_| routes::reload(),
+    },
+    Row {
+        name: "replay",
+        what: "messages passés par deux versions des routes, rien n'est envoyé",
+        long: false,
+        run: |_| routes::replay(),
     },
     Row {
         name: "restart",

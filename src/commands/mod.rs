@@ -18,6 +18,7 @@ mod prove;
 mod purge;
 mod questions;
 mod recall;
+mod replay;
 mod report;
 mod run;
 pub(crate) mod schema;
@@ -45,6 +46,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Graph(args) => graph::run(&args, &common),
         Command::Versions(args) => versions::versions(&args, &common),
         Command::Reload(args) => versions::reload(&args, &common),
+        Command::Replay(args) => replay::run(&args, &common),
         Command::Rollback(args) => versions::rollback(&args, &common),
         Command::Test(args) => test::run(&args, &common),
         Command::Explain(args) => explain::run(&args, &common),

@@ -116,7 +116,7 @@ fn state(word: &str) -> Result<StateWord, Failure> {
     })
 }
 
-fn window(since: Option<&str>, until: Option<&str>) -> Result<Window, Failure> {
+pub(super) fn window(since: Option<&str>, until: Option<&str>) -> Result<Window, Failure> {
     let read = |text: Option<&str>| text.map(date).transpose();
     Ok(Window { since: read(since)?, until: read(until)? })
 }

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod backups;
+mod bad_folders;
 mod demo;
 mod desk;
 mod directory;
@@ -20,6 +21,7 @@ mod program;
 mod prove;
 mod recall;
 mod receivers;
+mod replay;
 mod restarts;
 mod retention;
 mod routes_check;

@@ -22,11 +22,10 @@ impl<'n> Fields<'n> {
     pub fn of(node: &'n Node, what: impl Into<String>, diagnoses: &mut Diagnoses) -> Option<Self> {
         let what = what.into();
         if node.as_map().is_none() {
-            diagnoses.error(
-                "settings.not-a-block",
-                &node.span,
-                format!("{what} : un bloc de clés est attendu, pas {}", node.kind()),
-            );
+            let sentence = format!("{what} : un bloc de clés est attendu, pas {}", node.kind());
+            diagnoses
+                .error("settings.not-a-block", &node.span, sentence)
+                .remedy("écrire une clé par ligne, « clé: valeur », sous un même retrait");
             return None;
         }
         Some(Self { node, what, asked: Vec::new() })
@@ -182,7 +181,9 @@ pub fn names<'n>(node: &'n Node, key: &str, diagnoses: &mut Diagnoses) -> &'n [E
     diagnoses.ask(|| Asked::Names { node: node.span.line });
     node.as_map().unwrap_or_else(|| {
         let sentence = format!("« {key} » : un bloc de noms est attendu");
-        diagnoses.error("settings.not-a-block", &node.span, sentence);
+        diagnoses
+            .error("settings.not-a-block", &node.span, sentence)
+            .remedy("écrire un nom par ligne, suivi de ce qu'il désigne : « nom: … »");
         &[]
     })
 }
@@ -212,7 +213,9 @@ pub fn scalar<T>(
     diagnoses.ask(|| Asked::Scalar { node: node.span.line, kind: Kind::of(&parse) });
     let Some(text) = node.as_text() else {
         let sentence = format!("« {key} » : une valeur simple est attendue, pas {}", node.kind());
-        diagnoses.error("settings.wrong-value", &node.span, sentence);
+        diagnoses
+            .error("settings.wrong-value", &node.span, sentence)
+            .remedy("écrire une seule valeur, sur la ligne de la clé");
         return None;
     };
     match parse(text) {

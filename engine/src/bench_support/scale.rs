@@ -22,6 +22,7 @@ use crate::{
     Error, LaneSettings, Rate as LaneRate, Route, Window, Wired,
     journal::{Questions as _, SqliteJournal},
     questions::Query,
+    replay::Trial,
 };
 
 /// How messages went through.
@@ -54,6 +55,13 @@ pub fn opened(directory: &Path, lanes: usize) -> Result<Duration, Error> {
     let took = began.elapsed();
     runtime.block_on(running.stop(GRACE));
     Ok(took)
+}
+
+/// The route of [`passage`] with one sink, tried on the past.
+pub fn trial() -> Result<Trial, Error> {
+    let sinks = sinks(1)?;
+    let route = route(sinks.iter().map(|(name, _)| name.clone()))?;
+    Trial::new(vec![route], sinks.into_iter().collect(), jonction_model::Environment::Test)
 }
 
 /// Messages from so many senders to so many sinks, from the first byte to the last ending.

@@ -119,8 +119,8 @@ async fn try_deliver(lane: &Arc<Lane>, id: DeliveryId, given_up: bool) -> Result
 fn leaves_later(lane: &Lane, stored: &StoredDelivery) -> Option<Millis> {
     let binding = lane.plan.binding(&stored.route, &stored.sink).filter(|_| !stored.is_report)?;
     let now = lane.shared.clock.now();
-    let since = Timestamp::from_millisecond(stored.since).unwrap_or(now);
-    let first = binding.departure.first(since, now);
+    let received = Timestamp::from_millisecond(stored.received_at).unwrap_or(now);
+    let first = binding.departure.first(received, now);
     (first > now).then(|| first.as_millisecond())
 }
 

@@ -176,8 +176,9 @@ fn judge(lane: &Lane, stored: &StoredDelivery, outcome: Outcome, now: Timestamp)
     let attempts = stored.attempts.saturating_add(1);
     // What waits for a closed partner does not age.
     let since = Timestamp::from_millisecond(stored.ages_from).unwrap_or(now);
+    let received = Timestamp::from_millisecond(stored.received_at).unwrap_or(now);
     let binding = lane.plan.binding(&stored.route, &stored.sink).filter(|_| !stored.is_report);
-    let could_leave = binding.map_or(i64::MAX, |binding| binding.departure.open_ms(since, now));
+    let could_leave = binding.map_or(i64::MAX, |binding| binding.departure.open_ms(received, since, now));
     let age = u64::try_from(lane.settings.hours.open_ms(since, now).min(could_leave)).unwrap_or(0);
     if Duration::from_millis(age) >= policy.give_up {
         let gave_up = gave_up(attempts, &policy, &finding);

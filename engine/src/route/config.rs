@@ -14,12 +14,12 @@ mod links;
 mod steps;
 mod to;
 
-use links::{Draft, link};
+use links::{Draft, LeftOut, link};
 
 /// A partner, as far as routes must know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownPartner {
-    /// Its connector: the key of a sink in `to`.
+    /// Its connector: the key of a sink in `to`. Empty: its block names none that exists, which is told there.
     pub connector: String,
     /// It sends to us.
     pub source: bool,
@@ -34,6 +34,7 @@ pub struct Registry {
     steps: BTreeMap<&'static str, BTreeMap<String, Arc<dyn Step>>>,
     replies: BTreeMap<&'static str, &'static str>,
     guarded: Vec<&'static str>,
+    connectors: Vec<&'static str>,
 }
 
 impl Registry {
@@ -63,6 +64,13 @@ impl Registry {
         self
     }
 
+    /// Adds a connector that exists, whether a partner has it or not.
+    #[must_use]
+    pub fn connector(mut self, connector: &'static str) -> Self {
+        self.connectors.push(connector);
+        self
+    }
+
     /// Says that a connector takes qualified identities only: `dmp`. Its `when` must guarantee it.
     #[must_use]
     pub fn guarded(mut self, connector: &'static str) -> Self {
@@ -71,8 +79,9 @@ impl Registry {
     }
 
     fn connectors(&self) -> Vec<&str> {
+        let of_partners = self.partners.values().filter(|p| p.sink).map(|p| p.connector.as_str());
         let mut names: Vec<_> =
-            self.partners.values().filter(|p| p.sink).map(|p| p.connector.as_str()).collect();
+            of_partners.chain(self.connectors.iter().copied()).filter(|name| !name.is_empty()).collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -83,10 +92,10 @@ impl Registry {
 pub fn read_routes(files: &[Node], registry: &Registry, diagnoses: &mut Diagnoses) -> Vec<Route> {
     let mut drafts: Vec<Draft> = Vec::new();
     let mut names: BTreeMap<RouteName, Span> = BTreeMap::new();
-    let mut told = Vec::new();
+    let mut left_out = LeftOut::default();
     for file in files {
         let Some(draft) = read_route(file, registry, diagnoses) else {
-            told.extend(written_name(file));
+            left_out.add(written_name(file));
             continue;
         };
         if let Some(first) = names.get(&draft.route.name) {
@@ -97,7 +106,7 @@ pub fn read_routes(files: &[Node], registry: &Registry, diagnoses: &mut Diagnose
         names.insert(draft.route.name.clone(), draft.name.clone());
         drafts.push(draft);
     }
-    link(drafts, &told, diagnoses)
+    link(drafts, &left_out, diagnoses)
 }
 
 /// Name of a route with a mistake: it was told there, not where others hand over to it.
@@ -114,6 +123,10 @@ pub fn learn_route(file: &Node, registry: &Registry, diagnoses: &mut Diagnoses) 
 /// Reads one route file, its links by name.
 fn read_route(file: &Node, registry: &Registry, diagnoses: &mut Diagnoses) -> Option<Draft> {
     let before = diagnoses.counts().0;
+    if file.value == Value::Null {
+        // It could not be read, which was told.
+        return None;
+    }
     let mut fields = Fields::of(file, "la route", diagnoses)?;
     let name_node = fields.required_node("route", diagnoses);
     let name = name_node.and_then(|node| scalar(node, "route", route_name, diagnoses));
@@ -178,6 +191,9 @@ fn read_from(node: &Node, registry: &Registry, diagnoses: &mut Diagnoses) -> Opt
 }
 
 fn wrong_connector(span: &Span, name: &PartnerName, known: &KnownPartner, diagnoses: &mut Diagnoses) {
+    if known.connector.is_empty() {
+        return;
+    }
     let sentence = format!("le partenaire {name} n'a pas ce connecteur");
     diagnoses
         .error("route.wrong-connector", span, sentence)

@@ -18,17 +18,18 @@ pub struct Departure {
 }
 
 impl Departure {
-    /// When what is owed since then may leave, seen from `now`. Out: `now` when it may; later when it may not.
-    pub fn first(&self, since: Timestamp, now: Timestamp) -> Timestamp {
+    /// When what a message owes may leave, seen from `now`. Out: `now` when it may; later when it may not.
+    pub fn first(&self, received: Timestamp, now: Timestamp) -> Timestamp {
         let delayed = |from: Timestamp| from.saturating_add(self.delay).unwrap_or(from);
         // A clock that was set back makes nobody wait longer than the delay.
-        let after = delayed(since).clamp(now, delayed(now));
+        let after = delayed(received).clamp(now, delayed(now));
         if self.window.is_open(after) { after } else { self.window.next_opening(after).unwrap_or(after) }
     }
 
-    /// How long it could have left, in milliseconds: what waits for its hour does not age.
-    pub(crate) fn open_ms(&self, since: Timestamp, now: Timestamp) -> i64 {
-        self.window.open_ms(since.saturating_add(self.delay).unwrap_or(now), now)
+    /// How long it could have left since it is owed, in milliseconds: what waits for its hour does not age.
+    pub(crate) fn open_ms(&self, received: Timestamp, since: Timestamp, now: Timestamp) -> i64 {
+        let delayed = received.saturating_add(self.delay).unwrap_or(now);
+        self.window.open_ms(delayed.max(since), now)
     }
 }
 
@@ -51,13 +52,13 @@ mod tests {
             window: Hours::new(vec![office], false, BTreeSet::new()),
         };
         // Tuesday 24 November 2026; French legal time is one hour ahead.
-        for (since, now, first) in [
+        for (received, now, first) in [
             ("2026-11-24T10:00:00Z", "2026-11-24T10:00:00Z", "2026-11-24T11:00:00Z"),
             ("2026-11-24T10:00:00Z", "2026-11-24T11:30:00Z", "2026-11-24T11:30:00Z"),
             ("2026-11-24T16:30:00Z", "2026-11-24T16:30:00Z", "2026-11-25T07:00:00Z"),
             ("2026-11-27T16:30:00Z", "2026-11-27T16:30:00Z", "2026-11-30T07:00:00Z"),
         ] {
-            assert_eq!(departure.first(at(since), at(now)), at(first), "{since}");
+            assert_eq!(departure.first(at(received), at(now)), at(first), "{received}");
         }
         let now = at("2026-11-24T10:00:00Z");
         assert_eq!(Departure::default().first(now, now), now);

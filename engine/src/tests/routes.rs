@@ -166,6 +166,23 @@ async fn a_delay_counts_from_the_reception_and_keeps_the_order_of_a_patient() {
     assert!((7_200_000..7_201_000).contains(&left), "{left}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_human_releases_is_not_delayed_again() {
+    let mut route = route();
+    route.to[0].departure.delay = Duration::from_secs(7200);
+    let world = world(vec![route]).await;
+    world.script("dmp", "M1", &[Act::Park]);
+    world.send("M1;dmp").await;
+    world.idle().await;
+    assert_eq!(world.states("M1"), [("dmp".into(), Parked)]);
+
+    let before = world.now_ms();
+    world.release(world.journey("M1").deliveries[0].id).await.unwrap();
+    world.idle().await;
+    assert_eq!(world.states("M1"), [("dmp".into(), Delivered)]);
+    assert!(world.now_ms() - before < 1000);
+}
+
 /// The world begins on Saturday 21 November 2026 at eight, French time.
 #[tokio::test(start_paused = true)]
 async fn hours_of_a_route_hold_what_it_owes_and_do_not_age_it() {

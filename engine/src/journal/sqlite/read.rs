@@ -2,6 +2,7 @@
 //! In: the connection pool. Out: [`Journal`] for SQLite.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use jonction_model::{BodyId, MessageControlId, PartnerName, RouteName};
 use jonction_ports::{BodyError, DeliveryId, MessageFacts, MessageId};
 use rusqlite::{OptionalExtension as _, Row, TransactionBehavior, params};
@@ -20,6 +21,7 @@ use crate::{
         Unrouted,
     },
     order::hold::HeldKey,
+    questions::Window,
 };
 
 impl Journal for SqliteJournal {
@@ -246,6 +248,32 @@ fn message(row: &Row<'_>) -> Result<Unrouted, Error> {
         facts: facts(row)?,
         edited: get(row, "edited")?,
     })
+}
+
+impl SqliteJournal {
+    /// Messages that were taken and still have their bodies: what [`crate::replay`] tries, as if each came for the first
+    /// time.
+    pub(crate) fn taken(&self, window: Window, after: MessageId, limit: u32) -> Result<Vec<Unrouted>, Error> {
+        self.reading(|connection| {
+            let sql = format!(
+                "{MESSAGE} WHERE message.id > ?1 AND received_at >= ?2 AND received_at < ?3
+                     AND message.state <> 3 AND recalls IS NULL AND message.purged_at IS NULL
+                 ORDER BY message.id LIMIT ?4"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query(params![
+                row_number(after.0),
+                window.since.map_or(Millis::MIN, Timestamp::as_millisecond),
+                window.until.map_or(Millis::MAX, Timestamp::as_millisecond),
+                limit
+            ])?;
+            let mut messages = Vec::new();
+            while let Some(row) = rows.next()? {
+                messages.push(Unrouted { edited: false, ..message(row)? });
+            }
+            Ok(messages)
+        })
+    }
 }
 
 fn facts(row: &Row<'_>) -> Result<MessageFacts, Error> {

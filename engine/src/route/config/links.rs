@@ -27,11 +27,34 @@ pub(super) struct LinkDraft {
     pub(super) when: Condition,
 }
 
-/// Links routes, in the order of the files. `told`: names of routes left out for a mistake of their own.
-pub(super) fn link(drafts: Vec<Draft>, told: &[String], diagnoses: &mut Diagnoses) -> Vec<Route> {
+/// Routes left out for a mistake of their own, told where it is: what links to them, or from them, is not told again.
+#[derive(Default)]
+pub(super) struct LeftOut {
+    names: Vec<String>,
+    /// Not even the name could be read.
+    nameless: bool,
+}
+
+impl LeftOut {
+    pub(super) fn add(&mut self, name: Option<String>) {
+        self.nameless |= name.is_none();
+        self.names.extend(name);
+    }
+
+    fn may_be(&self, name: &RouteName) -> bool {
+        self.nameless || self.names.iter().any(|known| known == name.as_str())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.names.is_empty() && !self.nameless
+    }
+}
+
+/// Links routes, in the order of the files.
+pub(super) fn link(drafts: Vec<Draft>, left_out: &LeftOut, diagnoses: &mut Diagnoses) -> Vec<Route> {
     let places: HashMap<RouteName, usize> =
         drafts.iter().enumerate().map(|(at, draft)| (draft.route.name.clone(), at)).collect();
-    check_names(&drafts, &places, told, diagnoses);
+    check_names(&drafts, &places, left_out, diagnoses);
     let mut made: Vec<Option<Arc<Route>>> = drafts.iter().map(|_| None).collect();
     let mut reach = vec![0_usize; drafts.len()];
     // Each round makes the routes whose links are all made; what a round cannot make is on a ring, or leads to one.
@@ -60,19 +83,21 @@ pub(super) fn link(drafts: Vec<Draft>, told: &[String], diagnoses: &mut Diagnose
         }
     }
     tell_rings(&drafts, &places, &made, diagnoses);
-    tell_unreached(&drafts, diagnoses);
+    if left_out.is_empty() {
+        tell_unreached(&drafts, diagnoses);
+    }
     made.into_iter().flatten().map(|route| (*route).clone()).collect()
 }
 
 fn check_names(
     drafts: &[Draft],
     places: &HashMap<RouteName, usize>,
-    told: &[String],
+    left_out: &LeftOut,
     diagnoses: &mut Diagnoses,
 ) {
     let names: Vec<&str> = drafts.iter().map(|draft| draft.route.name.as_str()).collect();
     for link in drafts.iter().flat_map(|draft| &draft.links) {
-        if !places.contains_key(&link.to) && !told.iter().any(|name| name == link.to.as_str()) {
+        if !places.contains_key(&link.to) && !left_out.may_be(&link.to) {
             diagnoses
                 .error("route.unknown-route", &link.span, "aucune route ne porte ce nom")
                 .remedy(known_names("routes connues", link.to.as_str(), &names));

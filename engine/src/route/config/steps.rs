@@ -32,7 +32,11 @@ pub(super) fn read_steps(
     };
     let mut steps = Vec::new();
     for node in nodes {
-        let Some((mut fields, entry)) = open_item(node, "l'étape", &verb, diagnoses) else { continue };
+        let Some((mut fields, entry)) = open_item(node, "l'étape", &verb, diagnoses) else {
+            // What it was meant to be is not known: the steps after it are judged as after a transformation.
+            stage = Stage::Shape;
+            continue;
+        };
         steps.extend(match entry.key.as_str() {
             "filter" => read_filter(&mut fields, entry, stage, diagnoses),
             "split" => read_split(entry, stage, diagnoses),

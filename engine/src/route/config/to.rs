@@ -76,7 +76,7 @@ fn read_sink(
     let role = "vers qui on envoie";
     let partner = read_partner(&target.value, |p| p.sink, role, registry, diagnoses);
     let partner = partner.filter(|(name, known)| {
-        let fits = known.connector == target.key;
+        let fits = known.connector == target.key || known.connector.is_empty();
         if !fits {
             wrong_connector(&target.key_span, name, known, diagnoses);
         }
@@ -159,6 +159,7 @@ pub(super) fn read_reply(
     let (mut fields, target) = open_item(node, "la réponse", &verb, diagnoses)?;
     let found = read_partner(&target.value, |p| p.sink, "vers qui on envoie", registry, diagnoses);
     if let Some((sink, known)) = &found
+        && !known.connector.is_empty()
         && registry.replies.get(target.key.as_str()) != Some(&known.connector.as_str())
     {
         let sentence = format!("le partenaire {sink} ne reçoit pas de {}", target.key);

@@ -1,0 +1,99 @@
+//! `jonction replay DIR --with OTHER`: last month's messages through another version, before it goes live.
+
+use std::{path::Path, sync::Arc, time::Instant};
+
+use jonction_engine::replay::{Past, Trial};
+use jonction_model::{Clock, OsEntropy, SystemClock};
+use jonction_settings::Diagnoses;
+
+use super::{check::report, data_folder, questions};
+use crate::{
+    certificates::Certificates,
+    cli::{Common, ReplayArgs},
+    directories,
+    failure::{Failure, exit},
+    gateway::{self, Checked},
+    out,
+    project::Folder,
+    registry::Wiring,
+    renewal::Renewals,
+    replaying::{Compared, Kind, compare},
+    show,
+};
+
+pub(super) fn run(args: &ReplayArgs, common: &Common) -> Result<u8, Failure> {
+    let window = questions::window(args.from.as_deref(), args.to.as_deref())?;
+    let Some(before) = check(common.folder(&args.dir), common) else { return Ok(exit::CONFIGURATION) };
+    let Some(after) = check(Folder { dir: &args.with, ..common.folder(&args.dir) }, common) else {
+        return Ok(exit::CONFIGURATION);
+    };
+    let data = data_folder(common.data.as_ref(), &before.project.gateway.data);
+    let past = Past::open(&data, before.project.encryption.keys(&before.project.dir)?)?;
+    let (before, after) = (trial(before, &data)?, trial(after, &data)?);
+    let began = Instant::now();
+    let compared = compare(&past, &before, &after, window)?;
+    if common.json {
+        out::json(&compared);
+    } else {
+        tell(&compared, args, began.elapsed().as_secs_f64());
+    }
+    Ok(if compared.different == 0 { exit::DONE } else { exit::FINDINGS })
+}
+
+/// A folder without mistakes; what is wrong with it is told.
+fn check(folder: Folder<'_>, common: &Common) -> Option<Checked> {
+    let mut diagnoses = Diagnoses::default();
+    let checked = gateway::check(folder, None, &mut diagnoses).filter(|_| !diagnoses.has_errors());
+    if checked.is_none() {
+        report(&diagnoses, 1, common.json);
+    }
+    checked
+}
+
+/// Routes with their sinks, which say what they would owe and open nothing.
+fn trial(checked: Checked, data: &Path) -> Result<Trial, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let certificates = Certificates::open(&checked.project, data)?;
+    checked.put_directories(directories::open(data, clock.clone())?);
+    let gateway = &checked.project.gateway;
+    let wiring = Wiring {
+        certificates: &certificates,
+        renewals: &Renewals::default(),
+        environment: gateway.environment,
+        clock,
+        entropy: Arc::new(OsEntropy),
+        source_id: gateway.source_id.clone(),
+        gateway: gateway.name.clone(),
+        base: &checked.project.dir,
+        free_ports: false,
+    };
+    let mut sinks = std::collections::HashMap::new();
+    for partner in &checked.partners {
+        if let Some(sink) = partner.configured.sink(&partner.name, &wiring)? {
+            sinks.insert(partner.name.clone(), sink);
+        }
+    }
+    let environment = gateway.environment;
+    Ok(Trial::new(checked.routes, sinks, environment)?)
+}
+
+fn tell(compared: &Compared, args: &ReplayArgs, seconds: f64) {
+    let rate = compared.messages as f64 / seconds.max(0.001);
+    out::say(format!(
+        "{} par {} puis par {} : {} différents ({:.0} par seconde) ; rien n'a été envoyé",
+        show::count(usize::try_from(compared.messages).unwrap_or(usize::MAX), "message"),
+        args.dir.display(),
+        args.with.display(),
+        compared.different,
+        rate,
+    ));
+    for cause in &compared.causes {
+        let kind = match cause.kind {
+            Kind::Added => "ajouté",
+            Kind::Removed => "retiré",
+            Kind::Changed => "changé",
+        };
+        let examples: Vec<_> = cause.examples.iter().map(|id| format!("#{id}")).collect();
+        out::say(format!("  {kind}  {:>7}  {}   {}", cause.messages, cause.path, examples.join(" ")));
+    }
+}
