@@ -213,13 +213,16 @@ impl Project {
 
     /// The texts that make the version of the routes.
     pub(crate) fn route_set(&self) -> RouteSet {
-        let file = |node: &Node| {
+        let routes = self.routes.iter().map(|node| {
             let file = &node.span.file;
-            let path = file.path.strip_prefix(&self.dir).unwrap_or(&file.path);
+            (file.path.clone(), file.text.clone())
+        });
+        let named = |(path, text): (PathBuf, String)| {
+            let path = path.strip_prefix(&self.dir).unwrap_or(&path);
             let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-            (parts.join("/"), file.text.clone())
+            (parts.join("/"), text)
         };
-        RouteSet { files: self.routes.iter().map(file).collect() }
+        RouteSet { files: routes.chain(texts_under(&self.dir.join("mappings"))).map(named).collect() }
     }
 
     /// Reads the settings, without routes.
@@ -453,6 +456,26 @@ fn read_partners(node: &Node, diagnoses: &mut Diagnoses) -> Vec<Partner> {
         });
     }
     partners
+}
+
+/// Mappings and their tables: what else the version of a message depends on. A file that is no text is none of them.
+fn texts_under(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut texts = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(folder) else { continue };
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            // A link may lead round in circles.
+            if path.is_symlink() {
+                continue;
+            }
+            match path.is_dir() {
+                true => folders.push(path),
+                false => texts.extend(fs::read_to_string(&path).ok().map(|text| (path, text))),
+            }
+        }
+    }
+    texts
 }
 
 fn read_routes(dir: &Path, diagnoses: &mut Diagnoses) -> Vec<Node> {

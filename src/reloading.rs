@@ -1,5 +1,5 @@
 //! When a running gateway reads its routes again, beside SIGHUP: asked by the administration, or when their files change.
-//! In: requests, the files of `routes/`. Out: one thing to do at a time, for the loop that owns the gateway.
+//! In: requests, the files of `routes/` and `mappings/`. Out: one thing to do at a time, for the loop that owns the gateway.
 
 use std::{
     path::{Path, PathBuf},
@@ -48,9 +48,9 @@ pub(crate) fn reloads() -> (Arc<dyn Reload>, Reloads) {
 }
 
 impl Reloads {
-    /// Also when the files of `routes/` change.
+    /// Also when the files of `routes/` or `mappings/` change.
     pub(crate) fn watch(&mut self, dir: &Path) {
-        self.files = Some(Watched::new(dir.join("routes")));
+        self.files = Some(Watched::new(["routes", "mappings"].map(|name| dir.join(name)).into()));
     }
 
     /// Waits for the next reason. `None`: the files changed, nobody waits for an answer.
@@ -72,27 +72,27 @@ impl Reloads {
 type Stamps = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
 struct Watched {
-    folder: PathBuf,
+    folders: Vec<PathBuf>,
     taken: Stamps,
     seen: Stamps,
     looks: Interval,
 }
 
 impl Watched {
-    fn new(folder: PathBuf) -> Self {
-        let taken = stamps(&folder);
+    fn new(folders: Vec<PathBuf>) -> Self {
+        let taken = stamps(folders.clone());
         let mut looks = tokio::time::interval(EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { folder, seen: taken.clone(), taken, looks }
+        Self { folders, seen: taken.clone(), taken, looks }
     }
 
     /// May be dropped at any time: nothing it saw is lost.
     async fn changed(&mut self) {
         loop {
             self.looks.tick().await;
-            let folder = self.folder.clone();
+            let folders = self.folders.clone();
             // Files may be on a slow disk.
-            let Ok(now) = tokio::task::spawn_blocking(move || stamps(&folder)).await else { continue };
+            let Ok(now) = tokio::task::spawn_blocking(move || stamps(folders)).await else { continue };
             let still = now == self.seen;
             self.seen = now;
             if still && self.seen != self.taken {
@@ -103,15 +103,19 @@ impl Watched {
     }
 }
 
-fn stamps(folder: &Path) -> Stamps {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut stamps: Stamps = entries
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            let metadata = entry.metadata().ok()?;
-            Some((entry.path(), metadata.modified().ok(), metadata.len()))
-        })
-        .collect();
+fn stamps(mut folders: Vec<PathBuf>) -> Stamps {
+    let mut stamps = Stamps::new();
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        for entry in entries.filter_map(Result::ok) {
+            // Of a link, the link itself: it may lead round in circles.
+            let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            }
+            stamps.push((entry.path(), metadata.modified().ok(), metadata.len()));
+        }
+    }
     stamps.sort();
     stamps
 }
@@ -126,7 +130,7 @@ mod tests {
     async fn a_change_is_told_once_it_stands_still() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.yaml"), "1").unwrap();
-        let mut watched = Watched::new(folder.path().to_owned());
+        let mut watched = Watched::new(vec![folder.path().to_owned()]);
         watched.looks = tokio::time::interval(Duration::from_millis(5));
         fs::write(folder.path().join("b.yaml"), "22").unwrap();
         watched.changed().await;

@@ -10,12 +10,14 @@ use jonction_model::{BodyId, ContentRef, Environment, Finding, PartnerName, Rout
 use jonction_ports::{Bodies, BodyError, DeliveryId, MessageId, Sink};
 
 use crate::{
+    engine::Wired,
     error::Error,
     index_key::IndexHasher,
     journal::{
         Birth, Change, Committed, Due, Journal, LoadChange, Millis, NewBody, NotRoutedWhy, Routed,
         SqliteJournal, Stale, StoredDelivery, Unrouted,
     },
+    order::hold::HeldKey,
     plan::Plan,
     questions::Window,
     route::Route,
@@ -91,7 +93,7 @@ impl Trial {
         sinks: HashMap<PartnerName, Arc<dyn Sink>>,
         environment: Environment,
     ) -> Result<Self, Error> {
-        Ok(Self { plan: Plan::new(routes, sinks, HashMap::new())?, environment })
+        Ok(Self { plan: Plan::new(Wired { routes, sinks, ..Wired::default() })?, environment })
     }
 
     /// What it would owe now, decided at the moment it came. What a document shows twice (`once`) is the journal's to
@@ -183,6 +185,26 @@ impl Journal for Dry {
     }
 
     fn unrouted(&self, _: MessageId, _: u32) -> Result<Vec<Unrouted>, Error> {
+        Err(Error::Closed)
+    }
+
+    fn message(&self, _: MessageId) -> Result<Option<Unrouted>, Error> {
+        Err(Error::Closed)
+    }
+
+    fn owed(&self, _: MessageId) -> Result<Vec<DeliveryId>, Error> {
+        Err(Error::Closed)
+    }
+
+    fn hold_keys(&self) -> Result<Vec<(HeldKey, bool)>, Error> {
+        Err(Error::Closed)
+    }
+
+    fn unsettled(&self, _: &HeldKey, _: bool, _: DeliveryId, _: u32) -> Result<Vec<DeliveryId>, Error> {
+        Err(Error::Closed)
+    }
+
+    fn tally_agrees(&self) -> Result<bool, Error> {
         Err(Error::Closed)
     }
 

@@ -170,7 +170,7 @@ fn ask_reload(data: &Path, common: &Common) -> Result<u8, Failure> {
     Ok(if refused { exit::FINDINGS } else { exit::DONE })
 }
 
-/// `jonction rollback VERSION DIR`: the folder gets the routes of that version, the running gateway takes them.
+/// `jonction rollback VERSION DIR`: the folder gets the routes and mappings of that version, the running gateway takes them.
 pub(super) fn rollback(args: &RollbackArgs, common: &Common) -> Result<u8, Failure> {
     let mut diagnoses = Diagnoses::default();
     let folder = common.folder(&args.dir);
@@ -191,7 +191,11 @@ pub(super) fn rollback(args: &RollbackArgs, common: &Common) -> Result<u8, Failu
     }
     let kept = put(&args.dir, &set, &project.route_set())?;
     if !common.json {
-        out::say(format!("{} remises dans {}", show::count(set.files.len(), "route"), args.dir.display()));
+        out::say(format!(
+            "{} de cette version dans {}",
+            show::count(set.files.len(), "fichier"),
+            args.dir.display()
+        ));
         if let Some(kept) = kept {
             out::say(format!("les fichiers d'avant sont dans {}", kept.display()));
         }
@@ -247,8 +251,13 @@ fn put(dir: &Path, set: &RouteSet, present: &RouteSet) -> Result<Option<PathBuf>
     let gone: Vec<_> =
         present.files.iter().filter(|(path, text)| set.files.get(*path) != Some(*text)).collect();
     let kept = dir.join(format!("avant-{}", &present.version()[..SHORT]));
-    for (path, text) in &gone {
-        write(&inside(&kept, path)?, text).map_err(refused)?;
+    for (path, _) in &gone {
+        let aside = inside(&kept, path)?;
+        if let Some(folder) = aside.parent() {
+            fs::create_dir_all(folder).map_err(refused)?;
+        }
+        // The file itself: what could not be read is kept as it is.
+        fs::copy(inside(dir, path)?, aside).map_err(refused)?;
     }
     for (path, text) in &set.files {
         write(&inside(dir, path)?, text).map_err(refused)?;
