@@ -131,6 +131,12 @@ pub(crate) fn processor_time(process: &str) -> Option<ProcessorTime> {
     Some(ProcessorTime { whole: time(user + kernel), kernel: time(kernel) })
 }
 
+/// Time this thread has spent on processors: waiting for one is not counted.
+pub(crate) fn own_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
+}
+
 /// A line of `/proc/PID/status` in megabytes: `VmHWM` (peak), `VmRSS` (now).
 pub(crate) fn memory_mb(process: &str, line: &str) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
