@@ -146,7 +146,7 @@ fn arrival(partner: &PartnerName, n: usize, bytes: usize) -> Arrival {
                 digest: *BodyId::of(&raw).as_bytes(),
             }),
         },
-        raw,
+        raw: raw.into(),
         reply,
         conflict_reply: None,
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jonction_model::Severity;
-use jonction_ports::{Arrival, BodyError, BoxFuture, Intake, IntakeError, Receipt};
+use jonction_ports::{Arrival, BodyError, BoxFuture, Intake, IntakeError, RawBody, Receipt, Spool};
 use tokio::time::Instant;
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     event::{Event, Verdict},
     journal::{Applied, Arrive, Change, NewBody, RepeatKey},
     shared::{Shared, blocking},
+    spool::EngineSpool,
 };
 
 /// A stored answer is an acknowledgement: nothing of this size is one.
@@ -34,6 +35,10 @@ impl Intake for EngineIntake {
             })
         })
     }
+
+    fn spool(&self) -> Box<dyn Spool> {
+        Box::new(EngineSpool::new(self.0.clone()))
+    }
 }
 
 async fn submit(shared: &Arc<Shared>, arrival: Arrival) -> Result<Receipt, Error> {
@@ -43,7 +48,7 @@ async fn submit(shared: &Arc<Shared>, arrival: Arrival) -> Result<Receipt, Error
     let partner = arrival.partner.clone();
     let kind = arrival.admitted.facts.kind.clone();
     let control_id = arrival.admitted.facts.control_id.as_ref().map(ToString::to_string);
-    let bytes = arrival.raw.len() as u64;
+    let bytes = arrival.raw.length();
     let mut findings: Vec<_> = arrival
         .admitted
         .findings
@@ -128,7 +133,10 @@ async fn to_change(shared: &Arc<Shared>, arrival: Arrival) -> Result<Arrive, Err
         facts: arrival.admitted.facts,
         findings: arrival.admitted.findings,
         accepted: arrival.admitted.accepted,
-        raw: keep(shared, arrival.raw).await?,
+        raw: match arrival.raw {
+            RawBody::Whole(bytes) => keep(shared, bytes).await?,
+            RawBody::Kept(content) => shared.journal.kept(&content),
+        },
         reply: keep(shared, arrival.reply).await?,
         conflict_reply,
         repeat,

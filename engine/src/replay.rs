@@ -22,6 +22,7 @@ use crate::{
     questions::Window,
     route::Route,
     routing::{Context, decide},
+    scratch::Scratch,
     seal::Seals,
 };
 
@@ -174,6 +175,18 @@ impl Journal for Dry {
 
     fn commit(&self, _: &[Vec<Change>]) -> Result<Committed, Error> {
         Err(Error::Closed)
+    }
+
+    fn scratch(&self) -> Result<Scratch, Error> {
+        Err(Error::Closed)
+    }
+
+    fn keep_pieces(&self, _: Scratch) -> Result<ContentRef, Error> {
+        Err(Error::Closed)
+    }
+
+    fn kept(&self, content: &ContentRef) -> NewBody {
+        NewBody { id: content.body, length: content.end, key: None, bytes: None }
     }
 
     fn sweep(&self) -> Result<u32, Error> {

@@ -5,7 +5,7 @@
 
 use std::{
     fmt,
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom, Write},
     sync::Arc,
 };
 
@@ -116,23 +116,39 @@ impl Seals {
 
     /// Seals a body with the current key; `None`: there is none.
     pub(crate) fn seal(&self, id: BodyId, clear: &[u8]) -> io::Result<Option<Vec<u8>>> {
-        let Some(key) = &self.current else { return Ok(None) };
-        let cipher = key.of_body(id)?;
-        let header = Header { key: key.name, length: clear.len() as u64 };
-        let pieces = clear.chunks(PIECE as usize).collect::<Vec<_>>();
-        // An empty body has one piece too: its seal.
-        let pieces = if pieces.is_empty() { vec![clear] } else { pieces };
-        let mut out = Vec::with_capacity(HEADER + clear.len() + pieces.len() * TAG as usize);
-        out.extend_from_slice(&header.bytes());
-        for (number, piece) in (0..).zip(pieces) {
-            let start = out.len();
-            out.extend_from_slice(piece);
-            let tag = cipher
-                .seal_in_place_separate_tag(header.nonce(number), header.bound(), &mut out[start..])
-                .map_err(|_| io::Error::other("a body cannot be sealed"))?;
-            out.extend_from_slice(tag.as_ref());
+        if self.current.is_none() {
+            return Ok(None);
         }
+        let length = clear.len() as u64;
+        let mut out = Vec::with_capacity(HEADER + clear.len() + (length / PIECE + 1) as usize * TAG as usize);
+        self.store(Clear { id, length, bytes: &mut &*clear }, &mut out)?;
         Ok(Some(out))
+    }
+
+    /// Writes a body as it is stored: sealed with the current key when there is one. Holds one piece of it.
+    pub(crate) fn store(&self, clear: Clear<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let header = Header { key: self.current_name().unwrap_or(KeyName([0; 8])), length: clear.length };
+        let cipher = self.current.as_ref().map(|key| key.of_body(clear.id)).transpose()?;
+        if cipher.is_some() {
+            out.write_all(&header.bytes())?;
+        }
+        let mut piece = Vec::with_capacity(PIECE as usize + TAG as usize);
+        // An empty body has one piece too: its seal.
+        for number in 0..=header.last() {
+            let expected = header.piece_length(number);
+            piece.clear();
+            (&mut *clear.bytes).take(expected).read_to_end(&mut piece)?;
+            if piece.len() as u64 != expected {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if let Some(cipher) = &cipher {
+                cipher
+                    .seal_in_place_append_tag(header.nonce(number), header.bound(), &mut piece)
+                    .map_err(|_| io::Error::other("a body cannot be sealed"))?;
+            }
+            out.write_all(&piece)?;
+        }
+        Ok(())
     }
 
     /// What the first bytes of a stored body say: sealed, and with which key. Leaves the reader after them.
@@ -168,6 +184,16 @@ impl Seals {
         io::copy(&mut reader.by_ref().take(skipped), &mut io::sink())?;
         Ok(reader)
     }
+}
+
+/// A body to be stored.
+pub(crate) struct Clear<'b> {
+    /// Its hash.
+    pub(crate) id: BodyId,
+    /// How long it is.
+    pub(crate) length: u64,
+    /// Its bytes.
+    pub(crate) bytes: &'b mut dyn Read,
 }
 
 /// What stands before the pieces, and is bound to each of them.

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use jiff::Timestamp;
 pub use jonction_model::Peer;
-use jonction_model::{Finding, MessageControlId, PartnerName};
+use jonction_model::{ContentRef, Finding, MessageControlId, PartnerName};
 use serde::{Deserialize, Serialize};
 
 use crate::{BoxFuture, Stop};
@@ -26,15 +26,15 @@ impl std::fmt::Display for MessageId {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MessageFacts {
-    /// Kind as routes write it: `MDM^T02`, `ORU^R01`. Empty when it could not be read.
+    /// Kind as routes write it: `MDM^T02`, `ORU^R01`, `MAIL`. Empty when it could not be read.
     pub kind: String,
-    /// Profile and edition it claims (MSH-21): `2.1^CISIS_CDA_HL7_V2`.
+    /// Profile and edition it claims (MSH-21): `2.1^CISIS_CDA_HL7_V2`. Of a mail: the mailbox of ours that it came to.
     pub profile: String,
     /// The sender's own number (MSH-10).
     pub control_id: Option<MessageControlId>,
     /// Sending application (MSH-3), as written.
     pub sending_application: String,
-    /// Sending facility (MSH-4), as written.
+    /// Sending facility (MSH-4), as written. Of a mail: the domain of its sender.
     pub sending_facility: String,
 }
 
@@ -69,6 +69,56 @@ pub trait Admission: Send + Sync {
     fn admit(&self, raw: &Bytes, peer: Option<&Peer>) -> Admitted;
 }
 
+/// The bytes of a message, on their way to the journal.
+#[derive(Clone, Debug)]
+pub enum RawBody {
+    /// All of them.
+    Whole(Bytes),
+    /// Written by a [`Spool`] already, piece by piece: durable, named by nothing yet.
+    Kept(ContentRef),
+}
+
+impl RawBody {
+    /// How many bytes.
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Whole(bytes) => bytes.len() as u64,
+            Self::Kept(content) => content.end,
+        }
+    }
+}
+
+impl From<Bytes> for RawBody {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(bytes)
+    }
+}
+
+/// Takes the bytes of a message that comes in pieces, and holds only a few of them in memory.
+/// Dropped unfinished, it leaves nothing behind.
+pub trait Spool: Send {
+    /// Takes the next piece.
+    fn write(&mut self, piece: Bytes) -> BoxFuture<'_, Result<(), IntakeError>>;
+
+    /// Nothing more comes: what an [`Arrival`] carries.
+    fn finish(self: Box<Self>) -> BoxFuture<'static, Result<RawBody, IntakeError>>;
+}
+
+/// A spool in memory, for an [`Intake`] that stores nothing.
+#[derive(Debug, Default)]
+pub struct MemorySpool(Vec<u8>);
+
+impl Spool for MemorySpool {
+    fn write(&mut self, piece: Bytes) -> BoxFuture<'_, Result<(), IntakeError>> {
+        self.0.extend_from_slice(&piece);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn finish(self: Box<Self>) -> BoxFuture<'static, Result<RawBody, IntakeError>> {
+        Box::pin(async move { Ok(RawBody::Whole(self.0.into())) })
+    }
+}
+
 /// A judged message, handed to the engine.
 #[derive(Clone, Debug)]
 pub struct Arrival {
@@ -79,7 +129,7 @@ pub struct Arrival {
     /// When its last byte came.
     pub received_at: Timestamp,
     /// Its bytes, untouched.
-    pub raw: Bytes,
+    pub raw: RawBody,
     /// The verdict.
     pub admitted: Admitted,
     /// What the sender is told once the message is durable: the whole answer, as it goes on the wire.
@@ -117,6 +167,11 @@ pub enum IntakeError {
 pub trait Intake: Send + Sync {
     /// Returns once the message (or its refusal) is durable. Only then may the sender be answered.
     fn submit(&self, arrival: Arrival) -> BoxFuture<'_, Result<Receipt, IntakeError>>;
+
+    /// For a message that comes in pieces and may be too large to be held.
+    fn spool(&self) -> Box<dyn Spool> {
+        Box::new(MemorySpool::default())
+    }
 }
 
 /// A link could not be opened, or was lost.

@@ -13,6 +13,7 @@ pub mod probe;
 pub mod pull;
 pub mod step;
 pub mod stop;
+pub mod token;
 
 pub use body::{Bodies, BodyError, MemoryBodies};
 pub use delivery::{
@@ -21,13 +22,14 @@ pub use delivery::{
 };
 pub use directory::{Directory, DirectoryError, Records};
 pub use intake::{
-    Admission, Admitted, Arrival, Intake, IntakeError, LinkError, MessageFacts, MessageId, Peer, Receipt,
-    Repeat, Source,
+    Admission, Admitted, Arrival, Intake, IntakeError, LinkError, MemorySpool, MessageFacts, MessageId, Peer,
+    RawBody, Receipt, Repeat, Source, Spool,
 };
 pub use probe::{Probe, ProbeStep, StepKind, Steps};
 pub use pull::{PullError, Puller};
 pub use step::{Flow, Reading, Step};
 pub use stop::{Stop, StopHandle};
+pub use token::{AccessToken, TokenError, TokenSource};
 
 /// A future in a box: what an object-safe asynchronous method returns.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

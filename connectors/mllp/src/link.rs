@@ -197,7 +197,7 @@ impl Link {
                 partner: self.shared.partner.clone(),
                 peer: self.peer.clone(),
                 received_at,
-                raw,
+                raw: raw.into(),
                 reply: answers.verdict(&judged),
                 conflict_reply: self.shared.admission.refuses_conflicts().then(|| answers.conflict(&judged)),
                 admitted: judged.admitted,

@@ -65,7 +65,7 @@ impl Letter {
             partner,
             peer: Peer { address: ([127, 0, 0, 1], 2575).into(), certificate: None },
             received_at: at,
-            raw: self.text.clone(),
+            raw: self.text.clone().into(),
             admitted: Admitted {
                 facts: MessageFacts {
                     kind: "MDM^T02".to_owned(),

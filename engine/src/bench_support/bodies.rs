@@ -7,6 +7,7 @@ use std::{
 };
 
 use jonction_model::{BodyId, ContentRef};
+use jonction_ports::RawBody;
 
 use super::{Load, arrivals, open_with, runtime, taken};
 use crate::Error;
@@ -30,7 +31,10 @@ pub fn body_cost(directory: &Path, load: Load, kept: Kept) -> Result<Duration, E
     let contents: Vec<_> = arrivals
         .iter()
         .flatten()
-        .map(|arrival| ContentRef::whole(BodyId::of(&arrival.raw), arrival.raw.len() as u64))
+        .filter_map(|arrival| match &arrival.raw {
+            RawBody::Whole(raw) => Some(ContentRef::whole(BodyId::of(raw), raw.len() as u64)),
+            RawBody::Kept(_) => None,
+        })
         .collect();
     let began = Instant::now();
     runtime.block_on(taken(&engine, arrivals))?;

@@ -18,6 +18,7 @@ use crate::{
         retention::{Aging, LegalHold, PurgeCursor, PurgeWindow, Purged},
     },
     questions::{AuditQuery, Balance, MessageJourney, MessageLine, Query, Queues, Recent, Troubled, Window},
+    scratch::Scratch,
 };
 
 pub mod change;
@@ -127,6 +128,15 @@ pub trait Journal: Bodies {
 
     /// Takes away what was written for commits that never came, before this process. Out: how many files.
     fn sweep(&self) -> Result<u32, Error>;
+
+    /// Where a large body waits until it is whole: sealed under a key of its own when bodies are sealed.
+    fn scratch(&self) -> Result<Scratch, Error>;
+
+    /// Makes a body that came in pieces durable.
+    fn keep_pieces(&self, scratch: Scratch) -> Result<ContentRef, Error>;
+
+    /// What a change names a body with that came in pieces.
+    fn kept(&self, content: &ContentRef) -> NewBody;
 
     /// Writes the whole store anew, so that no page keeps a copy of what was destroyed. Nobody commits meanwhile.
     fn compact(&self) -> Result<(), Error>;

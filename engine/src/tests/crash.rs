@@ -23,6 +23,7 @@ use crate::{
         Unrouted,
     },
     order::hold::HeldKey,
+    scratch::Scratch,
 };
 
 /// Dies at the n-th commit: before it reaches the disk, or after, the answer being lost. Everything fails from then on.
@@ -56,6 +57,18 @@ impl Journal for Dying {
 
     fn keep_as(&self, id: BodyId, bytes: Bytes) -> Result<NewBody, Error> {
         self.inner.keep_as(id, bytes)
+    }
+
+    fn scratch(&self) -> Result<Scratch, Error> {
+        self.inner.scratch()
+    }
+
+    fn keep_pieces(&self, scratch: Scratch) -> Result<ContentRef, Error> {
+        self.inner.keep_pieces(scratch)
+    }
+
+    fn kept(&self, content: &ContentRef) -> NewBody {
+        self.inner.kept(content)
     }
 
     fn compact(&self) -> Result<(), Error> {

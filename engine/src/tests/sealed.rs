@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use bytes::Bytes;
+use jonction_ports::Arrival;
+
 use super::world::World;
 use crate::{BodyKey, DeliveryState, Reader, Seals};
 
@@ -74,6 +77,47 @@ async fn with_a_key_nothing_of_a_message_is_readable_in_any_file() {
     assert_eq!(found(&world, CLEAR), [""; 0]);
     assert_eq!((told(&world, "M1"), told(&world, "M2")), (told(&clear, "M1"), told(&clear, "M2")));
     assert_eq!(world.seen("dmp").len(), 2);
+}
+
+/// Sends a message as a source does that gets it in pieces.
+async fn send_in_pieces(world: &World, text: &str) {
+    let intake = world.engine.intake();
+    let mut spool = intake.spool();
+    for piece in text.as_bytes().chunks(1000) {
+        spool.write(Bytes::copy_from_slice(piece)).await.unwrap();
+    }
+    let raw = spool.finish().await.unwrap();
+    let arrival = Arrival { raw, ..super::world::arrival(text, world.now()) };
+    intake.submit(arrival).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_in_pieces_is_stored_like_one_that_comes_whole() {
+    for sealed in [None, Some(1)] {
+        let mut world = World::unstarted().with_seals(seals(sealed, &[])).unwrap();
+        world.start().await;
+        send_in_pieces(&world, &large("M1")).await;
+        send_in_pieces(&world, &small("M2")).await;
+        world.idle().await;
+        assert_eq!(
+            (told(&world, "M1").1, told(&world, "M2").1),
+            (DeliveryState::Delivered, DeliveryState::Delivered)
+        );
+        for text in [large("M1"), small("M2")] {
+            let raw = raw_of(&world, &text[..2]);
+            assert_eq!(world.engine.tools().bodies.read(&raw, 1 << 20).unwrap(), text);
+        }
+        assert_eq!(found(&world, CLEAR).is_empty(), sealed.is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_given_up_in_the_middle_leaves_no_file() {
+    let world = World::unstarted();
+    let mut spool = world.engine.intake().spool();
+    spool.write(large("M1").into()).await.unwrap();
+    drop(spool);
+    assert_eq!(found(&world, CLEAR), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

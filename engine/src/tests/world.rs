@@ -582,6 +582,10 @@ impl World {
         self.engine.intake().submit(arrival(text, self.clock.now())).await.is_ok()
     }
 
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     pub(super) async fn send(&self, text: &str) -> Receipt {
         self.engine.intake().submit(arrival(text, self.clock.now())).await.unwrap()
     }
@@ -705,7 +709,7 @@ pub(super) fn arrival(text: &str, at: Timestamp) -> Arrival {
         peer: Peer { address: "127.0.0.1:2575".parse().unwrap(), certificate: None },
         received_at: at,
         admitted: FakeAdmission.admit(&raw, None),
-        raw,
+        raw: raw.into(),
         reply: format!("ack of {control_id} at {at}").into(),
         conflict_reply: has("strict").then(|| "conflict".into()),
     }

@@ -25,7 +25,8 @@ use crate::{
     files::{Access, FileReader, Files, Seen, Storage, durable_dir},
     index_key::sync_dir,
     journal::NewBody,
-    seal::{KeyName, Seals},
+    scratch::Scratch,
+    seal::{Clear, KeyName, Seals},
 };
 
 /// How many files are remembered as verified.
@@ -101,6 +102,14 @@ impl BodyFiles {
     fn path(&self, id: BodyId) -> PathBuf {
         let name = id.to_string();
         self.folder.join(&name[..2]).join(&name[2..])
+    }
+
+    /// Where a body waits that comes in pieces. Not durable, and not meant to be.
+    pub(super) fn scratch(&self) -> Result<Scratch, Error> {
+        let failed = || Error::io("begin a body that comes in pieces");
+        let folder = self.staging();
+        self.durable_folders(&folder).map_err(failed())?;
+        Scratch::begin(&folder, self.seals.current.is_some()).map_err(failed())
     }
 
     /// Whether the file of a body is there.
@@ -189,7 +198,8 @@ impl BodyFiles {
 
     /// Writes a body; durable (file, directory, and the directory's own entry) on return.
     /// A damaged file of the same name is replaced: its hash says what it must hold. So is one sealed otherwise.
-    fn write(&self, id: BodyId, clear: &[u8]) -> Result<(), Error> {
+    fn write(&self, clear: Clear<'_>) -> Result<(), Error> {
+        let id = clear.id;
         self.leftovers.claim(id);
         if self.is_durable(id) {
             return Ok(());
@@ -201,7 +211,7 @@ impl BodyFiles {
         let key = self.seals.current_name();
         let seen = match self.verify(id) {
             Ok(known) if known.key == key => known.seen,
-            _ => self.replace(id, clear).map_err(failed())?,
+            _ => self.replace(clear).map_err(failed())?,
         };
         // Also for a file that was there: whoever wrote it may not have got as far as this.
         let named_in = if self.files.exists(&place) { folder } else { self.staging() };
@@ -224,14 +234,14 @@ impl BodyFiles {
     }
 
     /// Writes beside, then takes the place of whatever had the name.
-    fn replace(&self, id: BodyId, clear: &[u8]) -> io::Result<Seen> {
-        let sealed = self.seals.seal(id, clear)?;
+    fn replace(&self, clear: Clear<'_>) -> io::Result<Seen> {
+        let id = clear.id;
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let unfinished = self.staging().join(Leftovers::unfinished(serial));
         let place = self.path(id);
         let path = if self.files.exists(&place) { place } else { self.staged(id) };
         let written = self.files.create(&unfinished, Access::Shared).and_then(|mut file| {
-            file.write_all(sealed.as_deref().unwrap_or(clear))?;
+            self.seals.store(clear, &mut file)?;
             file.sync()?;
             self.files.rename(&unfinished, &path)?;
             self.open_file(id)?.seen()
@@ -369,11 +379,23 @@ impl SqliteJournal {
     pub(super) fn keep_body(&self, id: BodyId, bytes: Bytes) -> Result<NewBody, Error> {
         let (length, key) = (bytes.len() as u64, self.files.seals.current_name());
         if length >= self.limits.body_file_bytes {
-            self.files.write(id, &bytes)?;
+            self.files.write(Clear { id, length, bytes: &mut bytes.as_ref() })?;
             return Ok(NewBody { id, length, key, bytes: None });
         }
         let sealed = self.files.seals.seal(id, &bytes).map_err(Error::io("seal a body"))?;
         Ok(NewBody { id, length, key, bytes: Some(sealed.map_or(bytes, Bytes::from)) })
+    }
+
+    /// The same for one that came in pieces, which is always a file.
+    pub(super) fn keep_body_pieces(&self, scratch: Scratch) -> Result<ContentRef, Error> {
+        let (id, length, mut bytes) = scratch.read().map_err(Error::io("read back what came in pieces"))?;
+        self.files.write(Clear { id, length, bytes: &mut bytes })?;
+        Ok(ContentRef::whole(id, length))
+    }
+
+    /// What a body that [`Self::keep_body_pieces`] made durable is named with.
+    pub(super) fn kept_body(&self, content: &ContentRef) -> NewBody {
+        NewBody { id: content.body, length: content.end, key: self.files.seals.current_name(), bytes: None }
     }
 
     /// Reads a body through and compares its hash.

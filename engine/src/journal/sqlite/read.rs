@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use jonction_model::{BodyId, MessageControlId, PartnerName, RouteName};
+use jonction_model::{BodyId, ContentRef, MessageControlId, PartnerName, RouteName};
 use jonction_ports::{BodyError, DeliveryId, MessageFacts, MessageId};
 use rusqlite::{OptionalExtension as _, Row, TransactionBehavior, params};
 use std::sync::PoisonError;
@@ -22,6 +22,7 @@ use crate::{
     },
     order::hold::HeldKey,
     questions::Window,
+    scratch::Scratch,
 };
 
 impl Journal for SqliteJournal {
@@ -58,6 +59,18 @@ impl Journal for SqliteJournal {
 
     fn keep_as(&self, id: BodyId, bytes: Bytes) -> Result<NewBody, Error> {
         self.keep_body(id, bytes)
+    }
+
+    fn scratch(&self) -> Result<Scratch, Error> {
+        self.files.scratch()
+    }
+
+    fn keep_pieces(&self, scratch: Scratch) -> Result<ContentRef, Error> {
+        self.keep_body_pieces(scratch)
+    }
+
+    fn kept(&self, content: &ContentRef) -> NewBody {
+        self.kept_body(content)
     }
 
     fn compact(&self) -> Result<(), Error> {

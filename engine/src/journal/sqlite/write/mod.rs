@@ -237,7 +237,7 @@ pub(crate) fn control_id_reused(accepted: bool) -> Finding {
         CONTROL_ID_REUSED,
         "ce numéro de message a déjà servi pour un autre contenu du même émetteur",
     )
-    .remedy("donner un numéro neuf (MSH-10) à chaque message, et le garder seulement pour renvoyer le même")
+    .remedy("donner un numéro neuf (MSH-10, ou Message-ID d'un courriel) à chaque message, et le garder seulement pour renvoyer le même")
 }
 
 fn interrupted() -> Finding {
