@@ -123,6 +123,8 @@ pub(crate) struct Names<'n> {
     pub(crate) identities: Vec<&'n String>,
     /// `None` among them: the authorities of the gateway.
     pub(crate) trust: Vec<Option<&'n String>>,
+    /// Partners that give it tokens.
+    pub(crate) tokens: Vec<&'n PartnerName>,
 }
 
 type Reader = fn(&mut Fields<'_>, &Reading<'_>, &mut Diagnoses) -> Option<Box<dyn Configured>>;
@@ -196,6 +198,21 @@ fn unknown_connector(written: &str, span: &Span, diagnoses: &mut Diagnoses) {
 
 fn check_names(partner: &Partner, configured: &dyn Configured, project: &Project, diagnoses: &mut Diagnoses) {
     let names = configured.names();
+    for token in &names.tokens {
+        let gives = |partner: &&Partner| partner.connector == "psc";
+        if !project.partners.iter().filter(gives).any(|partner| partner.name == **token) {
+            let known = project.partners.iter().filter(gives).map(|partner| partner.name.as_str());
+            let known = known.collect::<Vec<_>>().join(", ");
+            let remedy = match known.is_empty() {
+                true => "aucun connecteur ne donne encore de jetons : ouvrir la boîte par certificat (auth: external)".to_owned(),
+                false => format!("partenaires qui en donnent : {known}"),
+            };
+            let sentence = format!("aucun partenaire « {token} » ne donne de jetons");
+            diagnoses
+                .error("psc.unknown-partner", &span_of_value(partner, token.as_str()), sentence)
+                .remedy(remedy);
+        }
+    }
     let mut unknown = |kind: &str, name: &str, known: Vec<&String>| {
         let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
         let span = span_of_value(partner, name);

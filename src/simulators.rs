@@ -57,6 +57,10 @@ struct AnnuaireBlock {
 
 struct MssanteBlock {
     listen: SocketAddr,
+    /// IMAP over the same mailboxes.
+    imap: Option<SocketAddr>,
+    /// Pages that show what arrived.
+    pages: Option<SocketAddr>,
     domains: Vec<Domain>,
     faults: Vec<String>,
 }
@@ -99,6 +103,8 @@ fn read_dmp(node: &Node, dir: &Path, diagnoses: &mut Diagnoses) -> Option<dmp::S
 fn read_mssante(node: &Node, diagnoses: &mut Diagnoses) -> Option<MssanteBlock> {
     let mut fields = Fields::of(node, "le simulateur mssante", diagnoses)?;
     let listen = fields.required("listen", parse::socket_address, diagnoses);
+    let imap = fields.optional("imap", parse::socket_address, diagnoses);
+    let pages = fields.optional("pages", loopback, diagnoses);
     let mut domains = Vec::new();
     for node in fields.list("domains") {
         let Some(mut block) = Fields::of(node, "un domaine", diagnoses) else { continue };
@@ -119,7 +125,14 @@ fn read_mssante(node: &Node, diagnoses: &mut Diagnoses) -> Option<MssanteBlock> 
         mssante::faults::Faults::none(0).replace(rules.iter().copied())
     });
     fields.finish(diagnoses);
-    Some(MssanteBlock { listen: listen?, domains, faults })
+    Some(MssanteBlock { listen: listen?, imap, pages, domains, faults })
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address = parse::socket_address(text)?;
+    let expected =
+        || "une adresse de cette machine seulement, 127.0.0.1:port : les courriels y sont montrés".to_owned();
+    if address.ip().is_loopback() { Ok(address) } else { Err(expected()) }
 }
 
 fn read_lps(node: &Node, diagnoses: &mut Diagnoses) -> Option<LpsBlock> {
@@ -206,6 +219,8 @@ pub(crate) enum StartError {
 pub(crate) struct Running {
     pub(crate) dmp: Option<dmp::Running>,
     pub(crate) mssante: Option<mssante::Simulator>,
+    mssante_imap: Option<SocketAddr>,
+    mssante_pages: Option<SocketAddr>,
     pub(crate) lps: Option<Lps>,
     pub(crate) annuaire: Option<annuaire::Simulator>,
     pub(crate) finess: Option<finess::Simulator>,
@@ -229,8 +244,16 @@ impl Simulators {
             }
             address
         };
-        let mut running =
-            Running { dmp: None, mssante: None, lps: None, annuaire: None, finess: None, ror: None };
+        let mut running = Running {
+            dmp: None,
+            mssante: None,
+            mssante_imap: None,
+            mssante_pages: None,
+            lps: None,
+            annuaire: None,
+            finess: None,
+            ror: None,
+        };
         if let Some(mut settings) = self.dmp {
             let declared = settings.listen;
             settings.listen = at(declared);
@@ -260,11 +283,24 @@ impl Simulators {
                 ..SimulatorSettings::with_domains([])
             };
             let tls = server_tls(&authority)?;
-            let simulator = mssante::Simulator::start(at(block.listen), tls, settings, Arc::new(SystemClock))
-                .map_err(|source| StartError::Listen { name: "mssante", address: block.listen, source })?;
+            let mut simulator =
+                mssante::Simulator::start(at(block.listen), tls, settings, Arc::new(SystemClock)).map_err(
+                    |source| StartError::Listen { name: "mssante", address: block.listen, source },
+                )?;
             let planned = simulator.faults().replace(block.faults.iter().map(String::as_str));
             planned.map_err(|error| StartError::Other { name: "mssante", detail: error.sentence })?;
             addresses.insert(block.listen.port(), simulator.address());
+            let cannot = |address| move |source| StartError::Listen { name: "mssante", address, source };
+            if let Some(declared) = block.imap {
+                let address = simulator.serve_imap(at(declared)).map_err(cannot(declared))?;
+                addresses.insert(declared.port(), address);
+                running.mssante_imap = Some(address);
+            }
+            if let Some(declared) = block.pages {
+                let address = simulator.serve_pages(at(declared)).map_err(cannot(declared))?;
+                addresses.insert(declared.port(), address);
+                running.mssante_pages = Some(address);
+            }
             running.mssante = Some(simulator);
         }
         if let Some(block) = self.lps {
@@ -397,7 +433,9 @@ impl Running {
             let operators = &mssante.settings().operators;
             let domains: Vec<&str> =
                 operators.iter().flat_map(|o| &o.domains).map(|d| d.name.as_str()).collect();
-            format!("mssante  smtp {}     mTLS   {}", mssante.address(), domains.join(", "))
+            let imap = self.mssante_imap.map(|at| format!("  imap {at}")).unwrap_or_default();
+            let pages = self.mssante_pages.map(|at| format!("  boîtes http://{at}/")).unwrap_or_default();
+            format!("mssante  smtp {}{imap}     mTLS   {}{pages}", mssante.address(), domains.join(", "))
         });
         let lps = self
             .lps

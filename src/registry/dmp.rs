@@ -23,7 +23,11 @@ struct Dmp(Settings);
 
 impl Configured for Dmp {
     fn names(&self) -> Names<'_> {
-        Names { identities: vec![&self.0.identity, &self.0.seal], trust: vec![self.0.trust.as_ref()] }
+        Names {
+            identities: vec![&self.0.identity, &self.0.seal],
+            trust: vec![self.0.trust.as_ref()],
+            tokens: Vec::new(),
+        }
     }
 
     fn sink(

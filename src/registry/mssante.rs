@@ -5,11 +5,13 @@ use std::sync::Arc;
 use jonction_model::PartnerName;
 use jonction_mssante::{
     MssanteProbe,
-    config::{AuthSettings, Settings},
+    config::{AuthSettings, CollectSettings, LoginSettings, Settings},
     sink::{MssanteSink, SinkParts},
+    source::{Access, MailboxSource, Reach, SourceTools},
 };
-use jonction_ports::{Probe, Sink};
-use jonction_settings::{Diagnoses, Fields};
+use jonction_net::{ClientTls, Endpoint};
+use jonction_ports::{Probe, Sink, Source};
+use jonction_settings::{Diagnoses, Fields, Secret};
 use jonction_xds::{Defaults, xdm::Origin};
 
 use super::{Configured, Names, Reading, Wiring};
@@ -29,21 +31,72 @@ struct Mssante(Settings);
 impl Mssante {
     fn password(&self, name: &PartnerName, wiring: &Wiring<'_>) -> Result<Option<String>, CertificateError> {
         match &self.0.auth {
-            AuthSettings::Plain { password, .. } => {
-                let unreadable = |error: &dyn std::fmt::Display| CertificateError {
-                    code: "secret.unreadable",
-                    sentence: format!("{name} : le mot de passe ne peut pas être lu ({error})"),
-                };
-                password.resolve(wiring.base).map(Some).map_err(|error| unreadable(&error))
-            }
+            AuthSettings::Plain { password, .. } => secret(name, password, wiring).map(Some),
             AuthSettings::None | AuthSettings::External => Ok(None),
         }
     }
 }
 
+fn secret(name: &PartnerName, secret: &Secret, wiring: &Wiring<'_>) -> Result<String, CertificateError> {
+    secret.resolve(wiring.base).map_err(|error| CertificateError {
+        code: "secret.unreadable",
+        sentence: format!("{name} : le mot de passe ne peut pas être lu ({error})"),
+    })
+}
+
+/// What opens each mailbox, in the order of the settings.
+fn access(
+    name: &PartnerName,
+    settings: &CollectSettings,
+    wiring: &Wiring<'_>,
+) -> Result<Vec<Access>, CertificateError> {
+    let one = |login: &LoginSettings| match login {
+        LoginSettings::Password { password, .. } => {
+            let password = Some(secret(name, password, wiring)?.into());
+            Ok(Access { password, tokens: None })
+        }
+        // Which partner gives tokens is checked with the configuration: no connector does yet.
+        LoginSettings::Certificate | LoginSettings::External | LoginSettings::Token { .. } => {
+            Ok(Access::default())
+        }
+    };
+    settings.mailboxes.iter().map(|mailbox| one(&mailbox.login)).collect()
+}
+
 impl Configured for Mssante {
+    fn directions(&self) -> (bool, bool) {
+        (self.0.mailboxes.is_some(), true)
+    }
+
+    fn source(
+        &self,
+        name: &PartnerName,
+        wiring: &Wiring<'_>,
+    ) -> Result<Option<Box<dyn Source>>, CertificateError> {
+        let Some(settings) = self.0.mailboxes.clone() else { return Ok(None) };
+        let tls = wiring.client_tls(self.0.identity.as_ref(), self.0.trust.as_ref())?;
+        let reach = Reach {
+            endpoint: Endpoint { host: settings.host.clone(), port: settings.port },
+            tls: ClientTls { server_name: Some(settings.server_name.clone()), ..tls },
+            security: settings.security,
+            timeouts: self.0.timeouts,
+        };
+        let access = access(name, &settings, wiring)?;
+        let tools = SourceTools { clock: wiring.clock.clone(), entropy: wiring.entropy.clone() };
+        Ok(Some(Box::new(MailboxSource::new(name.clone(), settings, reach, access, tools))))
+    }
+
     fn names(&self) -> Names<'_> {
-        Names { identities: self.0.identity.iter().collect(), trust: vec![self.0.trust.as_ref()] }
+        let mailboxes = self.0.mailboxes.iter().flat_map(|settings| &settings.mailboxes);
+        let tokens = mailboxes.filter_map(|mailbox| match &mailbox.login {
+            LoginSettings::Token { partner, .. } => Some(partner),
+            _ => None,
+        });
+        Names {
+            identities: self.0.identity.iter().collect(),
+            trust: vec![self.0.trust.as_ref()],
+            tokens: tokens.collect(),
+        }
     }
 
     fn sink(

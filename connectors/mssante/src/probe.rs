@@ -233,7 +233,7 @@ impl SessionError {
                 Some(codes),
                 "service interrompu, ou adresse de cette machine refusée : prévenir l'opérateur si cela dure",
             ),
-            Self::OutOfStep(_) | Self::BadReply(_) | Self::Closed => {
+            Self::OutOfStep(_) | Self::BadReply(_) | Self::NotImap(_) | Self::Closed => {
                 ("répond de travers".to_owned(), None, "vérifier le port, puis prévenir l'opérateur")
             }
         };

@@ -2,6 +2,7 @@
 //! In: the block of the partner (`read.rs`). Out: [`Settings`], or diagnoses with their place.
 //! Source: mssante.md §2.2 to §2.9, §3.3, §3.5. What the sheet marks unconfirmed is a key here.
 
+mod mailboxes;
 mod read;
 
 use std::{path::PathBuf, time::Duration};
@@ -9,6 +10,8 @@ use std::{path::PathBuf, time::Duration};
 use jonction_mime::Token;
 use jonction_model::{Mode, MssAddress, Origin};
 use jonction_settings::Secret;
+
+pub use mailboxes::{After, CollectSettings, LoginSettings, MailboxSettings, Pauses};
 
 use crate::session::Security;
 
@@ -57,6 +60,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Connections.
     pub pool: PoolSettings,
+    /// Mailboxes that are collected; `None`: it only takes mails from us.
+    pub mailboxes: Option<CollectSettings>,
     /// Bounds on what is built.
     pub limits: Limits,
 }

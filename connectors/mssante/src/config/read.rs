@@ -11,7 +11,7 @@ use jonction_settings::{Diagnoses, Fields, Node, Secret, parse};
 
 use super::{
     Allow, AuthSettings, Limits, PoolSettings, SenderRule, Settings, Texts, Timeouts, WhitelistSettings,
-    WithoutPdf,
+    WithoutPdf, mailboxes,
 };
 use crate::session::Security;
 
@@ -107,6 +107,13 @@ impl Settings {
             idle_max: fields.or("keep_alive", pool.idle_max, parse::duration, diagnoses),
             age_max: fields.or("connection_age_max", pool.age_max, parse::duration, diagnoses),
         };
+        let base = mailboxes::Base {
+            host: host.as_deref(),
+            server_name: server_name.as_deref(),
+            security,
+            identity: identity.is_some(),
+        };
+        let mailboxes = mailboxes::read(fields, &base, environment, diagnoses);
         let senders = senders?;
         Some(Self {
             client_name: client_name.unwrap_or_else(|| senders[0].address.domain().to_owned()),
@@ -130,6 +137,7 @@ impl Settings {
             texts,
             timeouts,
             pool,
+            mailboxes,
             limits: Limits::default(),
         })
     }
@@ -246,12 +254,12 @@ fn read_timeouts(fields: &mut Fields<'_>, diagnoses: &mut Diagnoses) -> Timeouts
     }
 }
 
-fn address(text: &str) -> Result<MssAddress, String> {
+pub(super) fn address(text: &str) -> Result<MssAddress, String> {
     MssAddress::parse(text).map_err(|_| "une adresse MSSanté, boite@domaine, sans accent".to_owned())
 }
 
 /// `smtp.operateur.example` or `smtp.operateur.example:587`.
-fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
+pub(super) fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
     if let Ok(host) = host_name(text) {
         return Ok((host, None));
     }
@@ -259,20 +267,20 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
     Ok((both.host, Some(both.port)))
 }
 
-fn host_name(text: &str) -> Result<String, String> {
+pub(super) fn host_name(text: &str) -> Result<String, String> {
     let name = text.bytes().all(|c| c.is_ascii_alphanumeric() || b".-_".contains(&c));
     let good = !text.is_empty() && text.len() <= 253 && (name || text.parse::<IpAddr>().is_ok());
     if good { Ok(text.to_owned()) } else { Err("un nom de machine ou une adresse IP".to_owned()) }
 }
 
-fn port_number(text: &str) -> Result<u16, String> {
+pub(super) fn port_number(text: &str) -> Result<u16, String> {
     text.parse::<u16>()
         .ok()
         .filter(|port| *port > 0)
         .ok_or_else(|| "un numéro de port, de 1 à 65535".to_owned())
 }
 
-fn connections(text: &str) -> Result<usize, String> {
+pub(super) fn connections(text: &str) -> Result<usize, String> {
     parse::number(1, 100)(text).map(|n| usize::try_from(n).unwrap_or(1))
 }
 
@@ -285,7 +293,7 @@ fn one_line(text: &str) -> Result<String, String> {
     if good { Ok(text.to_owned()) } else { Err("un texte d'une ligne, 120 caractères au plus".to_owned()) }
 }
 
-fn sasl_text(text: &str) -> Result<String, String> {
+pub(super) fn sasl_text(text: &str) -> Result<String, String> {
     let good = !text.is_empty() && !text.contains('\0') && text.len() <= 255;
     if good { Ok(text.to_owned()) } else { Err("un nom d'utilisateur".to_owned()) }
 }

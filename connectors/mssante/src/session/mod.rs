@@ -13,6 +13,8 @@ pub use capabilities::Capabilities;
 use reply::{Reply, ReplyError, ReplyLimits, ReplyParser};
 use stuffing::Stuffer;
 
+use crate::imap::WireError;
+
 /// How the session begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
@@ -136,6 +138,9 @@ pub enum SessionError {
     /// Bytes that are no reply.
     #[error("not a reply: {0}")]
     BadReply(#[from] ReplyError),
+    /// Bytes that are no answer of an IMAP server.
+    #[error("not an IMAP answer: {0}")]
+    NotImap(#[from] WireError),
     /// The server closed without a word.
     #[error("connection closed by the server")]
     Closed,
@@ -153,6 +158,7 @@ impl SessionError {
             Self::AuthRefused(_) => "mssante.auth-refused",
             Self::OutOfStep(_) => "mssante.reply-out-of-step",
             Self::BadReply(_) => "mssante.not-a-reply",
+            Self::NotImap(_) => "mssante.not-imap",
             Self::Closed => "mssante.connection-closed",
         }
     }

@@ -410,7 +410,12 @@ mod tests {
             size_max: 1000,
             ..SimulatorSettings::with_domains(["ville.mssante.example", "patient.mssante.fr"])
         };
-        Dialogue::open(World::new(settings), Arc::new(Faults::none(1)), false).0
+        Dialogue::open(
+            World::new(settings, Arc::new(jonction_model::SystemClock)),
+            Arc::new(Faults::none(1)),
+            false,
+        )
+        .0
     }
 
     fn codes(steps: &[Step]) -> Vec<String> {

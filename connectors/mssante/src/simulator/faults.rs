@@ -122,13 +122,139 @@ pub const MAIL_FAULTS: FaultTable<MailFault> = &[
     FaultRow { name: "stall", summary: "accepte le courriel et ne répond jamais", fault: MailFault::Stall },
 ];
 
-/// The faults of a running simulator. Rules of both tables are written in one list.
+/// What goes wrong with one connection to the IMAP service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImapFault {
+    /// BYE instead of the greeting.
+    Busy,
+    /// A greeting without end.
+    Endless,
+    /// PREAUTH in clear, as somebody in the middle says to keep TLS away.
+    Preauth,
+    /// STARTTLS neither offered nor taken.
+    NoStartTls,
+    /// Forged answers follow the one to STARTTLS, in clear.
+    Inject,
+    /// Neither IDLE nor MOVE nor UIDPLUS nor SASL-IR.
+    Minimal,
+    /// BYE after the login.
+    Bye,
+    /// Cuts in the middle of a mail.
+    HalfLiteral,
+    /// UIDs mean other mails at each opening of a folder.
+    UidValidity,
+    /// A mail goes between the search and its fetching.
+    ExpungeRace,
+    /// Accepts IDLE and never tells anything.
+    IdleMute,
+    /// No IDLE, and never tells of itself what arrived.
+    NoExists,
+    /// The mailbox is full: nothing can be moved.
+    QuotaFull,
+    /// Everything is read-only.
+    ReadOnly,
+    /// Announces a mail of ten bytes, then a literal of 4 GB.
+    Huge,
+    /// NIL instead of mails.
+    FetchNil,
+    /// Results of searches doubled, in disorder, with one that is not there.
+    Duplicates,
+    /// A mail that was not asked for.
+    Forged,
+    /// The certificate opens no mailbox.
+    CertUnmapped,
+    /// The token is refused as ended.
+    TokenExpired,
+    /// The token is refused as another one's.
+    TokenWrongBox,
+}
+
+/// Faults of the IMAP service, by connection.
+pub const IMAP_FAULTS: FaultTable<ImapFault> = &[
+    FaultRow { name: "imap-busy", summary: "répond BYE à la connexion", fault: ImapFault::Busy },
+    FaultRow { name: "imap-endless", summary: "une ligne sans fin", fault: ImapFault::Endless },
+    FaultRow {
+        name: "imap-preauth",
+        summary: "PREAUTH en clair, pour empêcher TLS",
+        fault: ImapFault::Preauth,
+    },
+    FaultRow { name: "imap-nostarttls", summary: "n'offre pas STARTTLS", fault: ImapFault::NoStartTls },
+    FaultRow {
+        name: "imap-inject",
+        summary: "réponses forgées derrière celle à STARTTLS",
+        fault: ImapFault::Inject,
+    },
+    FaultRow {
+        name: "imap-minimal",
+        summary: "ni IDLE, ni MOVE, ni UIDPLUS, ni SASL-IR",
+        fault: ImapFault::Minimal,
+    },
+    FaultRow { name: "bye", summary: "BYE après l'ouverture de la boîte", fault: ImapFault::Bye },
+    FaultRow {
+        name: "half-literal",
+        summary: "coupe au milieu d'un courriel",
+        fault: ImapFault::HalfLiteral,
+    },
+    FaultRow {
+        name: "uidvalidity",
+        summary: "UIDVALIDITY change à chaque ouverture",
+        fault: ImapFault::UidValidity,
+    },
+    FaultRow {
+        name: "expunge-race",
+        summary: "un courriel disparaît avant d'être lu",
+        fault: ImapFault::ExpungeRace,
+    },
+    FaultRow { name: "idle-mute", summary: "accepte IDLE et ne dit rien", fault: ImapFault::IdleMute },
+    FaultRow {
+        name: "no-exists",
+        summary: "sans IDLE, ne dit jamais ce qui arrive",
+        fault: ImapFault::NoExists,
+    },
+    FaultRow {
+        name: "quota-full",
+        summary: "boîte pleine : rien ne se déplace",
+        fault: ImapFault::QuotaFull,
+    },
+    FaultRow { name: "readonly", summary: "boîte en lecture seule", fault: ImapFault::ReadOnly },
+    FaultRow {
+        name: "huge",
+        summary: "un courriel de 10 octets qui en annonce 4 Go",
+        fault: ImapFault::Huge,
+    },
+    FaultRow { name: "fetch-nil", summary: "NIL à la place des courriels", fault: ImapFault::FetchNil },
+    FaultRow {
+        name: "duplicate-uid-gap",
+        summary: "recherches en double, en désordre, avec un UID absent",
+        fault: ImapFault::Duplicates,
+    },
+    FaultRow {
+        name: "imap-forged",
+        summary: "un courriel que personne n'a demandé",
+        fault: ImapFault::Forged,
+    },
+    FaultRow {
+        name: "cert-unmapped",
+        summary: "le certificat n'ouvre aucune boîte",
+        fault: ImapFault::CertUnmapped,
+    },
+    FaultRow { name: "tok-expired", summary: "jeton refusé comme périmé", fault: ImapFault::TokenExpired },
+    FaultRow {
+        name: "tok-wrong-bal",
+        summary: "jeton refusé comme celui d'une autre boîte",
+        fault: ImapFault::TokenWrongBox,
+    },
+];
+
+/// The faults of a running simulator. Rules of all tables are written in one list.
 #[derive(Debug)]
 pub struct Faults {
     /// Drawn once per connection.
     pub connections: FaultPlan<ConnectionFault>,
     /// Drawn once per mail.
     pub mails: FaultPlan<MailFault>,
+    /// Drawn once per connection to the IMAP service.
+    pub imap: FaultPlan<ImapFault>,
 }
 
 impl Faults {
@@ -137,32 +263,43 @@ impl Faults {
         Self {
             connections: FaultPlan::none(CONNECTION_FAULTS, seed),
             mails: FaultPlan::none(MAIL_FAULTS, seed.wrapping_add(1)),
+            imap: FaultPlan::none(IMAP_FAULTS, seed.wrapping_add(2)),
         }
     }
 
     /// Replaces the rules (`grey first 2`, `drop-data rate 0.05`) and counts from zero again.
     /// Errors: a name of neither table (the nearest is offered), an unreadable rule; the old rules then stay.
     pub fn replace<'r>(&self, rules: impl IntoIterator<Item = &'r str>) -> Result<(), PlanError> {
-        let (mut connections, mut mails) = (Vec::new(), Vec::new());
+        let (mut connections, mut mails, mut imap) = (Vec::new(), Vec::new(), Vec::new());
         for rule in rules {
             let name = rule.split_whitespace().next().unwrap_or_default();
             if CONNECTION_FAULTS.iter().any(|row| row.name == name) {
                 connections.push(rule);
             } else if MAIL_FAULTS.iter().any(|row| row.name == name) {
                 mails.push(rule);
+            } else if IMAP_FAULTS.iter().any(|row| row.name == name) {
+                imap.push(rule);
             } else {
                 return Err(unknown(name));
             }
         }
-        // Both are read before either is put in force.
+        // All are read before any is put in force.
         FaultPlan::parse(CONNECTION_FAULTS, connections.iter().copied(), 0)?;
+        FaultPlan::parse(MAIL_FAULTS, mails.iter().copied(), 0)?;
+        self.imap.replace(imap)?;
         self.mails.replace(mails)?;
         self.connections.replace(connections)
     }
 }
 
+/// Every name.
+fn names() -> impl Iterator<Item = &'static str> {
+    let (connections, mails) =
+        (CONNECTION_FAULTS.iter().map(|row| row.name), MAIL_FAULTS.iter().map(|row| row.name));
+    connections.chain(mails).chain(IMAP_FAULTS.iter().map(|row| row.name))
+}
+
 fn unknown(name: &str) -> PlanError {
-    let names = || CONNECTION_FAULTS.iter().map(|row| row.name).chain(MAIL_FAULTS.iter().map(|row| row.name));
     let remedy = match nearest(name, names()) {
         Some(near) => format!("vouliez-vous « {near} » ?"),
         None => format!("pannes connues : {}", names().collect::<Vec<_>>().join(", ")),
@@ -190,11 +327,7 @@ mod tests {
 
     #[test]
     fn every_name_is_in_one_table_only() {
-        let mut names: Vec<_> = CONNECTION_FAULTS
-            .iter()
-            .map(|row| row.name)
-            .chain(MAIL_FAULTS.iter().map(|row| row.name))
-            .collect();
+        let mut names: Vec<_> = names().collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();

@@ -1,18 +1,23 @@
-//! The operator and its mailboxes, simulated: SMTP submission on real sockets, mails kept and judged.
+//! The operator and its mailboxes, simulated: SMTP submission and IMAP on real sockets, mails kept and judged.
 //! In: connections. Out: mailboxes, `.eml` files, verdicts. Source: mssante.md §6.
-//! Deliberately absent: IMAP, receipts, robots.
+//! Deliberately absent: receipts, robots.
 
 mod dialogue;
 pub mod faults;
+mod imap;
+mod page;
+mod post;
 mod world;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use jonction_mime::{Limits as MimeLimits, Mail};
 use jonction_model::{Clock, Finding, Mode};
 use jonction_net::{Limits, Listener, ServerTls, Stream, serve, upgrade_server};
 use jonction_ports::{Stop, StopHandle};
 use jonction_simkit::VerdictLog;
+use jonction_web::Server;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     task::JoinHandle,
@@ -27,7 +32,7 @@ use crate::{
 use dialogue::{Delivered, Dialogue, Step};
 use faults::Faults;
 use world::World;
-pub use world::{Domain, Mailboxes, Operator, ServerAuth, SimulatorSettings, StoredMail};
+pub use world::{Domain, Judge, Mailboxes, Operator, ServerAuth, SimulatorSettings, StoredMail, TokenJudge};
 
 /// A client that says nothing for so long is left.
 const IDLE_MAX: Duration = Duration::from_secs(300);
@@ -36,12 +41,13 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 const DRIP: Duration = Duration::from_millis(2);
 
 /// A running simulator. Dropping it stops it.
-#[derive(Debug)]
 pub struct Simulator {
     shared: Arc<Shared>,
     address: SocketAddr,
     stop: StopHandle,
     running: JoinHandle<()>,
+    imap: Option<JoinHandle<()>>,
+    pages: Option<Server>,
 }
 
 struct Shared {
@@ -52,9 +58,15 @@ struct Shared {
     clock: Arc<dyn Clock>,
 }
 
+impl std::fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Simulator").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("world", &self.world).finish_non_exhaustive()
+        f.debug_struct("Shared").field("settings", &self.world.settings).finish_non_exhaustive()
     }
 }
 
@@ -71,7 +83,7 @@ impl Simulator {
         let address = listener.local_addr();
         let shared = Arc::new(Shared {
             faults: Arc::new(Faults::none(settings.seed)),
-            world: World::new(settings),
+            world: World::new(settings, clock.clone()),
             verdicts: VerdictLog::default(),
             tls,
             clock,
@@ -83,7 +95,52 @@ impl Simulator {
                 let shared = handler.clone();
                 async move { shared.converse(stream, stop).await }
             }));
-        Ok(Self { shared, address, stop, running })
+        Ok(Self { shared, address, stop, running, imap: None, pages: None })
+    }
+
+    /// Opens the IMAP service over the same mailboxes. Port 0 lets the system choose; where it is, is answered.
+    /// Errors: the address cannot be had.
+    pub fn serve_imap(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let shared = self.shared.clone();
+        let implicit =
+            (shared.world.settings.imap_security == Security::Implicit).then(|| shared.tls.clone());
+        let limits = Limits { connections_max: 4096, ..Limits::default() };
+        let listener = Listener::bind(address, implicit, limits)?;
+        let address = listener.local_addr();
+        let listening = self.stop.listener();
+        self.imap = Some(tokio::spawn(serve(
+            listener,
+            listening,
+            Duration::from_secs(1),
+            move |stream, _peer, stop| shared.clone().converse_imap(stream, stop),
+        )));
+        Ok(address)
+    }
+
+    /// Opens pages that show what arrived and what was thought of it. Errors: the address cannot be had, or is not of the
+    /// loopback: mails are shown to whoever asks.
+    pub fn serve_pages(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        if !address.ip().is_loopback() {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "pages are for the loopback"));
+        }
+        let shared = self.shared.clone();
+        let server = Server::start(address, None, Arc::new(move |asked| page::answer(&shared, &asked)))?;
+        let address = server.address();
+        self.pages = Some(server);
+        Ok(address)
+    }
+
+    /// Puts a mail into a mailbox, as another operator would deliver it: unjudged.
+    pub fn put(&self, mailbox: &str, raw: Bytes) {
+        self.shared.world.post.deliver(mailbox, raw, self.shared.clock.now());
+    }
+
+    /// The mails of one folder of a mailbox, with their flags, in order.
+    pub fn folder(&self, mailbox: &str, folder: &str) -> Vec<(Bytes, Vec<String>)> {
+        self.shared.world.post.with(mailbox, |found| {
+            let mails = found.folders.get(folder).map(|folder| folder.mails.as_slice()).unwrap_or_default();
+            mails.iter().map(|mail| (mail.raw.clone(), mail.flags.iter().cloned().collect())).collect()
+        })
     }
 
     /// Where it listens.
@@ -127,6 +184,12 @@ impl Simulator {
     pub async fn stop(mut self) {
         self.stop.stop();
         let _ = (&mut self.running).await;
+        if let Some(pages) = self.pages.take() {
+            pages.stop().await;
+        }
+        if let Some(imap) = self.imap.take() {
+            let _ = imap.await;
+        }
     }
 }
 

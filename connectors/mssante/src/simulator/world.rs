@@ -12,8 +12,9 @@ use std::{
 use bytes::Bytes;
 use jiff::Timestamp;
 use jonction_mime::{Limits as MimeLimits, Mail};
-use jonction_model::{Environment, MssAddress, ids::PATIENT_DOMAIN};
+use jonction_model::{Clock, Environment, MssAddress, ids::PATIENT_DOMAIN};
 
+use super::post::Post;
 use crate::session::Security;
 
 /// An operator: the certificate that its domains are listed with.
@@ -59,6 +60,19 @@ pub enum ServerAuth {
     },
 }
 
+/// Says whether a token (second) opens a mailbox (first): asked of whoever issues them.
+#[derive(Clone)]
+pub struct TokenJudge(pub Arc<Judge>);
+
+/// The question of a [`TokenJudge`].
+pub type Judge = dyn Fn(&str, &str) -> bool + Send + Sync;
+
+impl std::fmt::Debug for TokenJudge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TokenJudge")
+    }
+}
+
 /// Settings of the simulator.
 #[derive(Clone, Debug)]
 pub struct SimulatorSettings {
@@ -74,6 +88,10 @@ pub struct SimulatorSettings {
     pub size_max: usize,
     /// Largest mail for a patient (ENS §6: 25 MB).
     pub patient_size_max: usize,
+    /// How TLS begins on the IMAP service.
+    pub imap_security: Security,
+    /// Whether an access token opens a mailbox; `None`: tokens are not taken.
+    pub tokens: Option<TokenJudge>,
     /// Where mails are written as `.eml`; `None`: in memory only.
     pub folder: Option<PathBuf>,
     /// Whether test or real INS are expected.
@@ -100,6 +118,8 @@ impl SimulatorSettings {
             }],
             size_max: 25 << 20,
             patient_size_max: 25 << 20,
+            imap_security: Security::StartTls,
+            tokens: None,
             folder: None,
             environment: Environment::Test,
             seed: 1,
@@ -177,9 +197,11 @@ pub(crate) enum RecipientVerdict {
     NotAnAddress,
 }
 
-#[derive(Debug)]
 pub(crate) struct World {
     pub(crate) settings: SimulatorSettings,
+    /// The mailboxes, as IMAP shows them.
+    pub(crate) post: Post,
+    pub(crate) clock: Arc<dyn Clock>,
     mail: Mutex<Kept>,
     grey: Mutex<HashMap<String, u32>>,
 }
@@ -194,8 +216,9 @@ struct Kept {
 const KEPT_MAX: usize = 2000;
 
 impl World {
-    pub(crate) fn new(settings: SimulatorSettings) -> Arc<Self> {
-        Arc::new(Self { settings, mail: Mutex::default(), grey: Mutex::default() })
+    pub(crate) fn new(settings: SimulatorSettings, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let post = Post::default();
+        Arc::new(Self { settings, post, clock, mail: Mutex::default(), grey: Mutex::default() })
     }
 
     pub(crate) fn recipient(&self, given: &str) -> RecipientVerdict {
@@ -224,7 +247,9 @@ impl World {
     }
 
     /// Puts a mail into a mailbox; a Message-ID already there only counts one copy more.
+    /// A client of IMAP sees every copy: telling them apart is its own affair.
     pub(crate) fn deliver(&self, mail: StoredMail) -> io::Result<()> {
+        self.post.deliver(&mailbox_name(&mail.to), mail.raw.clone(), mail.received_at);
         let mut kept = self.mail.lock().unwrap_or_else(PoisonError::into_inner);
         kept.received += 1;
         let number = kept.received;

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test program")]
 
 mod checks;
+mod collecting;
 mod faults;
 mod hostile;
+mod independent;
 mod mails;
 mod samples;
 mod tools;

@@ -10,7 +10,7 @@ use jonction_mssante::simulator::ServerAuth;
 
 use crate::world::{DOCTOR, World};
 
-fn installed(tool: &str) -> bool {
+pub(crate) fn installed(tool: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {tool}")]).stdout(Stdio::null()).status();
     let found = found.is_ok_and(|status| status.success());
     if !found {

@@ -102,6 +102,7 @@ pub(crate) fn settings(address: SocketAddr) -> Settings {
         texts: Texts::default(),
         timeouts: Timeouts { reply: Duration::from_secs(20), ..Timeouts::default() },
         pool: PoolSettings::default(),
+        mailboxes: None,
         limits: Limits::default(),
     }
 }
