@@ -101,7 +101,7 @@ pub struct DiagnosisJson<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnoses {
     list: Vec<Diagnosis>,
-    /// What readers ask, when somebody watches them ([`crate::learn`]).
+    /// What readers ask, when somebody watches them ([`crate::learn()`]).
     asked: Option<Vec<Asked>>,
 }
 

@@ -111,7 +111,7 @@ impl<'b> Ber<'b> {
         }
     }
 
-    /// ContentInfo: SEQUENCE { type, [0] content }.
+    /// ContentInfo: `SEQUENCE { type, [0] content }`.
     fn content_info(&mut self) -> Option<&'b [u8]> {
         self.expect(SEQUENCE)?;
         let oid = self.primitive(OID)?;
@@ -119,7 +119,7 @@ impl<'b> Ber<'b> {
         Some(oid)
     }
 
-    /// SignedData: SEQUENCE { version, digests, SEQUENCE { type, [0] content } … }. No content: a detached signature.
+    /// SignedData: `SEQUENCE { version, digests, SEQUENCE { type, [0] content } … }`. No content: a detached signature.
     fn signed_content(&mut self) -> Option<Envelope> {
         self.expect(SEQUENCE)?;
         self.primitive(INTEGER)?;
