@@ -38,6 +38,13 @@ pub(crate) struct Tried {
     pub(crate) steps: Vec<ProbeStep>,
 }
 
+impl Tried {
+    fn of(partner: String, connector: String, target: String, steps: Vec<ProbeStep>) -> Self {
+        let reachable = !steps.iter().any(ProbeStep::failed);
+        Self { partner, connector, target, reachable, steps }
+    }
+}
+
 pub(super) async fn run(args: &ProbeArgs, common: &Common) -> Result<u8, Failure> {
     // With --all or --alerts, what stands first is the folder.
     let (wanted, dir) = match args.all || args.alerts {
@@ -118,14 +125,7 @@ async fn try_letter(channel: Arc<dyn Channel>, letter: Arc<Letter>) -> Tried {
         Ok(()) => steps.done(StepKind::Exchange, "lettre d'essai prise"),
         Err(finding) => steps.failed(StepKind::Exchange, finding),
     }
-    let steps = steps.into_vec();
-    Tried {
-        partner: "alerts".to_owned(),
-        connector: channel.name().to_owned(),
-        target: channel.target(),
-        reachable: !steps.iter().any(ProbeStep::failed),
-        steps,
-    }
+    Tried::of("alerts".to_owned(), channel.name().to_owned(), channel.target(), steps.into_vec())
 }
 
 fn chosen<'c>(checked: &'c Checked, wanted: Option<&str>) -> Result<Vec<&'c Ready>, Failure> {
@@ -173,8 +173,7 @@ async fn try_it(way: Way, places: Arc<Semaphore>) -> Tried {
         },
         Err(finding) => ("—".to_owned(), alone(StepKind::OurCertificate, finding)),
     };
-    let reachable = !steps.iter().any(ProbeStep::failed);
-    Tried { partner: way.partner, connector: way.connector, target, reachable, steps }
+    Tried::of(way.partner, way.connector, target, steps)
 }
 
 fn alone(kind: StepKind, finding: Finding) -> Vec<ProbeStep> {
