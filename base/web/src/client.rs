@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    io,
+    fmt, io,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -152,7 +152,7 @@ impl WebError {
 }
 
 /// A request.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
     /// `GET`, or `POST` with a form.
     pub method: Method,
@@ -164,6 +164,18 @@ pub struct Request {
     pub secrets: Vec<(String, String)>,
     /// Body of a `POST`.
     pub body: Bytes,
+}
+
+/// Secrets and bodies (a token is asked for by a form) are never printed.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, url, headers, .. } = self;
+        f.debug_struct("Request")
+            .field("method", method)
+            .field("url", url)
+            .field("headers", headers)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Request {
