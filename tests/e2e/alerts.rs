@@ -11,7 +11,7 @@ use std::{
 use jonction_certs_dev::{DevAuthority, Leaf};
 use jonction_model::{Clock as _, SystemClock};
 use jonction_net::{ClientAuth, server_config};
-use jonction_testkit::skipped;
+use jonction_testkit::{python_with, skipped};
 use rustls::ServerConfig;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -175,11 +175,7 @@ asyncio.run(main())
 "#;
 
 fn aiosmtpd(authority: &DevAuthority) -> Option<(Child, u16)> {
-    let knows = |python: &&str| {
-        let asked = Command::new(python).args(["-c", "import aiosmtpd"]).stderr(Stdio::null()).status();
-        asked.is_ok_and(|status| status.success())
-    };
-    let python = ["python3", "/usr/bin/python3"].into_iter().find(knows)?;
+    let python = python_with("aiosmtpd")?;
     let path = |path: &Path| path.to_str().unwrap().to_owned();
     let (chain, key) = (authority.chain_of(Leaf::Server), authority.key_of(Leaf::Server));
     let mut relay = Command::new(python)

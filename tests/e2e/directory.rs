@@ -167,16 +167,12 @@ fn read_as_fhir(folder: &str) {
         lines=[json.loads(l) for l in open(sys.argv[1]+'/correspondants.ndjson',encoding='utf-8')]\n\
         [get_fhir_model_class(r['resourceType']).model_validate(r) for r in lines]\n\
         assert len(lines)==len(bundle.entry)>400\n";
-    let python = std::env::var("JONCTION_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let there = std::process::Command::new(&python).args(["-c", "import fhir.resources.R4B"]).output();
-    if !there.is_ok_and(|output| output.status.success()) {
-        jonction_testkit::skipped(
+    let Some(python) = jonction_testkit::python_with("fhir.resources.R4B") else {
+        return jonction_testkit::skipped(
             "fhir.resources is not installed: the Bundle of an edition is not validated",
         );
-        return;
-    }
-    let output = std::process::Command::new(&python).args(["-c", script, folder]).output().unwrap();
-    assert!(output.status.success(), "{}", output.stderr.escape_ascii());
+    };
+    jonction_testkit::python_says(&python, script, &[folder]);
 }
 
 /// Who lacks a mailbox is told on screen, as JSON and in a file that a spreadsheet opens.

@@ -14,7 +14,7 @@ use jonction_admin::LocalAccess;
 use jonction_certs_dev::{DevAuthority, Leaf, Structure};
 use jonction_model::{Clock as _, SystemClock};
 use jonction_net::{Anchors, ClientTls, Endpoint, Stream, client_config, dial};
-use jonction_testkit::skipped;
+use jonction_testkit::{python_with, skipped};
 use serde_json::{Value, json};
 
 use crate::{
@@ -218,12 +218,7 @@ fn understood(text: &str) {
     let script = "import sys\nfrom prometheus_client.parser import text_string_to_metric_families as read\n\
                   families = list(read(sys.stdin.read()))\n\
                   print(len(families), sum(len(family.samples) for family in families))";
-    // The Debian package serves Debian's own Python, which another one may hide.
-    let knows = |python: &&str| {
-        let import = Command::new(python).args(["-c", "import prometheus_client"]).output();
-        import.is_ok_and(|output| output.status.success())
-    };
-    let Some(python) = ["python3", "/usr/bin/python3"].into_iter().find(knows) else {
+    let Some(python) = python_with("prometheus_client") else {
         return skipped("python3-prometheus-client is not installed: metrics were not read by it");
     };
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, process::Command, sync::OnceLock};
 
-use jonction_testkit::skipped;
+use jonction_testkit::{python_with, skipped};
 
 use crate::program::{copy_folder, example, jonction, project};
 
@@ -21,11 +21,7 @@ for line in sys.stdin:
 
 /// What the validator says of each file. `None`: it is not installed.
 fn validate(pairs: &[(String, String)]) -> Option<Vec<String>> {
-    let knows = |python: &&str| {
-        let asked = Command::new(python).args(["-c", "import jsonschema, yaml"]).output();
-        asked.is_ok_and(|output| output.status.success())
-    };
-    let Some(python) = ["python3", "/usr/bin/python3"].into_iter().find(knows) else {
+    let Some(python) = python_with("jsonschema, yaml") else {
         skipped("python3-jsonschema or python3-yaml is not installed: schemas were not tried by it");
         return None;
     };

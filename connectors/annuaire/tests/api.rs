@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program: failing is its way of speaking")]
 
-use std::{collections::BTreeMap, process::Command, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jonction_annuaire::{
     ApiPuller, ApiSettings,
@@ -380,19 +380,15 @@ async fn the_published_samples_of_pages_are_read() {
     assert!(jonction_annuaire::read_page(&read("bundle-http200-truncated-midbody.json.bad")).is_err());
 }
 
-/// Python, with the libraries the tests need; `None`, and said so, where they are not installed.
+/// What a script prints, with the libraries the tests need; `None`, and said so, where they are not installed.
 fn python(script: &str, arguments: &[&str]) -> Option<String> {
-    let python = std::env::var("JONCTION_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let there = Command::new(&python).args(["-c", "import fhirpy, fhir.resources.R4B"]).output();
-    if !there.is_ok_and(|output| output.status.success()) {
+    let Some(python) = jonction_testkit::python_with("fhirpy, fhir.resources.R4B") else {
         jonction_testkit::skipped(
             "fhirpy and fhir.resources are not installed: no other client talks to the simulator",
         );
         return None;
-    }
-    let output = Command::new(&python).args(["-c", script]).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8(output.stderr).unwrap());
-    Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
+    };
+    Some(jonction_testkit::python_says(&python, script, arguments))
 }
 
 /// A client that we did not write pages through everything, and a library that we did not write finds it valid.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program: failing is its way of speaking")]
 
-use std::{collections::BTreeMap, fs, process::Command, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 
 use jonction_certs_dev::{DevAuthority, Leaf, Structure as Holder};
 use jonction_directory::{Judge, Memory, Outcome, Snapshot, Store, Suspicion};
@@ -560,20 +560,15 @@ fn sample(arrived: &jonction_web::server::Arrived, bundle: &[u8]) -> jonction_we
     }
 }
 
-/// Python of the environment with the FHIR libraries (`JONCTION_PYTHON`), else the usual one.
+/// What a script prints, with the libraries the tests need; `None`, and said so, where they are not installed.
 fn python(script: &str, arguments: &[&str]) -> Option<String> {
-    let python = std::env::var("JONCTION_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let needed = "import requests, fhirpy, fhir.resources.R4B";
-    let there = Command::new(&python).args(["-c", needed]).output();
-    if !there.is_ok_and(|output| output.status.success()) {
+    let Some(python) = jonction_testkit::python_with("requests, fhirpy, fhir.resources.R4B") else {
         jonction_testkit::skipped(
             "requests, fhirpy and fhir.resources are not installed: nobody else asks the ror simulator",
         );
         return None;
-    }
-    let output = Command::new(&python).args(["-c", script]).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8(output.stderr).unwrap());
-    Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
+    };
+    Some(jonction_testkit::python_says(&python, script, arguments))
 }
 
 /// The steps of the national guide, by a client that we did not write; a library that we did not write finds it valid.

@@ -188,18 +188,13 @@ fn ours(header: &Header) -> Vec<String> {
 #[test]
 fn an_independent_reader_finds_the_same_values() {
     let Some(folder) = samples() else { return };
-    // Debian's packages serve Debian's interpreter, which need not be the first one of the path.
-    let has_lxml = |python: &&str| {
-        let run = Command::new(python).args(["-c", "import lxml.etree"]).output();
-        run.is_ok_and(|run| run.status.success())
-    };
-    let Some(python) = ["python3", "/usr/bin/python3"].into_iter().find(has_lxml) else {
+    let Some(python) = jonction_testkit::python_with("lxml.etree") else {
         jonction_testkit::skipped("python3-lxml is not installed");
         return;
     };
     for (name, ..) in EXPECTED {
         let file = folder.join(format!("{name}.xml"));
-        let run = Command::new(python).arg("-c").arg(XPATHS).arg(&file).output().unwrap();
+        let run = Command::new(&python).arg("-c").arg(XPATHS).arg(&file).output().unwrap();
         assert!(run.status.success(), "{name}: {:?}", std::str::from_utf8(&run.stderr));
         let theirs: Vec<_> = std::str::from_utf8(&run.stdout).unwrap().lines().map(str::to_owned).collect();
         let (_, header) = read(&folder, name);

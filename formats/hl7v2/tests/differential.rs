@@ -31,19 +31,6 @@ for s, segment in enumerate(hl7.parse(text)):
 sys.stdout.buffer.write("\n".join(out).encode("utf-8"))
 "#;
 
-/// An interpreter that has the module: the first one on the path, or Debian's own.
-fn python() -> Option<&'static str> {
-    let has = |python: &&str| {
-        let probe = Command::new(python).args(["-c", "import hl7"]).stderr(Stdio::null()).status();
-        probe.is_ok_and(|status| status.success())
-    };
-    let found = ["python3", "/usr/bin/python3"].into_iter().find(has);
-    if found.is_none() {
-        jonction_testkit::skipped("python3-hl7 is not installed");
-    }
-    found
-}
-
 fn theirs(python: &str, raw: &[u8]) -> Vec<String> {
     let mut child = Command::new(python)
         .args(["-c", SCRIPT])
@@ -80,7 +67,9 @@ fn ours(raw: &[u8]) -> Vec<String> {
 
 #[test]
 fn another_library_finds_the_same_leaves() {
-    let Some(python) = python() else { return };
+    let Some(python) = jonction_testkit::python_with("hl7") else {
+        return jonction_testkit::skipped("python3-hl7 is not installed");
+    };
     let shapes =
         "MSH|^~\\&|A^B&C~D|\rZZ1|a~~b|^x^^&y&|\"\"|\\F\\\\S\\|&|~|^|\rZZ2\rZZ3|||\rOBX|1|TX|||é^à~ù&ï|";
     let mut messages = vec![sample_message(0), sample_message(50_000), shapes.as_bytes().to_vec()];
@@ -96,6 +85,6 @@ fn another_library_finds_the_same_leaves() {
         }
     }
     for raw in messages {
-        assert_eq!(ours(&raw), theirs(python, &raw));
+        assert_eq!(ours(&raw), theirs(&python, &raw));
     }
 }
