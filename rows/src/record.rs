@@ -95,63 +95,56 @@ impl Layout {
         }
     }
 
-    /// The first required place that nothing filled, by its path.
+    /// The first required place that nothing filled, by its path from here.
     /// Objects that are not required and say nothing are absent, and miss nothing.
-    fn missing(&self, record: &Record<'_>, path: &str) -> Option<String> {
+    fn missing(&self, record: &Record<'_>) -> Option<String> {
         match self {
-            Self::Leaf(slot) => record.0[*slot].is_none().then(|| path.to_owned()),
+            Self::Leaf(slot) => record.0[*slot].is_none().then(String::new),
             Self::List(_) => None,
-            Self::Object(fields) => fields.iter().filter(|field| field.required).find_map(|field| {
-                let path =
-                    if path.is_empty() { field.name.to_string() } else { format!("{path}.{}", field.name) };
-                field.layout.missing(record, &path)
-            }),
+            Self::Object(fields) => fields
+                .iter()
+                .filter(|field| field.required)
+                .find_map(|field| field.layout.missing(record).map(|below| under(&field.name, &below))),
         }
     }
 
     /// Takes out optional objects that are not whole, and elements of lists likewise.
-    /// Out: the missing place of the shape itself, if any; what was taken out goes to `dropped`.
-    pub(crate) fn prune(
-        &self,
-        record: &mut Record<'_>,
-        path: &str,
-        dropped: &mut Vec<String>,
-    ) -> Option<String> {
-        self.prune_inside(record, path, dropped);
-        self.missing(record, path)
+    /// Out: the missing place of the shape itself, if any; `dropped` is told the missing places of what was taken out,
+    /// each from here. Paths are written only then: a whole record costs none.
+    pub(crate) fn prune(&self, record: &mut Record<'_>, dropped: &mut Vec<String>) -> Option<String> {
+        self.prune_inside(record, dropped);
+        self.missing(record)
     }
 
-    fn prune_inside(&self, record: &mut Record<'_>, path: &str, dropped: &mut Vec<String>) {
+    fn prune_inside(&self, record: &mut Record<'_>, dropped: &mut Vec<String>) {
         match self {
             Self::Leaf(_) | Self::List(None) => {}
             Self::List(Some((slot, element))) => {
                 if let Some(Cell::Many(all)) = &mut record.0[*slot] {
                     all.retain_mut(|one| {
-                        let missing = element.prune(one, path, dropped);
+                        let missing = element.prune(one, dropped);
                         let whole = missing.is_none();
+                        let tells = element.tells(one);
                         // An element that says nothing at all is no loss.
-                        dropped.extend(missing.filter(|_| element.tells(one)));
-                        whole && element.tells(one)
+                        dropped.extend(missing.filter(|_| tells));
+                        whole && tells
                     });
                 }
             }
             Self::Object(fields) => {
                 for field in fields {
-                    let path = if path.is_empty() {
-                        field.name.to_string()
-                    } else {
-                        format!("{path}.{}", field.name)
-                    };
-                    field.layout.prune_inside(record, &path, dropped);
-                    if field.required
-                        || !matches!(field.layout, Self::Object(_))
-                        || !field.layout.tells(record)
+                    let before = dropped.len();
+                    field.layout.prune_inside(record, dropped);
+                    if !field.required
+                        && matches!(field.layout, Self::Object(_))
+                        && field.layout.tells(record)
+                        && let Some(missing) = field.layout.missing(record)
                     {
-                        continue;
-                    }
-                    if let Some(missing) = field.layout.missing(record, &path) {
                         field.layout.clear(record);
                         dropped.push(missing);
+                    }
+                    for path in &mut dropped[before..] {
+                        *path = under(&field.name, path);
                     }
                 }
             }
@@ -174,6 +167,11 @@ impl Layout {
             Self::List(_) => true,
         }
     }
+}
+
+/// Path of a place below a field.
+fn under(name: &str, below: &str) -> String {
+    if below.is_empty() { name.to_owned() } else { format!("{name}.{below}") }
 }
 
 /// A place of a record, as serde reads it.

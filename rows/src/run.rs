@@ -62,7 +62,7 @@ impl<'p, F: Format> Run<'p, F> {
         let mut record = Record::new(self.plan.slots);
         self.rows(&self.plan.rows, Scene { node, lets: &lets }, &mut record)?;
         let mut dropped = Vec::new();
-        let missing = self.plan.layout.prune(&mut record, "", &mut dropped);
+        let missing = self.plan.layout.prune(&mut record, &mut dropped);
         for target in dropped {
             self.notes.push(
                 Finding::warning(

@@ -18,11 +18,15 @@ pub struct DocumentTime(Box<str>);
 impl DocumentTime {
     /// Reads a TS. Errors: other shapes, impossible dates (`20260231`).
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        let time = Self(text.trim().into());
-        if time.split().is_none() {
-            return Err(IdError::new("time", "AAAA, AAAAMM, AAAAMMJJ or AAAAMMJJhhmm[ss]±ZZzz"));
+        match Self::accepts(text) {
+            true => Ok(Self(text.trim().into())),
+            false => Err(IdError::new("time", "AAAA, AAAAMM, AAAAMMJJ or AAAAMMJJhhmm[ss]±ZZzz")),
         }
-        Ok(time)
+    }
+
+    /// Whether a text is one: what [`Self::parse`] takes.
+    pub fn accepts(text: &str) -> bool {
+        split(text.trim()).is_some()
     }
 
     /// The text as written.
@@ -64,22 +68,26 @@ impl DocumentTime {
     }
 
     fn split(&self) -> Option<(&str, Option<Offset>)> {
-        let text = &*self.0;
-        if !text.is_ascii() {
-            return None;
-        }
-        let (moment, offset) = match text.find(['+', '-', 'Z']) {
-            Some(at) => (&text[..at], Some(parse_offset(&text[at..])?)),
-            None => (text, None),
-        };
-        let digits = match moment.split_once('.') {
-            Some((digits, fraction)) if digits.len() == 14 && is_digits(fraction) => digits,
-            Some(_) => return None,
-            None => moment,
-        };
-        let shaped = matches!(digits.len(), 4 | 6 | 8 | 10 | 12 | 14) && is_digits(digits);
-        (shaped && civil(digits).is_some()).then_some((digits, offset))
+        split(&self.0)
     }
+}
+
+/// Digits and offset of a TS.
+fn split(text: &str) -> Option<(&str, Option<Offset>)> {
+    if !text.is_ascii() {
+        return None;
+    }
+    let (moment, offset) = match text.bytes().position(|byte| matches!(byte, b'+' | b'-' | b'Z')) {
+        Some(at) => (&text[..at], Some(parse_offset(&text[at..])?)),
+        None => (text, None),
+    };
+    let digits = match moment.split_once('.') {
+        Some((digits, fraction)) if digits.len() == 14 && is_digits(fraction) => digits,
+        Some(_) => return None,
+        None => moment,
+    };
+    let shaped = matches!(digits.len(), 4 | 6 | 8 | 10 | 12 | 14) && is_digits(digits);
+    (shaped && civil(digits).is_some()).then_some((digits, offset))
 }
 
 fn is_digits(text: &str) -> bool {

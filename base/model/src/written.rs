@@ -19,7 +19,7 @@ pub const FORMATS: &[TextFormat] = &[
     TextFormat {
         name: "document-time",
         expected: "une date et heure AAAAMMJJhhmm[ss][±ZZzz], ou moins précise",
-        accepts: |text| DocumentTime::parse(text).is_ok(),
+        accepts: DocumentTime::accepts,
     },
     TextFormat {
         name: "ins",

@@ -11,7 +11,8 @@ use crate::{
 /// A compiled path. `Display` gives its text back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Path {
-    segment: String,
+    /// Three ASCII characters.
+    segment: [u8; 3],
     which: Which,
     field: Option<FieldStep>,
 }
@@ -66,7 +67,7 @@ impl Path {
 
     /// The segment it starts from.
     pub fn segment(&self) -> &str {
-        &self.segment
+        std::str::from_utf8(&self.segment).unwrap_or_default()
     }
 
     /// Field number, when it goes down to a field.
@@ -132,7 +133,7 @@ impl Path {
             Which::Nth(number) => at + 1 == usize::from(*number),
             Which::Where(condition) => condition.holds_in(*segment),
         };
-        let same_id = message.segments().filter(|segment| segment.is(&self.segment));
+        let same_id = message.segments().filter(|segment| segment.id_raw() == self.segment);
         same_id.enumerate().filter(fits).map(|(_, segment)| segment)
     }
 
@@ -276,13 +277,10 @@ impl Parser<'_> {
     }
 
     fn path(&mut self) -> Result<Path, PathError> {
-        let id = self.text.as_bytes().get(..3).unwrap_or_default();
-        let sound = id.first().is_some_and(u8::is_ascii_uppercase)
-            && id.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-        if !sound {
-            return Err(self.error("a segment id of three capitals or digits"));
-        }
-        let segment = self.text[..3].to_owned();
+        let segment = self.text.as_bytes().first_chunk::<3>().copied().filter(|id| {
+            id[0].is_ascii_uppercase() && id.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+        });
+        let segment = segment.ok_or_else(|| self.error("a segment id of three capitals or digits"))?;
         self.at = 3;
         let which = self.which(3)?;
         let field = if self.eat('-') { Some(self.field()?) } else { None };
@@ -363,7 +361,7 @@ impl FromStr for Path {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.segment, self.which)?;
+        write!(f, "{}{}", self.segment(), self.which)?;
         let Some(field) = &self.field else { return Ok(()) };
         write!(f, "-{}{}", field.number, field.which)?;
         [field.component, field.subcomponent]

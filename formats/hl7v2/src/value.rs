@@ -119,7 +119,7 @@ impl<'m> Value<'m> {
         }
         let delimiters = self.message.delimiters();
         match delimiters.escape {
-            Some(byte) if self.level != Level::Literal && memchr(byte, raw).is_some() => {
+            Some(byte) if self.level != Level::Literal && find(byte, raw).is_some() => {
                 let charset = self.message.charset();
                 let bytes = escape::resolve(raw, delimiters);
                 Cow::Owned(charset.decode(&bytes).into_owned())
@@ -173,7 +173,7 @@ impl<'m> Value<'m> {
         if self.level != Level::Field || self.payload != 0 {
             return None;
         }
-        let plain = delimiters.repetition.and_then(|byte| memchr(byte, bytes)).map(|at| at..at + 1);
+        let plain = delimiters.repetition.and_then(|byte| find(byte, bytes)).map(|at| at..at + 1);
         let alike = delimiters.look_alike.and_then(|tilde| {
             let at = memmem::find(bytes, tilde)?;
             Some(at..at + tilde.len())
@@ -248,7 +248,19 @@ impl<'m> Value<'m> {
     }
 
     fn nth(self, separator: Option<u8>, level: Level, number: usize) -> Self {
-        number.checked_sub(1).and_then(|at| self.split(separator, level).nth(at)).unwrap_or(self.none())
+        let raw = self.searchable();
+        let cut = |from: usize| separator.and_then(|byte| find(byte, &raw[from..])).map(|at| from + at);
+        let mut from = 0;
+        for _ in 1..number {
+            match cut(from) {
+                Some(at) => from = at + 1,
+                None => return self.none(),
+            }
+        }
+        match number {
+            0 => self.none(),
+            _ => self.part(level.max(self.level), from..cut(from).unwrap_or(raw.len())),
+        }
     }
 
     /// Cuts what stands before a payload.
@@ -257,7 +269,7 @@ impl<'m> Value<'m> {
         let mut rest = (!self.absent).then_some(0);
         std::iter::from_fn(move || {
             let from = rest?;
-            let cut = separator.and_then(|byte| memchr(byte, &raw[from..])).map(|at| from + at);
+            let cut = separator.and_then(|byte| find(byte, &raw[from..])).map(|at| from + at);
             rest = cut.map(|at| at + 1);
             Some(self.part(level.max(self.level), from..cut.unwrap_or(raw.len())))
         })
@@ -276,6 +288,14 @@ impl<'m> Value<'m> {
     /// The message it belongs to.
     pub fn message(self) -> &'m Message {
         self.message
+    }
+}
+
+/// First place of a byte. Most values are shorter than what a vector search costs to begin.
+fn find(byte: u8, raw: &[u8]) -> Option<usize> {
+    match raw.len() {
+        0..=32 => raw.iter().position(|&other| other == byte),
+        _ => memchr(byte, raw),
     }
 }
 
