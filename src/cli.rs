@@ -927,6 +927,9 @@ pub(crate) struct ProveArgs {
     /// Graine : la même refait les mêmes choix (par défaut tirée au sort, et affichée)
     #[arg(long, value_name = "NOMBRE", value_parser = count)]
     pub(crate) seed: Option<u64>,
+    /// Refait un seul monde de la campagne de coupures, celui d'un écart (world N), avec sa graine
+    #[arg(long, value_name = "NOMBRE", value_parser = count, requires = "seed", conflicts_with_all = ["kills", "cuts"])]
+    pub(crate) world: Option<u64>,
 }
 
 /// clap's own numbers complain in English.

@@ -13,8 +13,9 @@ use crate::{
 pub(super) fn run(args: &ProveArgs, common: &Common) -> Result<u8, Failure> {
     // Short enough to be copied by hand.
     let seed = args.seed.unwrap_or_else(|| jonction_model::OsEntropy.number() % 1_000_000);
-    let asked = Asked { kills: args.kills, cuts: args.cuts, seed };
-    if asked.kills + asked.cuts == 0 {
+    let kills = if args.world.is_some() { 0 } else { args.kills };
+    let asked = Asked { kills, cuts: args.cuts, seed, world: args.world };
+    if asked.kills + asked.cuts == 0 && asked.world.is_none() {
         return Err(Failure::usage("prove.nothing", "rien à prouver : ni arrêt brutal, ni coupure")
             .remedy("jonction prove --kills 100 --cuts 2000"));
     }

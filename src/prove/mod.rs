@@ -27,6 +27,8 @@ pub(crate) struct Asked {
     pub(crate) cuts: u64,
     /// Same seed: same letters, same moments, same cuts.
     pub(crate) seed: u64,
+    /// One world of the campaign of cuts alone.
+    pub(crate) world: Option<u64>,
 }
 
 /// What was counted.
@@ -171,14 +173,15 @@ pub(crate) fn run(asked: Asked, progress: &mut dyn FnMut(String)) -> Result<Repo
             if report.counts.holds() { "rien à redire" } else { "DES ÉCARTS" }
         ));
     }
-    if asked.cuts > 0 {
+    if asked.cuts > 0 || asked.world.is_some() {
         cut(asked, &mut report, progress)?;
     }
     Ok(report)
 }
 
 fn cut(asked: Asked, report: &mut Report, progress: &mut dyn FnMut(String)) -> Result<(), Failure> {
-    let campaign = Campaign { seed: asked.seed, cuts: asked.cuts, mutation: None, until: None };
+    let Asked { seed, cuts, world: only, .. } = asked;
+    let campaign = Campaign { seed, cuts, mutation: None, until: None, only };
     let mut told = 0;
     let mut run = || {
         campaign.run(|so_far| {

@@ -22,7 +22,7 @@ use crate::dice::Dice;
 use image::{Bytes, NameChange};
 use locks::Locks;
 pub(crate) use locks::{Level, ShmLocks};
-pub use plan::{Cut, Failure, Fault, Kind, Moment, Plan, Site, Syncs, What};
+pub use plan::{Cut, Failure, Fault, Kind, Lie, Moment, Plan, Site, What};
 
 /// Number of a file, whatever its names.
 type Node = u64;
@@ -57,7 +57,7 @@ struct State {
     /// The same, one by one, since the last plan.
     log: Vec<Site>,
     cut_site: Option<Site>,
-    syncs: Syncs,
+    lie: Lie,
     dice: Dice,
     next_node: Node,
     files: BTreeMap<Node, FileState>,
@@ -99,7 +99,7 @@ fn no_power() -> io::Error {
 
 impl Disk {
     /// An empty disk with its root folder, powered.
-    pub fn new(seed: u64, syncs: Syncs) -> Self {
+    pub fn new(seed: u64, lie: Lie) -> Self {
         let root: Arc<Path> = crate::vfs::new_root().into();
         let durable: BTreeMap<_, _> = [(root.to_path_buf(), Entry::Folder)].into();
         let state = State {
@@ -111,7 +111,7 @@ impl Disk {
             sites: BTreeMap::new(),
             log: Vec::new(),
             cut_site: None,
-            syncs,
+            lie,
             dice: Dice::new(seed),
             next_node: 0,
             files: BTreeMap::new(),
@@ -352,6 +352,9 @@ impl Disk {
 
     pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
         self.change_names(Kind::Remove, path, |state| {
+            if !state.lie.removes(path) {
+                return Ok(());
+            }
             state.names.remove(path).ok_or(io::ErrorKind::NotFound)?;
             state.pending_names.push(NameChange::Unlink(path.to_owned()));
             Ok(())
@@ -373,7 +376,7 @@ impl Disk {
 
     pub(crate) fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.change_names(Kind::SyncFolder, path, |state| {
-            if state.syncs.folders() {
+            if state.lie.syncs_folders() {
                 state.sync_folder(path);
             }
             Ok(())
@@ -470,7 +473,7 @@ impl Handle {
     }
 
     pub(crate) fn sync(&self) -> io::Result<()> {
-        let kept = self.disk.state().syncs.files(&self.name);
+        let kept = self.disk.state().lie.syncs(&self.name);
         self.change(Kind::Sync, |file, failed, dice| match (failed, kept) {
             (false, true) => file.bytes.sync(),
             // A system that could not write a page may forget that it had to (« fsyncgate »): the next sync says yes.

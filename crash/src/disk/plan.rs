@@ -153,33 +153,46 @@ impl Plan {
     }
 }
 
-/// Which syncs the disk honours. The others say yes and do nothing.
+/// What the disk says it did, and did not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Syncs {
-    /// All.
+pub enum Lie {
+    /// Nothing: it does as it says.
     #[default]
-    Kept,
-    /// None.
-    Ignored,
-    /// All but those of folders.
-    FoldersIgnored,
-    /// All but those of bodies.
-    BodiesIgnored,
-    /// All but those of the database's log.
-    WalIgnored,
+    None,
+    /// Syncs, all of them.
+    Syncs,
+    /// Syncs of folders.
+    FolderSyncs,
+    /// Syncs of bodies.
+    BodySyncs,
+    /// Syncs of the database's log.
+    WalSyncs,
+    /// Removals of files that wait for a commit.
+    StagedRemovals,
+    /// Removals of bodies that have their place.
+    BodyRemovals,
 }
 
-impl Syncs {
-    pub(super) fn folders(self) -> bool {
-        !matches!(self, Self::Ignored | Self::FoldersIgnored)
+impl Lie {
+    pub(super) fn syncs_folders(self) -> bool {
+        !matches!(self, Self::Syncs | Self::FolderSyncs)
     }
 
-    pub(super) fn files(self, path: &Path) -> bool {
+    pub(super) fn syncs(self, path: &Path) -> bool {
         match self {
-            Self::Kept | Self::FoldersIgnored => true,
-            Self::Ignored => false,
-            Self::BodiesIgnored => What::of(path) != What::Body,
-            Self::WalIgnored => What::of(path) != What::Wal,
+            Self::Syncs => false,
+            Self::BodySyncs => What::of(path) != What::Body,
+            Self::WalSyncs => What::of(path) != What::Wal,
+            _ => true,
+        }
+    }
+
+    pub(super) fn removes(self, path: &Path) -> bool {
+        let staged = path.parent().is_some_and(|folder| folder.ends_with("bodies/new"));
+        match self {
+            Self::StagedRemovals => !staged,
+            Self::BodyRemovals => staged || What::of(path) != What::Body,
+            _ => true,
         }
     }
 }

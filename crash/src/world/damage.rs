@@ -8,7 +8,7 @@ use std::{cell::Cell, path::Path, sync::Once, time::Duration};
 use jonction_engine::{Act, Engine, Error};
 use jonction_ports::{DeliveryId, MessageId};
 
-use super::{World, upkeep::decide};
+use super::{Mutation, World, upkeep::decide};
 use crate::{
     disk::{Plan, What},
     oracle::body_name,
@@ -39,14 +39,12 @@ pub(crate) type Parked = (Vec<MessageId>, Vec<DeliveryId>);
 impl World {
     /// Flips a bit, lives, judges, and puts everything back. `None`: there was nothing to flip.
     pub(crate) async fn damage(&self) -> Option<(What, Fate)> {
-        let what = PLACES[self.dice.borrow_mut().place(PLACES.len())];
-        // The last commit of a log looks like a power cut when it is damaged: it is one that says nothing.
-        self.disk.plan(Plan { spares_disk: true, ..Plan::default() });
-        let engine = self.open().ok()?;
-        engine.touch().await.ok()?;
-        self.disk.cut();
-        drop(engine);
-        self.disk.power_on();
+        let mut what = PLACES[self.dice.borrow_mut().place(PLACES.len())];
+        if self.mutation == Some(Mutation::DamagesLastCommit) {
+            what = What::Wal;
+        } else {
+            self.commit_nothing().await?;
+        }
         let files = self.disk.files().into_iter().filter(|path| path.starts_with(self.data_dir()));
         let files: Vec<_> =
             files.filter(|path| What::of(path) == what && self.disk.length(path) > 0).collect();
@@ -65,6 +63,20 @@ impl World {
             self.oracle.borrow_mut().broken(format!("a flipped bit in {what:?} made it panic"));
         }
         Some((what, fate))
+    }
+
+    /// The last commit of a log looks like a power cut when it is damaged: it becomes one that says nothing. A text that
+    /// was there already would be no write at all.
+    async fn commit_nothing(&self) -> Option<()> {
+        self.disk.plan(Plan { spares_disk: true, ..Plan::default() });
+        let engine = self.open().ok()?;
+        let text = self.dice.borrow_mut().number().to_string();
+        let (before, done) = (self.disk.changes().len(), engine.note("nothing", text).await);
+        let written = self.disk.changes()[before..].iter().any(|site| site.what == What::Wal);
+        self.disk.cut();
+        drop(engine);
+        self.disk.power_on();
+        (done.is_ok() && written).then_some(())
     }
 
     async fn live_damaged(&self, what: What, file: &Path, bit: u64, taken: usize) -> Fate {

@@ -99,7 +99,7 @@ impl World {
     pub(crate) fn new(seed: u64, mutation: Option<Mutation>) -> Self {
         let dice = Dice::new(seed);
         Self {
-            disk: Disk::new(dice.fork(1).number(), Mutation::syncs(mutation)),
+            disk: Disk::new(dice.fork(1).number(), Mutation::lie(mutation)),
             outside: Outside::new(dice.fork(2), mutation),
             oracle: RefCell::default(),
             dice: RefCell::new(dice.fork(3)),
@@ -215,6 +215,20 @@ impl World {
         self.disk.cut();
         drop(running);
         Ok(end)
+    }
+
+    /// Starts it, lets it come to rest, and judges it so.
+    pub(crate) async fn at_rest(&self, engine: &Engine, judge: impl FnOnce()) -> Result<(), Error> {
+        self.disk.plan(Plan::default());
+        let running = self.start(engine).await?;
+        // What it does in the background is not waited for by anybody.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if tokio::time::timeout(PATIENCE, engine.wait_idle()).await.is_err() {
+            self.oracle.borrow_mut().broken("it comes to no rest".to_owned());
+        }
+        judge();
+        running.stop(Duration::from_secs(1)).await;
+        Ok(())
     }
 
     async fn start(&self, engine: &Engine) -> Result<Running, Error> {

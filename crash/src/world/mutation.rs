@@ -1,7 +1,7 @@
 //! Ways to break the promise on purpose: a campaign that does not notice one of them proves nothing.
 //! In: a name. Out: what the disk, the sender's side or the partners' side does wrong. None of them touches the engine.
 
-use crate::disk::Syncs;
+use crate::disk::Lie;
 
 /// What is done wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +28,17 @@ pub enum Mutation {
     DamagesBodies,
     /// A message whose sender was not answered is taken again as a new one.
     ForgetsRepeats,
+    /// What a crash left among the bodies never goes.
+    KeepsLeftovers,
+    /// The file of a body that a purge destroyed never goes.
+    KeepsPurged,
+    /// A bit flips in the last commit of the log, which nothing tells from a power cut.
+    DamagesLastCommit,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::NoSync,
         Self::NoFolderSync,
         Self::NoBodySync,
@@ -44,16 +50,21 @@ impl Mutation {
         Self::ForgetsOrder,
         Self::ForgetsRepeats,
         Self::DamagesBodies,
+        Self::KeepsLeftovers,
+        Self::KeepsPurged,
+        Self::DamagesLastCommit,
     ];
 
-    /// What it does to the disk.
-    pub(crate) fn syncs(mutation: Option<Self>) -> Syncs {
+    /// What the disk does not do.
+    pub(crate) fn lie(mutation: Option<Self>) -> Lie {
         match mutation {
-            Some(Self::NoSync) => Syncs::Ignored,
-            Some(Self::NoFolderSync) => Syncs::FoldersIgnored,
-            Some(Self::NoBodySync) => Syncs::BodiesIgnored,
-            Some(Self::NoWalSync) => Syncs::WalIgnored,
-            _ => Syncs::Kept,
+            Some(Self::NoSync) => Lie::Syncs,
+            Some(Self::NoFolderSync) => Lie::FolderSyncs,
+            Some(Self::NoBodySync) => Lie::BodySyncs,
+            Some(Self::NoWalSync) => Lie::WalSyncs,
+            Some(Self::KeepsLeftovers) => Lie::StagedRemovals,
+            Some(Self::KeepsPurged) => Lie::BodyRemovals,
+            _ => Lie::None,
         }
     }
 }
