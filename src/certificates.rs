@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::Timestamp;
 use jonction_certs_dev::{DevAuthority, Leaf, Structure};
 use jonction_model::{Clock, SystemClock};
 use jonction_net::{Anchors, Identity, MaterialError};
@@ -32,17 +33,25 @@ pub(crate) struct Certificates {
     identities: BTreeMap<String, project::Identity>,
     trust: BTreeMap<String, Trust>,
     dev: Option<DevAuthority>,
+    /// Every identity is one of the test authority: what is signed is looked at, and never sent.
+    trial: bool,
 }
 
 /// The test authority of a data folder, made at first use.
 pub(crate) fn dev_authority(data: &Path, gateway: &Gateway) -> Result<DevAuthority, CertificateError> {
+    dev_authority_at(data, gateway, SystemClock.now())
+}
+
+fn dev_authority_at(
+    data: &Path,
+    gateway: &Gateway,
+    now: Timestamp,
+) -> Result<DevAuthority, CertificateError> {
     let structure =
         Structure { name: "Hôpital de Démonstration".to_owned(), finess: gateway.finess.clone() };
-    DevAuthority::ensure(&data.join("certs-dev"), SystemClock.now(), &structure).map_err(|error| {
-        CertificateError {
-            code: error.code(),
-            sentence: format!("les certificats d'essai ne peuvent pas être faits : {error}"),
-        }
+    DevAuthority::ensure(&data.join("certs-dev"), now, &structure).map_err(|error| CertificateError {
+        code: error.code(),
+        sentence: format!("les certificats d'essai ne peuvent pas être faits : {error}"),
     })
 }
 
@@ -52,7 +61,26 @@ impl Certificates {
         let named = project.identities.values().any(|identity| matches!(identity, project::Identity::Dev(_)))
             || project.trust.values().any(|trust| matches!(trust, Trust::Dev));
         let dev = if named { Some(dev_authority(data, &project.gateway)?) } else { None };
-        Ok(Self { identities: project.identities.clone(), trust: project.trust.clone(), dev })
+        Ok(Self { identities: project.identities.clone(), trust: project.trust.clone(), dev, trial: false })
+    }
+
+    /// Certificates of the test authority, valid at that moment, under the names of the project: nothing secret is needed to try its routes.
+    pub(crate) fn of_trials(
+        project: &project::Project,
+        data: &Path,
+        now: Timestamp,
+    ) -> Result<Self, CertificateError> {
+        let named = !project.identities.is_empty() || !project.trust.is_empty();
+        let dev = if named { Some(dev_authority_at(data, &project.gateway, now)?) } else { None };
+        let identities = project.identities.keys();
+        Ok(Self {
+            identities: identities
+                .map(|name| (name.clone(), project::Identity::Dev(Leaf::AuthCli)))
+                .collect(),
+            trust: project.trust.keys().map(|name| (name.clone(), Trust::Dev)).collect(),
+            dev,
+            trial: true,
+        })
     }
 
     /// The identity of that name.
@@ -123,6 +151,7 @@ impl Certificates {
     /// The signature identity of that name (ORG SIGN).
     pub(crate) fn seal(&self, name: &str) -> Result<SigningIdentity, CertificateError> {
         let (certificate, key) = match (self.identities.get(name), &self.dev) {
+            (Some(_), Some(dev)) if self.trial => (dev.chain_of(Leaf::Sign), dev.key_of(Leaf::Sign)),
             (Some(project::Identity::Dev(leaf)), Some(dev)) => (dev.chain_of(*leaf), dev.key_of(*leaf)),
             (Some(project::Identity::Files { certificate, key }), _) => (certificate.clone(), key.clone()),
             _ => return Err(unknown("identité", name)),

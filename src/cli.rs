@@ -104,9 +104,9 @@ pub(crate) enum Command {
     /// Donne le schéma JSON des fichiers de configuration, pour les éditeurs qui complètent et contrôlent
     #[command(help_template = TEMPLATE)]
     Schema(SchemaArgs),
-    /// Essaie les cas des traductions d'un dossier, et dit les lignes qu'aucun n'exerce
+    /// Essaie les cas des routes et des traductions d'un dossier ; dit ce qu'aucun n'exerce, ou en fait un d'un ancien message
     #[command(help_template = TEMPLATE)]
-    Test(DirArgs),
+    Test(TestArgs),
     /// Montre d'où vient chaque valeur qu'une traduction tire d'un message, et ce qu'elle laisse
     #[command(help_template = TEMPLATE)]
     Explain(ExplainArgs),
@@ -284,6 +284,28 @@ pub(crate) struct DirArgs {
     /// Dossier de la configuration (jonction.yaml, routes/)
     #[arg(value_name = "DOSSIER")]
     pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Dossier de la configuration (jonction.yaml, routes/, mappings/)
+    #[arg(value_name = "DOSSIER")]
+    pub(crate) dir: PathBuf,
+    /// Dit les lignes de traduction et les conditions de routes qu'aucun cas n'exerce
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    /// Change les routes et les traductions un endroit à la fois, et dit ce qu'aucun cas ne remarque
+    #[arg(long)]
+    pub(crate) mutate: bool,
+    /// Écrit aussi le résultat en XML JUnit
+    #[arg(long, value_name = "FICHIER")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Fait un cas d'un ancien message, sans rien qui désigne une personne
+    #[arg(long, value_name = "MESSAGE", conflicts_with_all = ["coverage", "mutate", "junit"])]
+    pub(crate) record: Option<u64>,
+    /// Nom du cas fait par --record
+    #[arg(long = "as", value_name = "NOM", requires = "record")]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Args)]

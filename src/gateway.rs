@@ -122,6 +122,7 @@ impl Gateway {
             gateway: gateway.name.clone(),
             base: &checked.project.dir,
             free_ports: start.free_ports,
+            trial: false,
         };
         let mut sinks: HashMap<PartnerName, Arc<dyn Sink>> = HashMap::new();
         let mut admissions = HashMap::new();

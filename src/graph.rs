@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{registry::Ready, show};
 
-mod svg;
+pub(crate) mod svg;
 mod text;
 
 /// What is drawn.

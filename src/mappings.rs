@@ -22,6 +22,8 @@ pub(crate) struct Mappings {
     pub(crate) steps: Vec<Arc<dyn Step>>,
     /// The mappings without mistake, and their files.
     pub(crate) all: Vec<(Arc<Mapping>, PathBuf)>,
+    /// Their files, as they were read.
+    pub(crate) nodes: Vec<(PathBuf, Node)>,
     /// How many files were read.
     pub(crate) files: usize,
 }
@@ -44,19 +46,16 @@ pub(crate) fn read(dir: &Path, diagnoses: &mut Diagnoses) -> Mappings {
     for path in paths {
         mappings.files += 1;
         let Some(node) = read_yaml(&path, &path, None, diagnoses) else { continue };
-        let file = path.file_name().unwrap_or_default().display().to_string();
-        let written = format!("./mappings/{file}");
         match read_node(&node, &folder, diagnoses) {
             Some(mapping) => {
                 free_name(&node, mapping.name(), &mappings, diagnoses);
                 mappings.all.push((mapping.clone(), path.clone()));
-                let step = RowsStep::new(mapping);
-                mappings.steps.push(Arc::new(step.clone()));
-                mappings.steps.push(Arc::new(step.named(written)));
+                mappings.nodes.push((path.clone(), node.clone()));
+                mappings.steps.extend(steps_of(mapping, &path));
             }
             // Told where its mistake is: a route that names it is not told a second one.
             None => mappings.steps.extend(
-                [name_of(&node), Some(written)]
+                [name_of(&node), Some(written(&path))]
                     .into_iter()
                     .flatten()
                     .map(|name| Arc::new(Mistaken(name)) as Arc<dyn Step>),
@@ -66,13 +65,25 @@ pub(crate) fn read(dir: &Path, diagnoses: &mut Diagnoses) -> Mappings {
     mappings
 }
 
+/// How a route writes a mapping of the folder: `./mappings/admission.yaml`.
+fn written(path: &Path) -> String {
+    format!("./mappings/{}", path.file_name().unwrap_or_default().display())
+}
+
+/// The step of a mapping, under each name that a route may write.
+pub(crate) fn steps_of(mapping: Arc<Mapping>, path: &Path) -> Vec<Arc<dyn Step>> {
+    let step = RowsStep::new(mapping);
+    vec![Arc::new(step.clone()), Arc::new(step.named(written(path)))]
+}
+
 /// Reads one file, wherever it is.
 pub(crate) fn read_file(path: &Path, diagnoses: &mut Diagnoses) -> Option<Arc<Mapping>> {
     let node = read_yaml(path, path, None, diagnoses)?;
     read_node(&node, path.parent().unwrap_or(Path::new(".")), diagnoses)
 }
 
-fn read_node(node: &Node, folder: &Path, diagnoses: &mut Diagnoses) -> Option<Arc<Mapping>> {
+/// Reads a mapping that was read as YAML already; its tables are below `folder`.
+pub(crate) fn read_node(node: &Node, folder: &Path, diagnoses: &mut Diagnoses) -> Option<Arc<Mapping>> {
     Mapping::read(node, &|path: &str| read_beside(folder, path), diagnoses).map(Arc::new)
 }
 

@@ -15,7 +15,7 @@ use jonction_engine::{
 use jonction_model::{Clock, Entropy, Environment, Mode, Oid, PartnerName, nearest};
 use jonction_net::{ClientTls, client_config, probe::ProbeTls};
 use jonction_ports::{Admission, Probe, Sink, Source};
-use jonction_settings::{Diagnoses, Fields, Form, Span};
+use jonction_settings::{Diagnoses, Fields, Form, Secret, Span};
 
 use crate::{
     addresses::Addresses,
@@ -47,6 +47,8 @@ pub(crate) struct Wiring<'w> {
     pub(crate) base: &'w std::path::Path,
     /// Whether listening addresses are replaced by free ports.
     pub(crate) free_ports: bool,
+    /// Nothing is opened or sent: secrets are not needed.
+    pub(crate) trial: bool,
 }
 
 impl Wiring<'_> {
@@ -73,6 +75,17 @@ impl Wiring<'_> {
     ) -> Result<ProbeTls, CertificateError> {
         let identity = identity.map(|name| self.certificates.identity(name)).transpose()?;
         Ok(ProbeTls { anchors: self.certificates.anchors_of(trust)?, identity, server_name: None })
+    }
+
+    /// A secret of a partner, in clear.
+    pub(crate) fn secret(&self, whose: &PartnerName, secret: &Secret) -> Result<String, CertificateError> {
+        if self.trial {
+            return Ok(String::new());
+        }
+        secret.resolve(self.base).map_err(|error| CertificateError {
+            code: "secret.unreadable",
+            sentence: format!("{whose} : le mot de passe ne peut pas être lu ({error})"),
+        })
     }
 }
 

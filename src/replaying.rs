@@ -146,7 +146,9 @@ fn json(would: &WouldBe) -> Json {
         let name = if same == 0 { name } else { format!("{name}#{}", same + 1) };
         deliveries.insert(name, delivery);
     }
-    serde_json::json!({ "verdict": would.verdict, "findings": would.findings, "deliveries": deliveries })
+    serde_json::json!({
+        "verdict": would.verdict, "by": would.by, "findings": would.findings, "deliveries": deliveries,
+    })
 }
 
 fn named(delivery: &WouldDeliver) -> (String, Json) {
@@ -154,7 +156,8 @@ fn named(delivery: &WouldDeliver) -> (String, Json) {
     let (part, shape) = (read(&delivery.part), read(&delivery.shape));
     let name = format!("{} {}", delivery.sink, part["key"].as_str().unwrap_or_default());
     let json = serde_json::json!({
-        "birth": delivery.birth, "part": part, "shape": shape, "ordering": delivery.ordering,
+        "state": delivery.state, "why": delivery.why, "part": part, "shape": shape, "ordering": delivery.ordering,
+        "leaves": delivery.leaves.map(|leaves| leaves.to_string()),
     });
     (name, json)
 }

@@ -6,6 +6,7 @@ pub mod backup;
 pub mod bench_support;
 mod clock_watch;
 pub mod deployment;
+mod dry;
 mod earlier;
 pub mod engine;
 pub mod error;
@@ -63,8 +64,8 @@ pub use questions::{
 };
 pub use reader::Reader;
 pub use route::{
-    Condition, Departure, Link, OnFailure, Once, OrderBy, Policy, Registry, ReplyBinding, Route, RouteStep,
-    SinkBinding, read_routes,
+    Asked, Condition, Departure, Link, OnFailure, Once, OrderBy, Policy, Registry, ReplyBinding, Route,
+    RouteStep, SinkBinding, Watch, read_routes,
 };
 pub use seal::{BodyKey, KeyName, Seals};
 pub use store_fault::StoreFault;

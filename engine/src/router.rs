@@ -196,6 +196,7 @@ fn context<'a>(shared: &'a Shared, held_routes: &'a [RouteName], commit_us: Opti
         held_routes,
         commit_us,
         given_up: false,
+        watch: &(),
     }
 }
 

@@ -20,7 +20,8 @@ use crate::{
         OrderBy, Route, RouteStep,
         condition::{Judgement, Subject},
         step::Seen,
-        walk::{Branch, Walked, walk},
+        walk::{Branch, Sight, Walked, walk},
+        watch::{Asked, Watch},
     },
     witness::Witness,
 };
@@ -36,6 +37,8 @@ pub(crate) struct Context<'a> {
     pub(crate) commit_us: Option<u32>,
     /// Its bytes were asked for long enough: what the disk does not give now waits for a human.
     pub(crate) given_up: bool,
+    /// Who looks on.
+    pub(crate) watch: &'a dyn Watch,
 }
 
 /// A decision, and what to announce once it is durable.
@@ -50,7 +53,12 @@ pub(crate) fn decide(context: &Context<'_>, plan: &Plan, message: &Unrouted) -> 
     let from = |route: &&Route| route.from.as_ref() == Some(&message.partner);
     let candidates: Vec<&Route> = plan.routes.iter().filter(from).collect();
     let subject = Subject { facts: &message.facts, shape: None, environment: context.environment };
-    let Some(route) = candidates.iter().find(|route| route.accept.holds(&subject)) else {
+    let takes = |route: &&&Route| {
+        let held = route.accept.holds(&subject);
+        context.watch.asked(&route.name, Asked::Accept, held);
+        held
+    };
+    let Some(route) = candidates.iter().find(takes) else {
         let names: Vec<_> = candidates.iter().map(|route| route.name.as_str()).collect();
         return Ok(filtered(context, message, None, Vec::new(), names.join(", ")));
     };
@@ -79,7 +87,7 @@ pub(crate) fn decide(context: &Context<'_>, plan: &Plan, message: &Unrouted) -> 
         },
     };
     let bodies = Witness::new(context.journal);
-    let walked = walk(route, flow, &bodies);
+    let walked = walk(route, flow, Sight { bodies: &bodies, watch: context.watch });
     // Whatever was made of a body that the system failed to read: it is read again, for a while.
     match bodies.failure() {
         Some(error) if !context.given_up => return Err(Error::BodyUnreadable(error)),
@@ -317,9 +325,12 @@ impl Owed<'_> {
         shape: &Shape,
         subject: &Subject<'_>,
     ) -> Result<(), Error> {
-        for binding in &branch.route.to {
+        for (at, binding) in branch.route.to.iter().enumerate() {
             let Some(sink) = self.plan.sinks.get(&binding.sink) else { continue };
-            let gates = match binding.when.judge(subject) {
+            let judgement = binding.when.judge(subject);
+            let held = matches!(judgement, Judgement::Owed);
+            self.context.watch.asked(&branch.route.name, Asked::To(at), held);
+            let gates = match judgement {
                 Judgement::NotAsked => continue,
                 Judgement::Owed => branch.refused.clone(),
                 Judgement::Refused(findings) => branch.refused.clone().or(findings.into_iter().next()),

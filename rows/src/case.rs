@@ -71,7 +71,7 @@ impl Case {
         }
         if let Some(shapes) = &self.shapes {
             let found = serde_json::to_value(&mapped.shapes).unwrap_or(Json::Null);
-            compare(shapes, Some(&found), "shapes", &mut told);
+            compare(shapes, Some(&found), ("shapes", Extent::Named), &mut told);
         }
         told
     }
@@ -93,36 +93,78 @@ fn codes(node: &Node) -> Vec<String> {
     items.iter().filter_map(code).collect()
 }
 
-fn compare(expected: &Node, found: Option<&Json>, path: &str, told: &mut Vec<Difference>) {
+/// How much of what there is must be expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The fields that the case names.
+    Named,
+    /// Every field.
+    Whole,
+}
+
+/// Where a value differs from what a file says of it, by path from `path` on.
+pub fn differences(expected: &Node, found: &Json, path: &str, extent: Extent) -> Vec<Difference> {
+    let mut told = Vec::new();
+    compare(expected, Some(found), (path, extent), &mut told);
+    told
+}
+
+fn compare(
+    expected: &Node,
+    found: Option<&Json>,
+    (path, extent): (&str, Extent),
+    told: &mut Vec<Difference>,
+) {
     let found = found.filter(|found| !found.is_null());
-    let mut differs = |expected: &str, found: &str| {
+    let mut differs = |path: &str, expected: &str, found: &str| {
         let (path, expected, found) = (path.to_owned(), expected.to_owned(), found.to_owned());
         told.push(Difference { path, expected, found });
     };
     match (&expected.value, found) {
         (Yaml::Null, None) => {}
-        (Yaml::Null, Some(found)) => differs(NOTHING, &text(found)),
-        (_, None) => differs(&written(expected), NOTHING),
+        (Yaml::Null, Some(found)) => differs(path, NOTHING, &text(found)),
+        (_, None) => differs(path, &written(expected), NOTHING),
         (Yaml::Scalar(wanted), Some(found)) => {
             let found = text(found);
             if *wanted != found {
-                differs(wanted, &found);
+                differs(path, wanted, &found);
             }
         }
         (Yaml::List(items), Some(Json::Array(all))) => {
             if items.len() != all.len() {
-                differs(&format!("{} éléments", items.len()), &format!("{} éléments", all.len()));
+                differs(path, &listed(items, written), &listed(all, text));
+                // One too many, or one too few, would make all that follow differ.
+                if items.iter().all(|item| item.as_text().is_some()) {
+                    return;
+                }
             }
             for (at, item) in items.iter().enumerate().take(all.len()) {
-                compare(item, all.get(at), &format!("{path}[{at}]"), told);
+                compare(item, all.get(at), (&format!("{path}[{at}]"), extent), told);
             }
         }
         (Yaml::Map(entries), Some(Json::Object(members))) => {
+            let extra = members.iter().filter(|(key, value)| {
+                extent == Extent::Whole && !value.is_null() && !entries.iter().any(|entry| entry.key == **key)
+            });
+            for (key, value) in extra {
+                differs(&format!("{path}.{key}"), NOTHING, &text(value));
+            }
             for entry in entries {
-                compare(&entry.value, members.get(&entry.key), &format!("{path}.{}", entry.key), told);
+                let path = format!("{path}.{}", entry.key);
+                compare(&entry.value, members.get(&entry.key), (&path, extent), told);
             }
         }
-        (Yaml::List(_) | Yaml::Map(_), Some(found)) => differs(expected.kind(), &text(found)),
+        (Yaml::List(_) | Yaml::Map(_), Some(found)) => differs(path, expected.kind(), &text(found)),
+    }
+}
+
+/// `2 éléments (a, b)`.
+fn listed<T>(items: &[T], text: impl Fn(&T) -> String) -> String {
+    let shown: Vec<_> = items.iter().take(10).map(text).collect();
+    match items.len() {
+        0 => "aucun élément".to_owned(),
+        1 => format!("1 élément ({})", shown.join(", ")),
+        count => format!("{count} éléments ({})", shown.join(", ")),
     }
 }
 

@@ -19,7 +19,7 @@ mod table;
 mod target;
 mod unread;
 
-pub use case::{Case, Difference};
+pub use case::{Case, Difference, Extent, differences};
 pub use function::{FUNCTIONS, Function};
 pub use mapping::{Account, Mapped, Mapping, Provenance};
 pub use shapes::{SHAPES, ShapeKind};

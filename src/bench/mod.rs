@@ -2,6 +2,7 @@
 //! A measure is a row of [`ROWS`]; one row may give several figures. Source: docs/performance.md.
 
 mod bodies;
+mod cases;
 mod directory;
 mod disk;
 mod formats;
@@ -87,6 +88,12 @@ const ROWS: &[Row] = &[
         what: "messages passés par deux versions des routes, rien n'est envoyé",
         long: false,
         run: |_| routes::replay(),
+    },
+    Row {
+        name: "cases",
+        what: "1 000 cas de routes, comme jonction test les joue",
+        long: false,
+        run: |_| cases::cases(),
     },
     Row {
         name: "restart",

@@ -3,6 +3,7 @@
 use jonction_settings::Diagnoses;
 
 use crate::{
+    cases::case::read_all,
     cli::{Common, DirArgs},
     failure::{Failure, exit},
     gateway, out, show,
@@ -13,6 +14,9 @@ pub(super) fn run(args: &DirArgs, common: &Common) -> Result<u8, Failure> {
     let mut diagnoses = Diagnoses::default();
     let checked = gateway::check(common.folder(&args.dir), None, &mut diagnoses);
     let mut files = checked.as_ref().map_or(0, |checked| checked.project.files);
+    if let Some(checked) = &checked {
+        files += read_all(&checked.project, &checked.partners, &mut diagnoses).len();
+    }
     if args.dir.join("simulators.yaml").exists() {
         Simulators::read(&args.dir, &mut diagnoses);
         files += 1;

@@ -18,6 +18,7 @@ mod prove;
 mod purge;
 mod questions;
 mod recall;
+mod record;
 mod replay;
 mod report;
 mod run;
@@ -25,7 +26,7 @@ pub(crate) mod schema;
 mod send;
 mod simulate;
 pub(crate) mod status;
-pub(crate) mod test;
+mod test;
 mod versions;
 
 use std::path::{Path, PathBuf};

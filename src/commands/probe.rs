@@ -78,6 +78,7 @@ pub(super) async fn run(args: &ProbeArgs, common: &Common) -> Result<u8, Failure
         gateway: checked.project.gateway.name.clone(),
         base: &checked.project.dir,
         free_ports: args.ports == Ports::Auto,
+        trial: false,
     };
     let running = match args.alerts {
         true => letters(&checked, &wiring)?,

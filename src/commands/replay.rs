@@ -66,6 +66,7 @@ fn trial(checked: Checked, data: &Path) -> Result<Trial, Failure> {
         gateway: gateway.name.clone(),
         base: &checked.project.dir,
         free_ports: false,
+        trial: false,
     };
     let mut sinks = std::collections::HashMap::new();
     for partner in &checked.partners {

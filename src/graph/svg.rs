@@ -269,7 +269,8 @@ fn short(text: &str, fit: usize) -> String {
     format!("{}…<title>{}</title>", escaped(&kept), escaped(text))
 }
 
-fn escaped(text: &str) -> String {
+/// As text of XML.
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

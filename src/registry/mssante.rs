@@ -11,7 +11,7 @@ use jonction_mssante::{
 };
 use jonction_net::{ClientTls, Endpoint};
 use jonction_ports::{Probe, Sink, Source};
-use jonction_settings::{Diagnoses, Fields, Secret};
+use jonction_settings::{Diagnoses, Fields};
 use jonction_xds::{Defaults, xdm::Origin};
 
 use super::{Configured, Names, Reading, Wiring};
@@ -31,17 +31,10 @@ struct Mssante(Settings);
 impl Mssante {
     fn password(&self, name: &PartnerName, wiring: &Wiring<'_>) -> Result<Option<String>, CertificateError> {
         match &self.0.auth {
-            AuthSettings::Plain { password, .. } => secret(name, password, wiring).map(Some),
+            AuthSettings::Plain { password, .. } => wiring.secret(name, password).map(Some),
             AuthSettings::None | AuthSettings::External => Ok(None),
         }
     }
-}
-
-fn secret(name: &PartnerName, secret: &Secret, wiring: &Wiring<'_>) -> Result<String, CertificateError> {
-    secret.resolve(wiring.base).map_err(|error| CertificateError {
-        code: "secret.unreadable",
-        sentence: format!("{name} : le mot de passe ne peut pas être lu ({error})"),
-    })
 }
 
 /// What opens each mailbox, in the order of the settings.
@@ -52,7 +45,7 @@ fn access(
 ) -> Result<Vec<Access>, CertificateError> {
     let one = |login: &LoginSettings| match login {
         LoginSettings::Password { password, .. } => {
-            let password = Some(secret(name, password, wiring)?.into());
+            let password = Some(wiring.secret(name, password)?.into());
             Ok(Access { password, tokens: None })
         }
         // Which partner gives tokens is checked with the configuration: no connector does yet.

@@ -1,12 +1,11 @@
-//! Mappings on a terminal: the account of one message, the cases of a folder.
+//! Mappings on a terminal: the account of one message.
 
-use std::{fmt::Write as _, path::PathBuf, time::Duration};
+use std::fmt::Write as _;
 
 use jonction_model::Finding;
 use jonction_rows::{Account, Mapping};
 
-use super::{count, duration, padded};
-use crate::commands::test::Tried;
+use super::padded;
 
 /// Longest value shown whole.
 const VALUE_MAX: usize = 60;
@@ -50,28 +49,5 @@ pub(crate) fn findings(findings: &[Finding]) -> String {
             let _ = writeln!(text, "    remède  {remedy}");
         }
     }
-    text
-}
-
-/// Cases that differ, rows never exercised, totals.
-pub(crate) fn tried(tried: &[Tried], never: &[(PathBuf, usize, String)], elapsed: Duration) -> String {
-    let mut text = String::new();
-    let failed: Vec<_> = tried.iter().filter(|one| !one.differences.is_empty()).collect();
-    for one in &failed {
-        let _ = writeln!(text, "différent  {}  {}", one.mapping, one.message.display());
-        for difference in &one.differences {
-            let _ = writeln!(text, "  {}", difference.path);
-            let _ = writeln!(text, "    attendu {}", difference.expected);
-            let _ = writeln!(text, "    trouvé  {}", difference.found);
-        }
-    }
-    if !never.is_empty() {
-        text += "lignes qu'aucun cas n'exerce\n";
-        for (path, line, target) in never {
-            let _ = writeln!(text, "  {}:{line}  {target}", path.display());
-        }
-    }
-    let passed = count(tried.len() - failed.len(), "cas conforme");
-    let _ = writeln!(text, "{passed}, {}, en {}", count(failed.len(), "différent"), duration(elapsed));
     text
 }

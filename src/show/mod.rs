@@ -16,6 +16,7 @@ pub(crate) mod purge;
 pub(crate) mod recall;
 pub(crate) mod report;
 pub(crate) mod status;
+pub(crate) mod tested;
 
 use std::time::Duration;
 

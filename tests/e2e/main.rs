@@ -24,6 +24,7 @@ mod receivers;
 mod replay;
 mod restarts;
 mod retention;
+mod route_cases;
 mod routes_check;
 mod samples;
 mod schemas;

@@ -35,6 +35,11 @@ impl ManualClock {
         Self(AtomicI64::new(start.as_millisecond()))
     }
 
+    /// Is set to this time, milliseconds kept.
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.as_millisecond(), Ordering::SeqCst);
+    }
+
     /// Moves forward by so many milliseconds.
     pub fn advance_ms(&self, milliseconds: i64) {
         self.0.fetch_add(milliseconds, Ordering::SeqCst);

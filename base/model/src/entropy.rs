@@ -46,6 +46,11 @@ impl SeededEntropy {
     pub fn new(seed: u64) -> Self {
         Self(Mutex::new((seed, 0)))
     }
+
+    /// Starts the sequence of a seed anew.
+    pub fn restart(&self, seed: u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (seed, 0);
+    }
 }
 
 impl Entropy for SeededEntropy {

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use jiff::Timestamp;
 pub use jonction_model::Peer;
-use jonction_model::{ContentRef, Finding, MessageControlId, PartnerName};
+use jonction_model::{ContentRef, Entropy, Finding, MessageControlId, PartnerName};
 use serde::{Deserialize, Serialize};
 
 use crate::{BoxFuture, Stop};
@@ -67,6 +67,19 @@ pub trait Admission: Send + Sync {
     /// `peer`: who is connected; `None` for bytes that a human corrected, whose sender was let in when the message came:
     /// what only a connection shows (certificate, address) is not judged again.
     fn admit(&self, raw: &Bytes, peer: Option<&Peer>) -> Admitted;
+
+    /// The verdict, and what the sender is told once the message is durable, as it goes on the wire; empty where nothing is
+    /// answered. Pure but for the number of the answer.
+    fn answer(
+        &self,
+        raw: &Bytes,
+        peer: Option<&Peer>,
+        entropy: &dyn Entropy,
+        now: Timestamp,
+    ) -> (Admitted, Bytes) {
+        let _ = (entropy, now);
+        (self.admit(raw, peer), Bytes::new())
+    }
 }
 
 /// The bytes of a message, on their way to the journal.

@@ -8,6 +8,7 @@ pub mod learn;
 pub mod node;
 pub mod parse;
 pub mod secret;
+pub mod typed;
 
 pub use diagnosis::{Diagnoses, Diagnosis, Level};
 pub use fields::Fields;
@@ -15,3 +16,4 @@ pub use jonction_model::nearest;
 pub use learn::{Form, learn};
 pub use node::{Entry, Node, SourceFile, Span, Value, read};
 pub use secret::Secret;
+pub use typed::typed;

@@ -4,11 +4,13 @@
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
+use jiff::Timestamp;
 use jonction_hl7v2::{Header, Limits as Hl7Limits, Message, admission::refusals, batch, profiles::Profile};
-use jonction_model::{Environment, Finding, MessageControlId, Mode, Place, Severity};
+use jonction_model::{Entropy, Environment, Finding, MessageControlId, Mode, Place, Severity};
 use jonction_ports::{Admission, Admitted, MessageFacts, Peer, Repeat};
 
 use crate::{
+    answer::Answers,
     config::{Messages, Settings},
     root::document_roots,
     senders::{self, SenderRule},
@@ -162,6 +164,18 @@ impl MllpAdmission {
 impl Admission for MllpAdmission {
     fn admit(&self, raw: &Bytes, peer: Option<&Peer>) -> Admitted {
         self.judge(raw, peer).admitted
+    }
+
+    fn answer(
+        &self,
+        raw: &Bytes,
+        peer: Option<&Peer>,
+        entropy: &dyn Entropy,
+        now: Timestamp,
+    ) -> (Admitted, Bytes) {
+        let judged = self.judge(raw, peer);
+        let reply = Answers { entropy, now }.verdict(&judged);
+        (judged.admitted, reply)
     }
 }
 

@@ -10,11 +10,13 @@ pub mod config;
 pub mod departure;
 pub mod step;
 pub(crate) mod walk;
+pub mod watch;
 
 pub use condition::{Condition, ConditionError, Stage};
 pub use config::{Registry, read_routes};
 pub use departure::Departure;
 pub use step::{OnFailure, Once, RouteStep};
+pub use watch::{Asked, Watch};
 
 /// One route.
 #[derive(Clone)]

@@ -11,7 +11,15 @@ use super::{
     OnFailure, Route, RouteStep,
     condition::{Judgement, Subject},
     step::{Seen, noted, split},
+    watch::{Asked, Watch},
 };
+
+/// What a walk may look at, and who looks at it.
+#[derive(Clone, Copy)]
+pub(crate) struct Sight<'a> {
+    pub(crate) bodies: &'a dyn Bodies,
+    pub(crate) watch: &'a dyn Watch,
+}
 
 /// What a route owes to its sinks.
 pub(crate) struct Branch<'r> {
@@ -37,12 +45,12 @@ enum Ran {
 }
 
 /// Walks. The first route decides of the message; one that it is handed to decides of its own part only.
-pub(crate) fn walk<'r>(route: &'r Route, flow: Flow, bodies: &dyn Bodies) -> Walked<'r> {
+pub(crate) fn walk<'r>(route: &'r Route, flow: Flow, sight: Sight<'_>) -> Walked<'r> {
     let mut waiting = VecDeque::from([(route, flow, None)]);
     let (mut branches, mut findings, mut seen) = (Vec::new(), Vec::new(), Vec::new());
     while let Some((route, mut flow, refused)) = waiting.pop_front() {
         let ran = match refused {
-            None => run(route, &mut flow, bodies, &mut seen),
+            None => run(route, &mut flow, sight, &mut seen),
             Some(finding) => Ran::Refused(finding),
         };
         findings.append(&mut flow.findings);
@@ -56,7 +64,7 @@ pub(crate) fn walk<'r>(route: &'r Route, flow: Flow, bodies: &dyn Bodies) -> Wal
                 continue;
             }
         };
-        waiting.extend(hand_over(route, &flow, refused.as_ref()));
+        waiting.extend(hand_over(route, &flow, refused.as_ref(), sight.watch));
         branches.push(Branch { route, shapes: flow.shapes, refused });
     }
     Walked::Through { branches, findings, seen }
@@ -67,16 +75,21 @@ fn hand_over<'r>(
     route: &'r Route,
     flow: &Flow,
     refused: Option<&Finding>,
+    watch: &dyn Watch,
 ) -> Vec<(&'r Route, Flow, Option<Finding>)> {
     let mut handed = Vec::new();
-    for link in &route.links {
+    for (at, link) in route.links.iter().enumerate() {
         let subject = |shape| Subject { facts: &flow.facts, shape, environment: flow.environment };
-        if !link.to.accept.holds(&subject(None)) {
+        let accepted = link.to.accept.holds(&subject(None));
+        watch.asked(&link.to.name, Asked::Accept, accepted);
+        if !accepted {
             continue;
         }
         let (mut kept, mut closed, mut gate) = (Vec::new(), Vec::new(), None);
         for shape in &flow.shapes {
-            match link.when.judge(&subject(Some(shape))) {
+            let judgement = link.when.judge(&subject(Some(shape)));
+            watch.asked(&route.name, Asked::Link(at), matches!(judgement, Judgement::Owed));
+            match judgement {
                 Judgement::NotAsked => {}
                 Judgement::Owed => kept.push(shape.clone()),
                 Judgement::Refused(findings) => {
@@ -94,14 +107,14 @@ fn hand_over<'r>(
     handed
 }
 
-fn run(route: &Route, flow: &mut Flow, bodies: &dyn Bodies, seen: &mut Vec<Seen>) -> Ran {
+fn run(route: &Route, flow: &mut Flow, sight: Sight<'_>, seen: &mut Vec<Seen>) -> Ran {
     for step in &route.steps {
         match step {
             RouteStep::Run { step, on_failure, .. } => {
                 // What a step left half done before it failed is not what the message goes on with.
                 let before =
                     (*on_failure != OnFailure::Park).then(|| (flow.shapes.clone(), flow.reading.clone()));
-                let Err(finding) = step.run(flow, bodies) else { continue };
+                let Err(finding) = step.run(flow, sight.bodies) else { continue };
                 if let Some(before) = before {
                     (flow.shapes, flow.reading) = before;
                 }
@@ -114,14 +127,18 @@ fn run(route: &Route, flow: &mut Flow, bodies: &dyn Bodies, seen: &mut Vec<Seen>
             RouteStep::Filter { name, drop } => {
                 let by = || Ran::Filtered(format!("{}/{name}", route.name));
                 let subject = |shape| Subject { facts: &flow.facts, shape, environment: flow.environment };
+                let drops = |shape| {
+                    let held = drop.holds(&subject(shape));
+                    sight.watch.asked(&route.name, Asked::Drop(name), held);
+                    held
+                };
                 if flow.shapes.is_empty() {
-                    if drop.holds(&subject(None)) {
+                    if drops(None) {
                         return by();
                     }
                     continue;
                 }
-                let kept: Vec<_> =
-                    flow.shapes.iter().filter(|shape| !drop.holds(&subject(Some(shape)))).cloned().collect();
+                let kept: Vec<_> = flow.shapes.iter().filter(|shape| !drops(Some(shape))).cloned().collect();
                 if kept.is_empty() {
                     return by();
                 }

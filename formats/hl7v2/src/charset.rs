@@ -76,7 +76,7 @@ impl Charset {
     }
 
     /// The same, but encoding as the bytes of the message are, whatever it declares: for changes inside it.
-    pub(crate) fn as_used(&self) -> Self {
+    pub fn as_used(&self) -> Self {
         Self { reply: Reply::With(self.used), ..self.clone() }
     }
 

@@ -99,6 +99,12 @@ pub fn known_names() -> impl Iterator<Item = &'static str> {
     types.chain(structures::STRUCTURES.iter().map(|(name, _)| *name))
 }
 
+/// The type of a field: `XPN`; `None` when no text defines the segment, or it has fewer fields.
+pub fn type_of(segment: &str, field: usize) -> Option<&'static str> {
+    let kind = segments::fields(segment)?.split(' ').nth(field.checked_sub(1)?)?;
+    Some(kind.trim_end_matches('*'))
+}
+
 /// What stands at a path in messages of these structures.
 /// Errors: the first part of the path that no such message can have.
 /// A Z segment that no text defines is open: nothing of it is checked.
