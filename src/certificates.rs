@@ -55,6 +55,24 @@ fn dev_authority_at(
     })
 }
 
+/// The test client of a data folder, when somebody made one already, and the authority it goes with.
+pub(crate) fn test_client(data: &Path) -> Result<(Identity, Anchors), CertificateError> {
+    let folder = data.join("certs-dev");
+    let name = Leaf::AuthCli.file_name();
+    let file = |suffix: &str| folder.join(format!("{name}{suffix}"));
+    let missing = |error: &MaterialError| CertificateError {
+        code: error.code(),
+        sentence: format!(
+            "{} n'a pas de certificat d'essai, que « jonction simulate » fait : {}",
+            data.display(),
+            error.sentence()
+        ),
+    };
+    let identity = Identity::from_files(file(".pem"), file(".key.pem")).map_err(|error| missing(&error))?;
+    let anchors = Anchors::from_file(folder.join("root.pem")).map_err(|error| missing(&error))?;
+    Ok((identity, anchors))
+}
+
 impl Certificates {
     /// Makes the test authority only when something names it.
     pub(crate) fn open(project: &project::Project, data: &Path) -> Result<Self, CertificateError> {

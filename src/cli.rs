@@ -113,7 +113,7 @@ pub(crate) enum Command {
     /// Lance les simulateurs de simulators.yaml : DMP, MSSanté, logiciel émetteur
     #[command(help_template = TEMPLATE)]
     Simulate(RunArgs),
-    /// Envoie des messages HL7 en MLLP et montre l'acquittement de chacun
+    /// Envoie des messages HL7 en MLLP, ou des courriels à un opérateur simulé, et montre ce qui est répondu à chacun
     #[command(help_template = TEMPLATE)]
     Send(SendArgs),
     /// Cherche des messages et des envois dans le journal
@@ -340,7 +340,7 @@ pub(crate) struct SendArgs {
     /// Fichiers à envoyer, dans l'ordre
     #[arg(required = true, value_name = "FICHIER")]
     pub(crate) files: Vec<PathBuf>,
-    /// Destinataire : mllp://hôte:port
+    /// Destinataire : mllp://hôte:port, ou mssante://hôte:port pour des courriels (.eml) à un opérateur simulé
     #[arg(long, value_name = "ADRESSE")]
     pub(crate) to: String,
     /// Attend l'acquittement au plus ce temps (par défaut 30s)

@@ -80,6 +80,8 @@ pub(crate) struct Gateway {
     store: Arc<Store>,
     /// Where each source listens.
     pub(crate) listening: Vec<(PartnerName, SocketAddr)>,
+    /// What is watched, in words.
+    pub(crate) watching: Vec<(PartnerName, String)>,
 }
 
 /// How a gateway is started.
@@ -127,7 +129,7 @@ impl Gateway {
         let mut sinks: HashMap<PartnerName, Arc<dyn Sink>> = HashMap::new();
         let mut admissions = HashMap::new();
         let mut opened: Vec<(PartnerName, Box<dyn Source>)> = Vec::new();
-        let mut listening = Vec::new();
+        let (mut listening, mut watching) = (Vec::new(), Vec::new());
         let lanes =
             checked.partners.iter().map(|partner| (partner.name.clone(), partner.lane.clone())).collect();
         for partner in &checked.partners {
@@ -137,6 +139,7 @@ impl Gateway {
             if let Some(admission) = partner.configured.admission(gateway.environment) {
                 admissions.insert(partner.name.clone(), admission);
             }
+            watching.extend(partner.configured.watches().map(|words| (partner.name.clone(), words)));
             let Some(mut source) = partner.configured.source(&partner.name, &wiring)? else { continue };
             for address in source.open().await? {
                 if let Some(declared) = partner.configured.listens_on() {
@@ -196,6 +199,7 @@ impl Gateway {
             texts,
             store,
             listening,
+            watching,
         })
     }
 

@@ -104,6 +104,11 @@ pub(crate) trait Configured: Send + Sync {
         None
     }
 
+    /// What it watches instead of listening, in a few French words: mailboxes, and where.
+    fn watches(&self) -> Option<String> {
+        None
+    }
+
     /// Its source, when it sends to us.
     fn source(&self, _: &PartnerName, _: &Wiring<'_>) -> Result<Option<Box<dyn Source>>, CertificateError> {
         Ok(None)

@@ -116,9 +116,19 @@ fn read_mssante(node: &Node, diagnoses: &mut Diagnoses) -> Option<MssanteBlock> 
                 listed.iter().filter_map(|node| scalar(node, "mailboxes", parse::text, diagnoses)).collect(),
             ),
         };
+        let mut answers = Vec::new();
+        for node in block.list("answers") {
+            let Some(written) = scalar(node, "answers", parse::text, diagnoses) else { continue };
+            match mssante::robot(&written) {
+                Ok(robot) => answers.push(robot),
+                Err(error) => {
+                    diagnoses.error("simulator.robot", &node.span, error.sentence).remedy(error.remedy);
+                }
+            }
+        }
         block.finish(diagnoses);
         if let Some(name) = name {
-            domains.push(Domain { name, mailboxes });
+            domains.push(Domain { name, mailboxes, answers });
         }
     }
     let faults = read_faults(&mut fields, "faults", diagnoses, |rules| {
@@ -412,12 +422,14 @@ impl Running {
     pub(crate) fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
         let dmp = self.dmp.as_ref().map(|dmp| ("dmp", dmp.addr()));
         let mssante = self.mssante.as_ref().map(|mssante| ("mssante", mssante.address()));
+        let imap = self.mssante_imap.map(|imap| ("mssante-imap", imap));
+        let pages = self.mssante_pages.map(|pages| ("mssante-pages", pages));
         let lps = self.lps.as_ref().map(|lps| ("lps", lps.local_addr()));
         let annuaire = self.annuaire.as_ref().map(|annuaire| ("annuaire", annuaire.address()));
         let finess = self.finess.as_ref().map(|finess| ("finess", finess.address()));
         let ror = self.ror.as_ref().map(|ror| ("ror", ror.address()));
         let door = self.ror.as_ref().map(|ror| ("ror-jetons", ror.token_address()));
-        [dmp, mssante, lps, annuaire, finess, ror, door].into_iter().flatten().collect()
+        [dmp, mssante, imap, pages, lps, annuaire, finess, ror, door].into_iter().flatten().collect()
     }
 
     /// Lines for a screen: what each is, where it listens, whom it knows.

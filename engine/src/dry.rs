@@ -11,8 +11,8 @@ use jonction_ports::{Bodies, BodyError, DeliveryId, MemoryBodies, MessageId};
 use crate::{
     error::Error,
     journal::{
-        Change, Committed, Due, Journal, LoadChange, Millis, NewBody, SqliteJournal, Stale, StoredDelivery,
-        Unrouted,
+        Change, Committed, Due, Journal, Key, KnownAnswer, LoadChange, Millis, NewBody, SqliteJournal, Stale,
+        StoredDelivery, Unrouted,
     },
     order::hold::HeldKey,
     scratch::Scratch,
@@ -49,6 +49,18 @@ impl Journal for Dry {
     }
 
     fn held_routes(&self) -> Result<Vec<RouteName>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn left_with(&self, key: &Key) -> Result<Vec<DeliveryId>, Error> {
+        match self {
+            Self::Past(journal) => journal.left_with(key),
+            Self::Imagined(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// As if each message came for the first time.
+    fn answered(&self, _: DeliveryId) -> Result<Vec<KnownAnswer>, Error> {
         Ok(Vec::new())
     }
 

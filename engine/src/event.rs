@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jonction_model::{Finding, PartnerName, RouteName};
+use jonction_model::{Finding, PartnerName, ReportStage, RouteName, Standing};
 use jonction_ports::{DeliveryId, MessageId};
 use serde::Serialize;
 
@@ -112,6 +112,25 @@ pub enum Event {
         elapsed: Duration,
         /// The sink's own identifiers.
         ids: serde_json::Value,
+    },
+    /// Something came back of a delivery after its end.
+    Answered {
+        /// The message of the delivery.
+        message: MessageId,
+        /// The delivery.
+        delivery: DeliveryId,
+        /// The message that said it.
+        by: MessageId,
+        /// The lane.
+        sink: PartnerName,
+        /// What the delivery is.
+        label: String,
+        /// How far it got.
+        stage: ReportStage,
+        /// How it stands there.
+        standing: Standing,
+        /// In words.
+        detail: String,
     },
     /// An order was carried out.
     Ordered {

@@ -29,7 +29,7 @@ use rate::Bucket;
 use settings::LaneSettings;
 use standing::LaneState;
 
-pub(crate) use attempt::load_any;
+pub(crate) use attempt::{Loaded, load_any};
 pub(crate) use ending::{Ended, Told, tell, unknown_outcome};
 
 /// Pause after the journal failed.

@@ -2,6 +2,7 @@
 //! In: judged messages from sources, routes and sinks from the program. Out: deliveries that end, and their whole story.
 //! Source: architecture §3 to §5. Deliberately absent: HL7, XML, mail.
 
+mod answering;
 pub mod backup;
 pub mod bench_support;
 mod clock_watch;
@@ -58,9 +59,9 @@ pub use order::{
     retention::{Aging, Certificate, Destroyed, LegalHold, LegalSubject, PurgeCursor, PurgeStep, Purged},
 };
 pub use questions::{
-    AttemptLine, AuditQuery, Balance, BalanceLine, DeliveryJourney, DeliveryLine, EditionLine, Filter,
-    LaneFailure, LaneRecent, MessageJourney, MessageLine, Queue, Queues, Recent, StateWord, StructureDay,
-    Window,
+    AnswerGiven, AnswerLine, AttemptLine, AuditQuery, Balance, BalanceLine, DeliveryJourney, DeliveryLine,
+    EditionLine, Filter, LaneFailure, LaneRecent, MessageJourney, MessageLine, Queue, Queues, Recent,
+    StateWord, StructureDay, Unanswered, Window,
 };
 pub use reader::Reader;
 pub use route::{

@@ -2,7 +2,7 @@
 //! In: rows. Out: values that serialise to JSON, with no identifier of a person. Source: experience §1, §2.
 
 use jiff::{Timestamp, civil::Date};
-use jonction_model::{Finding, PartnerName, RouteName};
+use jonction_model::{Finding, PartnerName, ReportStage, RouteName};
 use jonction_ports::{DeliveryId, MessageId};
 use serde::{Deserialize, Serialize};
 
@@ -223,6 +223,8 @@ pub struct MessageJourney {
     pub recalled_by: Vec<MessageId>,
     /// What it was before somebody corrected it, the first edition first; empty: it is as it came.
     pub editions: Vec<EditionLine>,
+    /// What it says of deliveries of other messages.
+    pub answers: Vec<AnswerGiven>,
     /// When it came again.
     pub repetitions: Vec<Repetition>,
     /// What it owes.
@@ -305,6 +307,58 @@ pub struct DeliveryJourney {
     pub ids: Option<serde_json::Value>,
     /// Its attempts.
     pub attempts: Vec<AttemptLine>,
+    /// What came back of it.
+    pub answers: Vec<AnswerLine>,
+}
+
+/// What came back of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AnswerLine {
+    /// The message that said it.
+    pub message: MessageId,
+    /// When it was understood.
+    pub at: Timestamp,
+    /// How far the delivery got.
+    pub stage: ReportStage,
+    /// `pending`, `positive`, `negative`.
+    pub standing: &'static str,
+    /// Code for the sender, when it failed.
+    pub code: Option<String>,
+    /// In words.
+    pub detail: String,
+}
+
+impl AnswerLine {
+    /// Word of a stored integer.
+    pub(crate) fn word(weight: u8) -> &'static str {
+        match weight {
+            0 => "pending",
+            1 => "positive",
+            _ => "negative",
+        }
+    }
+}
+
+/// What a message says of a delivery of another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AnswerGiven {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The message of that delivery.
+    pub message: MessageId,
+    /// Code for the sender, when it failed.
+    pub code: Option<String>,
+    /// In words.
+    pub detail: String,
+}
+
+/// Answers that were asked for and did not come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Unanswered {
+    /// How many.
+    pub count: u64,
+    /// Since when the oldest is waited for.
+    pub oldest_at: Option<Timestamp>,
 }
 
 /// One attempt.

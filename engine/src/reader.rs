@@ -7,6 +7,7 @@ use jiff::{ToSpan as _, civil::Date};
 use jonction_model::clock::paris;
 
 use jiff::Timestamp;
+use jonction_model::ReportStage;
 use jonction_ports::{DeliveryId, KeyKind, MessageId};
 
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     },
     questions::{
         AuditQuery, Balance, Filter, Lines, MessageJourney, MessageLine, Query, Queues, Recent, StructureDay,
-        Window,
+        Unanswered, Window,
     },
     seal::Seals,
 };
@@ -164,6 +165,17 @@ impl Reader {
     /// What the end of the journal says of how things go.
     pub fn recent(&self) -> Result<Recent, Error> {
         self.questions.recent()
+    }
+
+    /// Delivered for longer than `overdue`, and an answer that was asked for has not come. Those that left before `since`
+    /// are given up.
+    pub fn unanswered(
+        &self,
+        stage: ReportStage,
+        since: Timestamp,
+        overdue: Timestamp,
+    ) -> Result<Unanswered, Error> {
+        self.questions.unanswered(stage, since.as_millisecond(), overdue.as_millisecond())
     }
 
     /// The two lines, per route and day.

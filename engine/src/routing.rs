@@ -6,6 +6,7 @@ use jonction_model::{BodyId, Environment, Finding, PartnerName, RouteName, Shape
 use jonction_ports::{BodyError, Due, Ending, Flow, IndexKey, KeyKind, MessageId, Part, Reading};
 
 use crate::{
+    answering::Answering,
     earlier::{Before, Earlier},
     error::Error,
     event::Event,
@@ -180,6 +181,7 @@ fn filtered(
         version: route.map(version),
         why: NotRoutedWhy::Filtered { by },
         findings,
+        answers: Vec::new(),
     };
     Decision { change: Change::NotRoute(Box::new(change)), events, wake: Vec::new() }
 }
@@ -193,6 +195,7 @@ fn held(context: &Context<'_>, message: &Unrouted, route: &Route) -> Decision {
         version: None,
         why: NotRoutedWhy::Held,
         findings: Vec::new(),
+        answers: Vec::new(),
     };
     let events = vec![Event::MessageHeld { message: message.id, route: route.name.clone() }];
     Decision { change: Change::NotRoute(Box::new(change)), events, wake: Vec::new() }
@@ -219,6 +222,7 @@ pub(crate) fn parked(
         version: route.map(version),
         why: NotRoutedWhy::Parked { finding: Box::new(finding) },
         findings,
+        answers: Vec::new(),
     };
     Decision { change: Change::NotRoute(Box::new(change)), events, wake: Vec::new() }
 }
@@ -244,7 +248,7 @@ fn routed(
     message: &Unrouted,
     whole: Whole<'_>,
 ) -> Result<Decision, Error> {
-    let Whole { route, branches, findings, seen, earlier } = whole;
+    let Whole { route, branches, mut findings, seen, earlier } = whole;
     let mut owed = Owed {
         context,
         plan,
@@ -268,6 +272,12 @@ fn routed(
     }
     if let Some(finding) = owed.unclear {
         return Ok(parked(context, message, Some(route), findings, finding));
+    }
+    let said = branches.iter().flat_map(|branch| &branch.shapes).filter_map(Shape::as_answer);
+    let mut answering = Answering::of(context, plan, message.id, said)?;
+    findings.append(&mut answering.findings);
+    if let Some(finding) = answering.untold.take() {
+        return Ok(parked(context, message, Some(route), findings, finding).answering(answering));
     }
     let mut keys: Vec<_> = branches
         .iter()
@@ -303,8 +313,23 @@ fn routed(
             })
             .collect(),
         edited: message.edited,
+        answers: Vec::new(),
     };
-    Ok(Decision { change: Change::Route(Box::new(change)), events, wake })
+    Ok(Decision { change: Change::Route(Box::new(change)), events, wake }.answering(answering))
+}
+
+impl Decision {
+    /// With what the message says of other deliveries.
+    fn answering(mut self, answering: Answering) -> Self {
+        match &mut self.change {
+            Change::Route(routed) => routed.answers = answering.answers,
+            Change::NotRoute(not_routed) => not_routed.answers = answering.answers,
+            _ => {}
+        }
+        self.events.extend(answering.events);
+        self.wake.extend(answering.wake);
+        self
+    }
 }
 
 impl Owed<'_> {

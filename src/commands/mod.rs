@@ -24,6 +24,7 @@ mod report;
 mod run;
 pub(crate) mod schema;
 mod send;
+mod send_mail;
 mod simulate;
 pub(crate) mod status;
 mod test;

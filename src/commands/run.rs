@@ -63,6 +63,13 @@ pub(super) async fn run(args: &RunArgs, common: &Common) -> Result<u8, Failure> 
             ));
         }
     }
+    for (partner, what) in &gateway.watching {
+        if common.json {
+            out::json(&serde_json::json!({"event": "watching", "partner": partner, "what": what}));
+        } else {
+            out::say(format!("  relève      {what}  ({partner})   {routes}, journal {}", data.display()));
+        }
+    }
     if common.json {
         out::json(&serde_json::json!({"event": "administration", "url": gateway.admin.url()}));
     } else {

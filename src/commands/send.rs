@@ -14,6 +14,9 @@ use crate::{
 };
 
 pub(super) async fn run(args: &SendArgs, common: &Common) -> Result<u8, Failure> {
+    if args.to.starts_with(super::send_mail::SCHEME) {
+        return super::send_mail::run(args, common).await;
+    }
     let to = match &common.data {
         Some(data) => read_addresses(data)?.translate_text(&args.to),
         None => args.to.clone(),

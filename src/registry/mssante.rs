@@ -61,6 +61,17 @@ impl Configured for Mssante {
         (self.0.mailboxes.is_some(), true)
     }
 
+    fn watches(&self) -> Option<String> {
+        let settings = self.0.mailboxes.as_ref()?;
+        let count = crate::show::count(settings.mailboxes.len(), "boîte");
+        Some(format!(
+            "imap {}:{}  {count}, au plus tard toutes les {} s",
+            settings.host,
+            settings.port,
+            settings.poll.as_secs()
+        ))
+    }
+
     fn source(
         &self,
         name: &PartnerName,

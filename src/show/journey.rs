@@ -24,10 +24,15 @@ pub(crate) fn journey(journey: &MessageJourney, findings: bool) -> String {
             document.unique_id
         );
     }
-    let control = journey.control_id.as_deref().unwrap_or("illisible");
+    let known_by = match (&journey.control_id, journey.kind.as_str()) {
+        (Some(control), _) => format!("MSH-10 {control}"),
+        // The mailbox of ours, and the domain of who wrote: what stands before the @ may name a patient.
+        (None, "MAIL") => format!("boîte {}, d'une boîte de {}", journey.profile, journey.sending_facility),
+        (None, _) => "MSH-10 illisible".to_owned(),
+    };
     let _ = writeln!(
         text,
-        "{} {}  reçu               {} de {}, MSH-10 {control}, {} octets, message n° {}",
+        "{} {}  reçu               {} de {}, {known_by}, {} octets, message n° {}",
         day(journey.received_at),
         time_ms(journey.received_at),
         if journey.kind.is_empty() { "message illisible" } else { &journey.kind },
@@ -54,6 +59,10 @@ pub(crate) fn journey(journey: &MessageJourney, findings: bool) -> String {
     linked(&mut text, journey);
     edited(&mut text, journey);
     routed(&mut text, journey, findings);
+    for answer in &journey.answers {
+        let said = format!("envoi {} du message #{} : {}", answer.delivery, answer.message, answer.detail);
+        line(&mut text, "", "répond à", &format!("{said}{}", coded(answer.code.as_deref())));
+    }
     for repetition in &journey.repetitions {
         line(
             &mut text,
@@ -206,6 +215,20 @@ fn tell(text: &mut String, delivery: &DeliveryJourney) {
     for (name, id) in ids(delivery) {
         line(text, "", "", &format!("{name} {id}"));
     }
+    answered(text, delivery);
+}
+
+/// What came back after the end.
+fn answered(text: &mut String, delivery: &DeliveryJourney) {
+    for answer in &delivery.answers {
+        let code = coded(answer.code.as_deref());
+        let said = format!("{}{code}  {} (message #{})", answer.detail, delivery.label, answer.message);
+        line(text, &time_ms(answer.at), delivery.sink.as_str(), &said);
+    }
+}
+
+fn coded(code: Option<&str>) -> String {
+    code.map(|code| format!(", code {code}")).unwrap_or_default()
 }
 
 fn remedy(text: &mut String, delivery: &DeliveryJourney) {

@@ -8,7 +8,7 @@ use jonction_engine::{
     event::{Event, Verdict},
     journal::{AttemptState, DeliveryState},
 };
-use jonction_model::{Finding, Severity};
+use jonction_model::{Finding, Severity, Standing};
 use jonction_ports::MessageId;
 
 use super::{duration, padded, size, time};
@@ -50,7 +50,10 @@ impl Live {
                 let title =
                     control_id.as_ref().and_then(|id| self.titles.get(id)).cloned().unwrap_or_default();
                 let title = if title.is_empty() { control_id.clone().unwrap_or_default() } else { title };
-                let what = format!("{kind}  {title}, {}", size(*bytes));
+                // A mail is known by no number that people would quote.
+                let title =
+                    if title.is_empty() { size(*bytes) } else { format!("{title}, {}", size(*bytes)) };
+                let what = format!("{kind}  {title}");
                 let said = match verdict {
                     Verdict::Accepted => format!("accepté en {}", duration(*elapsed)),
                     Verdict::Refused => "refusé à l'entrée".to_owned(),
@@ -122,6 +125,22 @@ impl Live {
                     let wait = std::time::Duration::try_from(wait).unwrap_or_default();
                     line.push_str(&format!("  tentative {attempt}, reprise dans {}", duration(wait)));
                 }
+                self.under(*message, now, line)
+            }
+            Event::Answered { message, sink, label, standing, detail, by, .. } => {
+                let word = match standing {
+                    Standing::Pending => "en attente",
+                    Standing::Positive => "avis",
+                    Standing::Negative(_) => "avis d'échec",
+                };
+                let code = standing.code().map(|code| format!(", {} {}", code.code, code.label));
+                let line = format!(
+                    "{} {} {} {detail}{}  (#{by})",
+                    padded(sink.as_str(), 20),
+                    padded(word, 13),
+                    padded(label, 24),
+                    code.unwrap_or_default()
+                );
                 self.under(*message, now, line)
             }
             Event::MessageHeld { message, route } => {

@@ -13,6 +13,7 @@ mod holds;
 mod hostile;
 mod lanes;
 mod letters;
+mod mailboxes;
 mod openapi;
 mod operations;
 mod orders;

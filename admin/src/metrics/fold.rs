@@ -53,7 +53,7 @@ impl Observer for Metrics {
                 let before = self.gauge(Metric::ClockJumped);
                 self.set(Metric::ClockJumped, &[], before + *by_ms as f64 / 1e3);
             }
-            Event::MessageHeld { .. } | Event::Idle => {}
+            Event::MessageHeld { .. } | Event::Answered { .. } | Event::Idle => {}
         }
     }
 

@@ -2,6 +2,7 @@
 //! In and out: values. IO: none. Async: none. Anything about a person prints masked.
 //! Sources: docs/specs (each item cites its sheet).
 
+pub mod answer;
 pub mod appointment;
 pub mod clock;
 pub mod content;
@@ -13,6 +14,7 @@ pub mod event;
 pub mod finding;
 pub mod identity;
 pub mod ids;
+pub mod key;
 pub mod layer;
 pub mod mail;
 pub mod masked;
@@ -26,6 +28,7 @@ pub mod smtp_code;
 pub mod time;
 pub mod written;
 
+pub use answer::{Answer, Standing};
 pub use appointment::{Appointment, AppointmentPlace, AppointmentProfessional, AppointmentStatus};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::{BodyId, ContentRef, Encoding};
@@ -48,6 +51,7 @@ pub use identity::{
 pub use ids::{
     DocumentUniqueId, IdError, Ins, InsDomain, MessageControlId, MssAddress, Oid, PersonId, StructureId,
 };
+pub use key::{IndexKey, KeyKind};
 pub use layer::Layer;
 pub use mail::{
     Correspondent, DeliveryAction, DeliveryNotice, Disposition, MailAttachment, MailId, MailKind,

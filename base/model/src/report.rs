@@ -36,7 +36,7 @@ pub enum ReportChannel {
 }
 
 /// How far a delivery got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReportStage {
     /// The partner (registry, mail operator) took it, or refused it.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    appointment::Appointment, document::DocumentSubmission, event::PatientEvent, identity::PatientIdentity,
-    mail::SecureMail, report::DeliveryReport,
+    answer::Answer, appointment::Appointment, document::DocumentSubmission, event::PatientEvent,
+    identity::PatientIdentity, mail::SecureMail, report::DeliveryReport,
 };
 
 /// A format-neutral thing: what mappings produce and sinks accept.
@@ -17,6 +17,8 @@ pub enum Shape {
     DeliveryReport(Box<DeliveryReport>),
     /// A mail, for tools that know no document.
     SecureMail(Box<SecureMail>),
+    /// What comes back of a delivery after its end. It is owed to nobody: the engine ties it to its delivery.
+    Answer(Box<Answer>),
     /// Something that happened to a patient.
     PatientEvent(Box<PatientEvent>),
     /// A rendez-vous.
@@ -30,6 +32,7 @@ impl Shape {
             Self::DocumentSubmission(_) => "document-submission",
             Self::DeliveryReport(_) => "delivery-report",
             Self::SecureMail(_) => "secure-mail",
+            Self::Answer(_) => "answer",
             Self::PatientEvent(_) => "patient-event",
             Self::Appointment(_) => "appointment",
         }
@@ -39,9 +42,19 @@ impl Shape {
     pub fn as_submission(&self) -> Option<&DocumentSubmission> {
         match self {
             Self::DocumentSubmission(submission) => Some(submission),
-            Self::DeliveryReport(_) | Self::SecureMail(_) | Self::PatientEvent(_) | Self::Appointment(_) => {
-                None
-            }
+            Self::DeliveryReport(_)
+            | Self::SecureMail(_)
+            | Self::Answer(_)
+            | Self::PatientEvent(_)
+            | Self::Appointment(_) => None,
+        }
+    }
+
+    /// The answer, if it is one.
+    pub fn as_answer(&self) -> Option<&Answer> {
+        match self {
+            Self::Answer(answer) => Some(answer),
+            _ => None,
         }
     }
 
@@ -51,7 +64,7 @@ impl Shape {
             Self::DocumentSubmission(submission) => Some(&submission.patient),
             Self::PatientEvent(event) => Some(&event.patient),
             Self::Appointment(appointment) => Some(&appointment.patient),
-            Self::DeliveryReport(_) | Self::SecureMail(_) => None,
+            Self::DeliveryReport(_) | Self::SecureMail(_) | Self::Answer(_) => None,
         }
     }
 }

@@ -6,8 +6,10 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use jiff::Timestamp;
 use jonction_model::{
-    BodyId, Clock, ContentRef, DeliveryReport, Entropy, Finding, PartnerName, ReportCode, RouteName, Shape,
+    Answer, BodyId, Clock, ContentRef, DeliveryReport, Entropy, Finding, PartnerName, ReportCode,
+    ReportStage, RouteName, Shape,
 };
+pub use jonction_model::{IndexKey, KeyKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{BoxFuture, body::Bodies, intake::MessageId};
@@ -107,7 +109,7 @@ pub struct Prepared {
     pub ids: serde_json::Value,
     /// What goes on the wire, in order.
     pub pieces: Vec<Piece>,
-    /// Under which identifiers this delivery can be found.
+    /// Under which identifiers this delivery can be found, and answered.
     pub keys: Vec<IndexKey>,
 }
 
@@ -118,35 +120,6 @@ pub struct Artefact {
     pub ids: serde_json::Value,
     /// What goes on the wire, in order.
     pub pieces: Vec<ContentRef>,
-}
-
-/// An identifier under which a message or a delivery can be found. Stored as a keyed hash.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct IndexKey {
-    /// What it identifies.
-    pub kind: KeyKind,
-    /// The identifier, in clear: never leaves memory.
-    pub value: String,
-}
-
-/// What an index key identifies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KeyKind {
-    /// A patient: matricule INS, or local identifier with its authority.
-    Patient,
-    /// A document: its uniqueId.
-    Document,
-    /// A message of a sender: MSH-10.
-    ControlId,
-    /// A mail: its Message-ID.
-    MailId,
-    /// A lot in the DMP: uniqueId of its SubmissionSet.
-    SubmissionSet,
-    /// A mailbox: its address, in lower case.
-    Recipient,
-    /// What a route lets through once (step `once`).
-    Once,
 }
 
 /// What one attempt did.
@@ -198,13 +171,15 @@ pub enum Outcome {
     },
 }
 
-/// How a delivery ended for good.
+/// How a delivery ended for good, or what came back of it afterwards.
 #[derive(Clone, Debug)]
 pub enum Ending<'a> {
     /// Delivered.
     Delivered,
     /// Refused, with the code for the sender.
     Refused(&'a ReportCode),
+    /// It had ended; this answers it.
+    Answered(&'a Answer),
 }
 
 /// What a sink may use: everything that is not a pure function is handed in.
@@ -244,6 +219,11 @@ pub trait Sink: Send + Sync {
     /// lane's policy says what follows an unknown outcome: the same bytes again, or a human.
     fn probes(&self) -> bool {
         false
+    }
+
+    /// Which answers were asked for: one that does not come is told to a human after a while. Asked once, with `prepare`.
+    fn awaits(&self, _: &Shape, _: &Part) -> Vec<ReportStage> {
+        Vec::new()
     }
 
     /// What the first sender should learn of this ending, whether or not they want it. `None`: nothing to say.

@@ -178,6 +178,7 @@ impl Sink for DmpSink {
             verdict: match ending {
                 Ending::Delivered => Verdict::Positive,
                 Ending::Refused(code) => Verdict::Negative((*code).clone()),
+                Ending::Answered(_) => return None,
             },
             wanted: submission.wants.delivery_reports,
             time: at,

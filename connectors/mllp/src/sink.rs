@@ -62,11 +62,16 @@ impl MllpSink {
 
     /// Whether this report is told at all, and as which ZAM. Source: hl7v2.md §2.13 « How many ».
     fn told(&self, report: &DeliveryReport) -> Option<ZamEvent> {
-        let premature = report.channel == ReportChannel::Mssante
-            && report.stage == ReportStage::Submission
+        // A good Z02 is told once: when the operator took the mail, or when the mailbox did.
+        let told_at = match self.z02_on {
+            Z02On::Dsn => ReportStage::Delivery,
+            Z02On::Submission => ReportStage::Submission,
+        };
+        let other = report.channel == ReportChannel::Mssante
             && report.verdict == Verdict::Positive
-            && self.z02_on == Z02On::Dsn;
-        (report.wanted && !premature).then(|| ZamEvent::of(report))
+            && report.stage != ReportStage::Reading
+            && report.stage != told_at;
+        (report.wanted && !other).then(|| ZamEvent::of(report))
     }
 }
 
@@ -89,6 +94,7 @@ impl Sink for MllpSink {
             }
             Shape::DocumentSubmission(_)
             | Shape::SecureMail(_)
+            | Shape::Answer(_)
             | Shape::PatientEvent(_)
             | Shape::Appointment(_) => Vec::new(),
         }

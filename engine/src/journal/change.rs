@@ -3,7 +3,9 @@
 //! Everything a person could be recognised by stands in a [`NewBody`]; the rest is numbers, states, codes and hashes.
 
 use bytes::Bytes;
-use jonction_model::{BodyId, ContentRef, Finding, PartnerName, ReportCode, RouteName};
+use jonction_model::{
+    BodyId, ContentRef, Finding, PartnerName, ReportCode, ReportStage, RouteName, Standing,
+};
 use jonction_ports::{Artefact, DeliveryId, KeyKind, MessageFacts, MessageId};
 
 use crate::{
@@ -159,6 +161,25 @@ pub struct Routed {
     pub once: Vec<OnceKey>,
     /// The message was corrected: what an earlier edition owes and has not sent is replaced.
     pub edited: bool,
+    /// What it says of deliveries of other messages.
+    pub answers: Vec<NewAnswer>,
+}
+
+/// What a message says of a delivery of another one.
+#[derive(Clone, Debug)]
+pub struct NewAnswer {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// How far it got.
+    pub stage: ReportStage,
+    /// How it stands there.
+    pub standing: Standing,
+    /// In words, free of any datum of a person.
+    pub detail: String,
+    /// The report, when there is one: written unless the journal knows as much, or worse, already.
+    pub shapes: Vec<NewShape>,
+    /// The deliveries that carry it.
+    pub replies: Vec<NewDelivery>,
 }
 
 /// A key that lets a message through once within a window.
@@ -189,6 +210,8 @@ pub struct NotRouted {
     pub why: NotRoutedWhy,
     /// What the steps had noted.
     pub findings: Vec<Finding>,
+    /// What it says of deliveries of other messages.
+    pub answers: Vec<NewAnswer>,
 }
 
 /// Why a message was not routed.
@@ -228,6 +251,8 @@ pub struct NewArtefact {
     pub bodies: Vec<NewBody>,
     /// How the delivery can be found.
     pub keys: Vec<Key>,
+    /// Answers that were asked for.
+    pub awaits: Vec<ReportStage>,
 }
 
 /// What becomes of a delivery.

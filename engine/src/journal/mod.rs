@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jonction_model::{BodyId, ContentRef, PartnerName, RouteName};
+use jonction_model::{BodyId, ContentRef, PartnerName, ReportStage, RouteName};
 use jonction_ports::{Artefact, Bodies, BodyError, DeliveryId, MessageFacts, MessageId};
 
 use crate::{
@@ -17,7 +17,9 @@ use crate::{
         hold::{HeldKey, HoldLine},
         retention::{Aging, LegalHold, PurgeCursor, PurgeWindow, Purged},
     },
-    questions::{AuditQuery, Balance, MessageJourney, MessageLine, Query, Queues, Recent, Troubled, Window},
+    questions::{
+        AuditQuery, Balance, MessageJourney, MessageLine, Query, Queues, Recent, Troubled, Unanswered, Window,
+    },
     scratch::Scratch,
 };
 
@@ -30,8 +32,8 @@ mod suite;
 
 pub use change::{
     Applied, Arrive, Birth, Change, Committed, Deed, Finish, HandRefusal, Key, LegalKey, LoadChange, Millis,
-    NewArtefact, NewBody, NewDelivery, NewEdition, NewOrder, NewPurge, NewRecall, NewShape, Next, NotRouted,
-    NotRoutedWhy, OnceKey, RecallPart, RepeatKey, Routed, Start, Version,
+    NewAnswer, NewArtefact, NewBody, NewDelivery, NewEdition, NewOrder, NewPurge, NewRecall, NewShape, Next,
+    NotRouted, NotRoutedWhy, OnceKey, RecallPart, RepeatKey, Routed, Start, Version,
 };
 pub use sqlite::SqliteJournal;
 pub use state::{AttemptState, DeliveryState, MessageState};
@@ -101,6 +103,17 @@ pub struct StoredDelivery {
     pub is_report: bool,
 }
 
+/// What is known of the way of a delivery after its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownAnswer {
+    /// The message that said it.
+    pub message: MessageId,
+    /// How far.
+    pub stage: ReportStage,
+    /// [`jonction_model::Standing::weight`].
+    pub weight: u8,
+}
+
 /// Bodies sealed anew, to be committed.
 #[derive(Clone, Debug, Default)]
 pub struct Stale {
@@ -158,6 +171,12 @@ pub trait Journal: Bodies {
 
     /// One delivery.
     fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, Error>;
+
+    /// Deliveries that left with an identifier, the latest first: at most two.
+    fn left_with(&self, key: &Key) -> Result<Vec<DeliveryId>, Error>;
+
+    /// What answered a delivery.
+    fn answered(&self, delivery: DeliveryId) -> Result<Vec<KnownAnswer>, Error>;
 
     /// Routes that a human holds.
     fn held_routes(&self) -> Result<Vec<RouteName>, Error>;
@@ -219,6 +238,10 @@ pub trait Questions: Bodies {
 
     /// What the end of the journal says of how things go.
     fn recent(&self) -> Result<Recent, Error>;
+
+    /// Delivered before a moment, and the answer that was asked for at this stage has not come; those delivered before
+    /// `since` are given up.
+    fn unanswered(&self, stage: ReportStage, since: Millis, before: Millis) -> Result<Unanswered, Error>;
 
     /// The two lines, per route and day.
     fn balance(&self, window: Window) -> Result<Balance, Error>;

@@ -79,6 +79,7 @@ fn try_route(journal: &dyn Journal, message: u64, keys: &[Option<u8>], at: Milli
         deliveries: deliveries.collect(),
         once: vec![],
         edited: false,
+        answers: vec![],
     };
     one(journal, Change::Route(Box::new(routed)))
 }
@@ -89,7 +90,7 @@ fn start(journal: &dyn Journal, delivery: u64) -> (Applied, LoadChange) {
         ids: serde_json::json!({ "uid": delivery }),
         pieces: vec![ContentRef::whole(piece.id, piece.length)],
     };
-    let prepared = Some(NewArtefact { artefact, bodies: vec![piece], keys: vec![] });
+    let prepared = Some(NewArtefact { artefact, bodies: vec![piece], keys: vec![], awaits: vec![] });
     one(journal, Change::Start(Box::new(Start { delivery: DeliveryId(delivery), at: 0, prepared })))
 }
 

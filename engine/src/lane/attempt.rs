@@ -195,7 +195,8 @@ fn make_ready(
         Some(artefact) => (artefact.clone(), None),
         None => match lane.sink.prepare(delivery, &lane.shared.tools()) {
             Ok(prepared) => {
-                let new = store(lane, prepared)?;
+                let awaits = lane.sink.awaits(&delivery.shape, &delivery.part);
+                let new = NewArtefact { awaits, ..store(lane, prepared)? };
                 (new.artefact.clone(), Some(new))
             }
             Err(outcome) => return Ok(Err(outcome)),
@@ -230,7 +231,7 @@ fn store(lane: &Lane, prepared: Prepared) -> Result<NewArtefact, Error> {
     }
     let hasher = &lane.shared.hasher;
     let keys = prepared.keys.iter().map(|key| (key.kind, hasher.key(key.kind, &key.value))).collect();
-    Ok(NewArtefact { artefact: Artefact { ids: prepared.ids, pieces }, bodies, keys })
+    Ok(NewArtefact { artefact: Artefact { ids: prepared.ids, pieces }, bodies, keys, awaits: Vec::new() })
 }
 
 fn delivery(loaded: &Loaded, shape: &Arc<Shape>, attempt: u32) -> Delivery {

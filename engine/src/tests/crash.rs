@@ -105,6 +105,14 @@ impl Journal for Dying {
         self.inner.owed(message)
     }
 
+    fn left_with(&self, key: &crate::journal::Key) -> Result<Vec<DeliveryId>, Error> {
+        self.inner.left_with(key)
+    }
+
+    fn answered(&self, delivery: DeliveryId) -> Result<Vec<crate::journal::KnownAnswer>, Error> {
+        self.inner.answered(delivery)
+    }
+
     fn hold_keys(&self) -> Result<Vec<(HeldKey, bool)>, Error> {
         self.inner.hold_keys()
     }

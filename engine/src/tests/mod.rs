@@ -8,6 +8,7 @@ mod editions;
 mod holds;
 mod hostile;
 mod lanes;
+mod notices;
 mod partners;
 mod purge;
 mod recall;

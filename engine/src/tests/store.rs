@@ -46,11 +46,11 @@ async fn a_newer_format_is_refused() {
     let world = world.die();
     drop(world.engine);
     let database = rusqlite::Connection::open(path.join("journal.db")).unwrap();
-    database.execute("UPDATE store SET value = 3 WHERE name = 'format'", []).unwrap();
+    database.execute("UPDATE store SET value = 4 WHERE name = 'format'", []).unwrap();
     drop(database);
 
     let error = open(&path).err().unwrap();
-    assert!(matches!(error, Error::NewerFormat { found: 3, known: 2 }), "{error}");
+    assert!(matches!(error, Error::NewerFormat { found: 4, known: 3 }), "{error}");
     assert_eq!(Reader::open(&path).err().unwrap().code(), "journal.newer-format");
 }
 
@@ -226,8 +226,11 @@ fn dump(database: &rusqlite::Connection) -> String {
 }
 
 /// Stores as the program of each format wrote them.
-const FORMATS: [(&str, &str); 2] =
-    [("format-1.sql", include_str!("format-1.sql")), ("format-2.sql", include_str!("format-2.sql"))];
+const FORMATS: [(&str, &str); 3] = [
+    ("format-1.sql", include_str!("format-1.sql")),
+    ("format-2.sql", include_str!("format-2.sql")),
+    ("format-3.sql", include_str!("format-3.sql")),
+];
 
 /// Writes a store of the latest format, with `UPDATE=1`; never again once that format was released.
 async fn write_latest() {
@@ -285,7 +288,7 @@ async fn a_store_of_every_format_is_opened_told_and_goes_on() {
 async fn an_older_store_is_brought_to_our_format_by_who_writes_and_said_so_to_who_only_reads() {
     let folder = written(FORMATS[0].1);
     let error = Reader::open(folder.path()).err().unwrap();
-    assert!(matches!(error, Error::OlderFormat { found: 1, known: 2 }), "{error}");
+    assert!(matches!(error, Error::OlderFormat { found: 1, known: 3 }), "{error}");
     drop(open(folder.path()).unwrap());
     assert!(Reader::open(folder.path()).is_ok());
     // A new store and an old one are the same in the end.

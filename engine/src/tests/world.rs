@@ -236,16 +236,29 @@ impl Sink for FakeSink {
         self.name == "dmp"
     }
 
+    fn awaits(&self, shape: &Shape, _: &Part) -> Vec<ReportStage> {
+        let wants = submission(shape).is_some_and(|submission| submission.wants.delivery_reports);
+        if wants && self.name == "mail" { vec![ReportStage::Delivery, ReportStage::Reading] } else { vec![] }
+    }
+
     fn report(&self, shape: &Shape, _: &Part, ending: &Ending<'_>, at: Timestamp) -> Option<DeliveryReport> {
         let submission = submission(shape)?;
         Some(DeliveryReport {
             origin: submission.origin.clone(),
             channel: ReportChannel::Dmp,
-            stage: ReportStage::Submission,
+            stage: match ending {
+                Ending::Answered(answer) => answer.stage,
+                _ => ReportStage::Submission,
+            },
             recipient: None,
             verdict: match ending {
                 Ending::Delivered => Verdict::Positive,
                 Ending::Refused(code) => Verdict::Negative((*code).clone()),
+                Ending::Answered(answer) => match &answer.standing {
+                    Standing::Pending => return None,
+                    Standing::Positive => Verdict::Positive,
+                    Standing::Negative(code) => Verdict::Negative(code.clone()),
+                },
             },
             wanted: submission.wants.delivery_reports,
             time: at,
@@ -267,6 +280,7 @@ fn control_id(shape: &Shape) -> String {
     match shape {
         Shape::DocumentSubmission(submission) => submission.origin.control_id.to_string(),
         Shape::DeliveryReport(report) => report.origin.control_id.to_string(),
+        Shape::Answer(answer) => answer.detail.clone(),
         Shape::SecureMail(mail) => mail.message_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         Shape::PatientEvent(event) => event.source.control_id.clone(),
         Shape::Appointment(appointment) => appointment.source.control_id.clone(),
@@ -377,6 +391,26 @@ fn fake_document(text: &str, control_id: &str) -> SubmittedDocument {
     }
 }
 
+/// `N1;answers=2@fake;asked=a@x.fr;pending`, `…;failed`, `…;read`: what a message says of a delivery of another one.
+fn answer(text: &str) -> Option<Answer> {
+    let words: Vec<&str> = text.trim().split(';').collect();
+    let value = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    let has = |name: &str| words.contains(&name);
+    let code = ReportCode::new("550", "boîte inconnue");
+    Some(Answer {
+        to: vec![IndexKey { kind: KeyKind::MailId, value: format!("<{}>", value("answers")?) }],
+        stage: if has("read") { ReportStage::Reading } else { ReportStage::Delivery },
+        standing: match (has("pending"), has("failed")) {
+            (true, _) => Standing::Pending,
+            (_, true) => Standing::Negative(code),
+            _ => Standing::Positive,
+        },
+        by: None,
+        asked: value("asked").map(|address| MssAddress::parse(address).unwrap()),
+        detail: "réponse d'essai".to_owned(),
+    })
+}
+
 struct FakeStep;
 
 impl Step for FakeStep {
@@ -391,7 +425,10 @@ impl Step for FakeStep {
     fn run(&self, flow: &mut Flow, bodies: &dyn Bodies) -> Result<(), Finding> {
         let bytes = bodies.read(&flow.message, 1 << 24).map_err(|_| finding("fake.body"))?;
         let text = std::str::from_utf8(&bytes).map_err(|_| finding("fake.text"))?;
-        flow.shapes.push(Shape::DocumentSubmission(Box::new(map(text)?)));
+        flow.shapes.push(match answer(text) {
+            Some(answer) => Shape::Answer(Box::new(answer)),
+            None => Shape::DocumentSubmission(Box::new(map(text)?)),
+        });
         flow.findings.push(Finding::warning("fake/F1", "une remarque"));
         Ok(())
     }

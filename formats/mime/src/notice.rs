@@ -44,7 +44,7 @@ fn address(headers: &Headers, name: &str) -> Option<MssAddress> {
 }
 
 /// Identifiers of the mail that a notice returns: its headers, or the mail itself.
-fn returned_ids(mail: &Mail) -> Vec<MailId> {
+pub fn returned_ids(mail: &Mail) -> Vec<MailId> {
     let root = mail.parts().iter().position(|part| part.media_type == "multipart/report").unwrap_or(0);
     let returned = mail.children(root).find_map(|(at, part)| match part.media_type.as_str() {
         "text/rfc822-headers" | "message/rfc822-headers" => Some(Headers::of_block(part.content())),

@@ -3,6 +3,7 @@
 //! Sources: mssante.md §3.8, §3.9, §4.3, §8. Absent: IMAP, and which of our mails a notice answers (the store knows).
 //!
 //! ```text
+//! answers.rs       what it says of one of our mails
 //! archive.rs       XDM archives, found by content
 //! kind.rs          what the mail is for
 //! letter.rs        the mail as a SecureMail shape; html.rs: text of HTML
@@ -11,6 +12,7 @@
 //! step.rs          all this as a step of a route
 //! ```
 
+mod answers;
 pub mod archive;
 mod html;
 mod kind;
@@ -23,7 +25,7 @@ mod submissions;
 use bytes::Bytes;
 use jonction_mime::{Mail, notice};
 use jonction_model::{
-    BodyId, DeliveryNotice, DocumentSubmission, Environment, Finding, MailId, MailKind, MssAddress,
+    Answer, BodyId, DeliveryNotice, DocumentSubmission, Environment, Finding, MailId, MailKind, MssAddress,
     ReadingNotice, SecureMail, ids::PATIENT_DOMAIN,
 };
 use jonction_xds::xdm;
@@ -148,6 +150,11 @@ impl IncomingMail {
     /// The mail as tools that know no document see it.
     pub fn letter(&self) -> SecureMail {
         letter::of(self)
+    }
+
+    /// What it says of mails of ours; nothing for most mails.
+    pub fn answers(&self) -> Vec<Answer> {
+        answers::of(self)
     }
 
     /// What the archives ask, one submission per set and operation. Those that may not be integrated carry the

@@ -1,5 +1,6 @@
 //! `mssante-mail`: a received mail becomes shapes.
-//! In: the stored bytes of a mail. Out: a `SecureMail`, then one `DocumentSubmission` per set and operation; findings.
+//! In: the stored bytes of a mail. Out: a `SecureMail`, an `Answer` for what it says of a mail of ours, then one
+//! `DocumentSubmission` per set and operation; findings.
 //! A mail that cannot be read, or that announces documents nobody can reach, parks the message under the finding that
 //! says why: silence would pass for delivery (mssante.md §8 n° 13, 23).
 
@@ -54,6 +55,7 @@ impl Step for MailToShapes {
             return Err(finding.clone());
         }
         flow.shapes.push(Shape::SecureMail(Box::new(incoming.letter())));
+        flow.shapes.extend(incoming.answers().into_iter().map(|answer| Shape::Answer(Box::new(answer))));
         for submission in incoming.submissions() {
             flow.shapes.push(Shape::DocumentSubmission(Box::new(submission)));
         }

@@ -41,6 +41,8 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Delivered {
     pub(crate) from: String,
+    /// ENVID; empty when none was given.
+    pub(crate) envelope_id: String,
     pub(crate) recipients: Vec<(String, u64)>,
     pub(crate) raw: Bytes,
     pub(crate) authenticated: Option<String>,
@@ -50,6 +52,7 @@ pub(crate) struct Delivered {
 #[derive(Debug, Default)]
 struct Transaction {
     from: String,
+    envelope_id: String,
     recipients: Vec<(String, u64)>,
     fault: Option<MailFault>,
 }
@@ -287,7 +290,9 @@ impl Dialogue {
             return reply(552, "5.3.4", "courriel trop gros");
         }
         let fault = self.faults.mails.draw();
-        self.transaction = Some(Transaction { from: from.address.clone(), fault, ..Transaction::default() });
+        let envelope_id = from.env_id.clone().unwrap_or_default();
+        let from = from.address.clone();
+        self.transaction = Some(Transaction { from, envelope_id, fault, ..Transaction::default() });
         reply(250, "2.1.0", "ok")
     }
 
@@ -367,6 +372,7 @@ impl Dialogue {
         }
         steps.push(Step::Deliver(Box::new(Delivered {
             from: transaction.from,
+            envelope_id: transaction.envelope_id,
             recipients: transaction.recipients,
             raw: body.data.into(),
             authenticated: self.authenticated.clone(),

@@ -1,12 +1,13 @@
 //! The operator and its mailboxes, simulated: SMTP submission and IMAP on real sockets, mails kept and judged.
 //! In: connections. Out: mailboxes, `.eml` files, verdicts. Source: mssante.md §6.
-//! Deliberately absent: receipts, robots.
+//! What comes back of mails is in robots.rs.
 
 mod dialogue;
 pub mod faults;
 mod imap;
 mod page;
 mod post;
+pub mod robots;
 mod world;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -31,6 +32,7 @@ use crate::{
 };
 use dialogue::{Delivered, Dialogue, Step};
 use faults::Faults;
+pub use robots::{ROBOTS, Robot, robot};
 use world::World;
 pub use world::{Domain, Judge, Mailboxes, Operator, ServerAuth, SimulatorSettings, StoredMail, TokenJudge};
 
@@ -288,6 +290,32 @@ impl Shared {
             if let Err(error) = self.world.deliver(mail) {
                 warn!(error_code = "mssante.simulator-cannot-write", cause = %error.kind(), "mail kept in memory only");
             }
+            if let Ok(mail) = &read {
+                self.answer(&robots::Taken {
+                    mail,
+                    from: &delivered.from,
+                    to,
+                    envelope_id: &delivered.envelope_id,
+                    notify: *notify,
+                    host: &self.world.settings.host,
+                    now: self.clock.now(),
+                });
+            }
+        }
+    }
+
+    /// What the other side answers. It arrives in the mailbox of whoever wrote, as from another operator: unjudged.
+    fn answer(&self, taken: &robots::Taken<'_>) {
+        for back in taken.answers(&self.world.robots(taken.to)) {
+            if back.after.is_zero() {
+                self.world.post.deliver(&back.to, back.raw, self.clock.now());
+                continue;
+            }
+            let world = self.world.clone();
+            tokio::spawn(async move {
+                sleep(back.after).await;
+                world.post.deliver(&back.to, back.raw, world.clock.now());
+            });
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the simulator knows and keeps: operators, domains, mailboxes, mails.
 //! In: settings, mails taken. Out: verdicts on recipients, mailboxes in memory and as readable `.eml` files.
-//! Source: mssante.md §6.1, §6.3, §1.4. Deliberately absent: robots that answer (receipts, patients).
+//! Source: mssante.md §6.1, §6.3, §1.4. What answers is in robots.rs.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,7 +14,10 @@ use jiff::Timestamp;
 use jonction_mime::{Limits as MimeLimits, Mail};
 use jonction_model::{Clock, Environment, MssAddress, ids::PATIENT_DOMAIN};
 
-use super::post::Post;
+use super::{
+    post::Post,
+    robots::{Robot, robot},
+};
 use crate::session::Security;
 
 /// An operator: the certificate that its domains are listed with.
@@ -33,6 +36,15 @@ pub struct Domain {
     pub name: String,
     /// Mailboxes that exist (local parts, any case).
     pub mailboxes: Mailboxes,
+    /// What its mailboxes answer to a mail.
+    pub answers: Vec<Robot>,
+}
+
+impl Domain {
+    /// A domain whose mailboxes answer nothing but what its operator owes.
+    pub fn new(name: impl Into<String>, mailboxes: Mailboxes) -> Self {
+        Self { name: name.into(), mailboxes, answers: Vec::new() }
+    }
 }
 
 /// Which mailboxes a domain has.
@@ -103,10 +115,7 @@ pub struct SimulatorSettings {
 impl SimulatorSettings {
     /// Any mailbox of these domains, the patient domain among them when listed; STARTTLS, client certificate, 25 MB.
     pub fn with_domains<'d>(domains: impl IntoIterator<Item = &'d str>) -> Self {
-        let domains = domains
-            .into_iter()
-            .map(|name| Domain { name: name.to_owned(), mailboxes: Mailboxes::Any })
-            .collect();
+        let domains = domains.into_iter().map(|name| Domain::new(name, Mailboxes::Any)).collect();
         Self {
             host: "smtp.operateur.mssante.example".to_owned(),
             security: Security::StartTls,
@@ -236,6 +245,18 @@ impl World {
             }
         };
         if same.any(known) { RecipientVerdict::Known } else { RecipientVerdict::UnknownMailbox }
+    }
+
+    /// What this mailbox answers: what its name asks for, else what its domain does.
+    pub(crate) fn robots(&self, given: &str) -> Vec<Robot> {
+        let Ok(address) = MssAddress::parse(given) else { return Vec::new() };
+        let asked = address.expose_local_part().strip_prefix("sim+").and_then(|name| robot(name).ok());
+        let domains = self.settings.operators.iter().flat_map(|operator| &operator.domains);
+        let mut same = domains.filter(|domain| domain.name.eq_ignore_ascii_case(address.domain()));
+        match asked {
+            Some(robot) => vec![robot],
+            None => same.next().map(|domain| domain.answers.clone()).unwrap_or_default(),
+        }
     }
 
     /// Whether this recipient must be told to come back: the first two times it is.

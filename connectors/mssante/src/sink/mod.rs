@@ -17,7 +17,8 @@ use std::{
 use jiff::Timestamp;
 use jonction_model::{
     Clock, DeliveryReport, DocumentSubmission, Environment, Finding, MssAddress, Oid, Recipient,
-    ReportChannel, ReportRecipient, ReportStage, Severity, Shape, Verdict, smtp_code::smtp_report_code,
+    ReportChannel, ReportRecipient, ReportStage, Severity, Shape, Standing, Verdict,
+    smtp_code::smtp_report_code,
 };
 use jonction_net::{ClientTls, Endpoint};
 use jonction_ports::{
@@ -335,7 +336,7 @@ impl Sink for MssanteSink {
         let envelope_id = message_id.split('@').next().unwrap_or_default().to_owned();
         let facts = MailFacts {
             message_id: message_id.clone(),
-            envelope_id,
+            envelope_id: envelope_id.clone(),
             from: mail.from.address.clone(),
             size,
             notes: lot.notes.clone(),
@@ -346,7 +347,7 @@ impl Sink for MssanteSink {
                 Piece::New(head),
                 Piece::Shared { id: lot.block.id(), bytes: lot.block.bytes().clone() },
             ],
-            keys: vec![IndexKey { kind: KeyKind::MailId, value: message_id }],
+            keys: [message_id, envelope_id].map(|value| IndexKey { kind: KeyKind::MailId, value }).into(),
         })
     }
 
@@ -359,6 +360,12 @@ impl Sink for MssanteSink {
         Box::pin(self.send(delivery, artefact, tools))
     }
 
+    fn awaits(&self, shape: &Shape, _: &Part) -> Vec<ReportStage> {
+        let Some(wants) = shape.as_submission().map(|submission| submission.wants) else { return Vec::new() };
+        let delivery = (wants.delivery_reports && self.settings.dsn).then_some(ReportStage::Delivery);
+        delivery.into_iter().chain(wants.reading_reports.then_some(ReportStage::Reading)).collect()
+    }
+
     fn report(
         &self,
         shape: &Shape,
@@ -368,20 +375,44 @@ impl Sink for MssanteSink {
     ) -> Option<DeliveryReport> {
         let submission = shape.as_submission()?;
         let recipient = submission.recipients.get(index_of(part)?)?;
-        Some(DeliveryReport {
+        let told = |stage, verdict, wanted| DeliveryReport {
             origin: submission.origin.clone(),
             channel: ReportChannel::Mssante,
-            stage: ReportStage::Submission,
+            stage,
             recipient: Some(ReportRecipient {
                 address: recipient.given_address.clone(),
                 id: recipient.id.clone(),
             }),
-            verdict: match ending {
-                Ending::Delivered => Verdict::Positive,
-                Ending::Refused(code) => Verdict::Negative((*code).clone()),
-            },
-            wanted: submission.wants.delivery_reports,
+            verdict,
+            wanted,
             time: at,
+        };
+        let wants = submission.wants;
+        Some(match ending {
+            Ending::Delivered => told(ReportStage::Submission, Verdict::Positive, wants.delivery_reports),
+            Ending::Refused(code) => {
+                told(ReportStage::Submission, Verdict::Negative((*code).clone()), wants.delivery_reports)
+            }
+            Ending::Answered(answer) => {
+                let verdict = match &answer.standing {
+                    Standing::Pending => return None,
+                    Standing::Positive => Verdict::Positive,
+                    Standing::Negative(code) => Verdict::Negative(code.clone()),
+                };
+                let reading = answer.stage == ReportStage::Reading;
+                let wanted = if reading { wants.reading_reports } else { wants.delivery_reports };
+                let report = told(answer.stage, verdict, wanted);
+                match &answer.by {
+                    // Who read it is told as they are; whose identifier that is, nobody said.
+                    Some(by)
+                        if reading && !by.expose().eq_ignore_ascii_case(recipient.given_address.expose()) =>
+                    {
+                        let recipient = ReportRecipient { address: by.expose().to_owned().into(), id: None };
+                        DeliveryReport { recipient: Some(recipient), ..report }
+                    }
+                    _ => report,
+                }
+            }
         })
     }
 }

@@ -224,7 +224,7 @@ impl World {
                 let mailboxes = jonction_mssante::simulator::Mailboxes::Any;
                 simulator.operators[0]
                     .domains
-                    .push(jonction_mssante::simulator::Domain { name: domain.to_owned(), mailboxes });
+                    .push(jonction_mssante::simulator::Domain::new(domain, mailboxes));
             },
             |_| {},
         );

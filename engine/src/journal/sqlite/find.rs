@@ -1,7 +1,7 @@
 //! `jonction find`: which messages match.
 //! In: a [`Query`], identifiers already hashed. Out: messages, latest first, with their deliveries in short.
 
-use jonction_model::{ContentRef, Finding};
+use jonction_model::{ContentRef, Finding, ReportStage};
 use jonction_ports::{Bodies, BodyError, DeliveryId, MessageId, Part};
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 
@@ -22,7 +22,7 @@ use crate::{
     },
     questions::{
         AuditQuery, Balance, DeliveryLine, MessageJourney, MessageLine, Query, Queues, Recent, Troubled,
-        Window,
+        Unanswered, Window,
     },
 };
 
@@ -67,6 +67,10 @@ impl Questions for SqliteJournal {
 
     fn troubled(&self, window: Window, structure: &str, limit: u32) -> Result<Troubled, Error> {
         super::day::troubled(self, window, structure, limit)
+    }
+
+    fn unanswered(&self, stage: ReportStage, since: Millis, before: Millis) -> Result<Unanswered, Error> {
+        self.not_answered(stage, since, before)
     }
 
     fn recent(&self) -> Result<Recent, Error> {

@@ -69,6 +69,7 @@ impl SqliteJournal {
             recalls: get::<Option<i64>>(row, "recalls")?.and_then(|id| u64::try_from(id).ok()).map(MessageId),
             recalled_by: recalled_by(connection, id)?,
             editions: super::editions::of(connection, id)?,
+            answers: super::answers::given_by(connection, id)?,
             repetitions: repetitions(connection, id)?,
             deliveries: self.deliveries(connection, id)?,
         }))
@@ -139,6 +140,7 @@ impl SqliteJournal {
                 report_code: get(row, "report_code")?,
                 ids: artefact.map(|artefact| artefact.ids),
                 attempts: attempts(connection, id, &part.label)?,
+                answers: super::answers::of_delivery(connection, id)?,
                 key: part.key,
                 label: part.label,
             });

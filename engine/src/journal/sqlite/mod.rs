@@ -18,6 +18,7 @@ use crate::{
     seal::Seals,
 };
 
+mod answers;
 mod audit;
 mod balance;
 mod bodies;
@@ -45,7 +46,8 @@ pub(crate) use bodies::BodyFiles;
 use checkpoint::Checkpointer;
 
 /// What makes each format from the one before, the first from nothing. A new store and an old one go the same way.
-const FORMATS: [&str; 2] = [include_str!("format/1.sql"), include_str!("format/2.sql")];
+const FORMATS: [&str; 3] =
+    [include_str!("format/1.sql"), include_str!("format/2.sql"), include_str!("format/3.sql")];
 /// The format this program writes.
 pub const FORMAT: i64 = FORMATS.len() as i64;
 

@@ -17,8 +17,8 @@ use super::{
 use crate::{
     error::Error,
     journal::{
-        Change, Committed, DeliveryState, Due, Journal, LoadChange, Millis, NewBody, Stale, StoredDelivery,
-        Unrouted,
+        Change, Committed, DeliveryState, Due, Journal, Key, KnownAnswer, LoadChange, Millis, NewBody, Stale,
+        StoredDelivery, Unrouted,
     },
     order::hold::HeldKey,
     questions::Window,
@@ -201,6 +201,14 @@ impl Journal for SqliteJournal {
                 is_report: get(row, "is_report")?,
             }))
         })
+    }
+
+    fn left_with(&self, key: &Key) -> Result<Vec<DeliveryId>, Error> {
+        self.deliveries_left_with(key)
+    }
+
+    fn answered(&self, delivery: DeliveryId) -> Result<Vec<KnownAnswer>, Error> {
+        self.known_answers(delivery)
     }
 
     fn held_routes(&self) -> Result<Vec<RouteName>, Error> {

@@ -33,6 +33,7 @@ impl Writer<'_> {
                 .prepare_cached("UPDATE delivery SET artefact = ?2 WHERE id = ?1")?
                 .execute(params![id, to_json(&prepared.artefact)?])?;
             self.keys(&prepared.keys, message_id(message)?, Some(start.delivery))?;
+            self.await_answers(id, &prepared.awaits, start.at)?;
         }
         self.connection
             .prepare_cached(

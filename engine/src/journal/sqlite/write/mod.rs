@@ -16,6 +16,7 @@ use crate::{
     journal::{Applied, Change, Key, LoadChange, Millis, NewBody, NewShape, Version},
 };
 
+mod answer;
 mod arrive;
 mod attempt;
 mod audit;

@@ -172,6 +172,8 @@ impl Writer<'_> {
         }
         for sql in [
             "DELETE FROM attempt WHERE delivery IN (SELECT id FROM delivery WHERE message = ?1)",
+            "DELETE FROM answer WHERE delivery IN (SELECT id FROM delivery WHERE message = ?1)",
+            "DELETE FROM awaited WHERE delivery IN (SELECT id FROM delivery WHERE message = ?1)",
             "DELETE FROM key WHERE message = ?1",
             "DELETE FROM delivery WHERE message = ?1",
             "DELETE FROM shape WHERE message = ?1",

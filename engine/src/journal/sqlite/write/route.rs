@@ -54,6 +54,7 @@ impl Writer<'_> {
         self.keys(&routed.keys, routed.message, None)?;
         let once: Vec<_> = routed.once.iter().map(|once| (KeyKind::Once, once.hash)).collect();
         self.keys(&once, routed.message, None)?;
+        self.answers(routed.message, &routed.answers, routed.at)?;
         let owed = if routed.edited { self.replace(routed)? } else { self.create(routed)? };
         self.owe(routed.message, owed)?;
         Ok(Applied::Done(0))
@@ -109,6 +110,7 @@ impl Writer<'_> {
             version: Some(routed.version.clone()),
             why: NotRoutedWhy::Filtered { by: by.clone() },
             findings: routed.findings.clone(),
+            answers: routed.answers.clone(),
         };
         let applied = self.not_route(&filtered)?;
         Ok(if matches!(applied, Applied::Done(_)) { Applied::Filtered { by } } else { applied })
@@ -152,6 +154,7 @@ impl Writer<'_> {
             return Ok(Applied::Skipped);
         }
         self.load.messages -= 1;
+        self.answers(not_routed.message, &not_routed.answers, not_routed.at)?;
         Ok(Applied::Done(0))
     }
 
