@@ -2,6 +2,7 @@
 //! A new connector is a module with a [`Configured`] and a row of [`CONNECTORS`].
 
 mod dmp;
+mod folder;
 mod mllp;
 mod mssante;
 
@@ -148,7 +149,8 @@ pub(crate) struct Names<'n> {
 type Reader = fn(&mut Fields<'_>, &Reading<'_>, &mut Diagnoses) -> Option<Box<dyn Configured>>;
 
 /// Every connector.
-const CONNECTORS: &[(&str, Reader)] = &[("mllp", mllp::read), ("dmp", dmp::read), ("mssante", mssante::read)];
+const CONNECTORS: &[(&str, Reader)] =
+    &[("mllp", mllp::read), ("dmp", dmp::read), ("mssante", mssante::read), ("folder", folder::read)];
 
 /// A partner whose block was read.
 pub(crate) struct Ready {
