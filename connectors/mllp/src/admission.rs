@@ -10,6 +10,7 @@ use jonction_model::{Entropy, Environment, Finding, MessageControlId, Mode, Plac
 use jonction_ports::{Admission, Admitted, MessageFacts, Peer, Repeat};
 
 use crate::{
+    acknowledgements::Acknowledgements,
     answer::Answers,
     config::{Messages, Settings},
     root::document_roots,
@@ -39,6 +40,7 @@ pub struct MllpAdmission {
     messages: Messages,
     limits: Hl7Limits,
     batch_messages_max: usize,
+    acknowledgements: Acknowledgements,
 }
 
 impl MllpAdmission {
@@ -54,6 +56,7 @@ impl MllpAdmission {
                 ..Hl7Limits::default()
             },
             batch_messages_max: settings.limits.batch_messages_max,
+            acknowledgements: settings.acknowledgements,
         }
     }
 
@@ -108,6 +111,11 @@ impl MllpAdmission {
             (Messages::Any, Profile::Other | Profile::Ack | Profile::Zam) => Profile::Other,
             _ => Profile::DocumentToPfi,
         }
+    }
+
+    /// Who writes the answers of this partner.
+    pub(crate) fn answers<'a>(&self, entropy: &'a dyn Entropy, now: Timestamp) -> Answers<'a> {
+        Answers { entropy, now, acknowledgements: self.acknowledgements }
     }
 
     /// Verdict on a frame over the limit, of which only the head is known.
@@ -174,7 +182,7 @@ impl Admission for MllpAdmission {
         now: Timestamp,
     ) -> (Admitted, Bytes) {
         let judged = self.judge(raw, peer);
-        let reply = Answers { entropy, now }.verdict(&judged);
+        let reply = self.answers(entropy, now).verdict(&judged);
         (judged.admitted, reply)
     }
 }

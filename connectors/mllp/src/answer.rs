@@ -1,17 +1,23 @@
-//! What the sender is told: one acknowledgement per message, written before the message is stored, given after.
+//! What the sender is told: one acknowledgement per message, two where it asks for both, written before the message is stored, given after.
 //! In: a judged message. Out: the bytes of MSH, MSA, ERR, without frame. Source: hl7v2.md §2.12, §6.5.
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use jonction_hl7v2::{AckCode, Charset, Header, ack};
+use jonction_hl7v2::{AckCode, Charset, Header, ack, batch};
 use jonction_model::{Entropy, Finding, Place};
 
-use crate::{admission::Judged, control_id::new_control_id};
+use crate::{
+    acknowledgements::{Acknowledgements, owed},
+    admission::Judged,
+    control_id::new_control_id,
+};
 
 /// Writes acknowledgements: the time and the numbers are handed in.
 pub(crate) struct Answers<'a> {
     pub(crate) entropy: &'a dyn Entropy,
     pub(crate) now: Timestamp,
+    /// Which mode the partner speaks.
+    pub(crate) acknowledgements: Acknowledgements,
 }
 
 impl Answers<'_> {
@@ -43,21 +49,27 @@ impl Answers<'_> {
         self.write(judged, AckCode::AR, &[finding])
     }
 
+    /// The messages of the answer, one after the other: the link sends each in its own frame.
     fn write(&self, judged: &Judged, verdict: AckCode, findings: &[Finding]) -> Bytes {
         let header = judged.header.clone().unwrap_or_else(nobody);
-        if asks_for_silence(&header) {
-            return Bytes::new();
+        let one = |verdict| {
+            let (control_id, request) = (new_control_id(self.entropy), judged.message.as_ref());
+            ack::Reply { header: &header, request, verdict, findings, control_id: &control_id, now: self.now }
+                .write()
+        };
+        let mut written = owed(self.acknowledgements, &header, verdict).into_iter().map(one);
+        let first = written.next().unwrap_or_default();
+        match written.next() {
+            None => first,
+            Some(second) => Bytes::from([first, second].concat()),
         }
-        let control_id = new_control_id(self.entropy);
-        let request = judged.message.as_ref();
-        ack::Reply { header: &header, request, verdict, findings, control_id: &control_id, now: self.now }
-            .write()
     }
 }
 
-/// Both acknowledgements refused beforehand: the sender is set up to wait for nothing.
-fn asks_for_silence(header: &Header) -> bool {
-    header.accept_ack == "NE" && header.application_ack == "NE"
+/// The messages of an answer.
+pub(crate) fn messages(answer: &Bytes) -> Vec<Bytes> {
+    let messages = batch::split(answer, 2).messages;
+    if messages.len() > 1 { messages } else { vec![answer.clone()] }
 }
 
 /// Header of bytes that have none: the sender is answered all the same, or it would wait for nothing until its timeout.

@@ -9,6 +9,7 @@ use jonction_net::{Anchors, ClientAuth, Endpoint, Identity, MaterialError, Serve
 use jonction_settings::{Diagnoses, Fields, fields::scalar, parse};
 
 use crate::{
+    acknowledgements::Acknowledgements,
     senders::{CertificateRule, Network, SenderRule},
     session::{ClientLimits, ServerLimits},
     wire::FrameLimits,
@@ -30,6 +31,8 @@ pub struct Settings {
     pub client_certificate: bool,
     /// What it may send.
     pub messages: Messages,
+    /// Original mode, or accept and application acknowledgements apart; of what it sends, and of what we send it.
+    pub acknowledgements: Acknowledgements,
     /// For whom it may speak. Never empty when it listens.
     pub senders: Vec<SenderRule>,
     /// Where its ZAM go; `None`: it gets none.
@@ -144,6 +147,12 @@ impl Settings {
             &[("documents", Messages::Documents), ("any", Messages::Any)],
             diagnoses,
         );
+        let acknowledgements = fields.choice(
+            "acknowledgements",
+            Acknowledgements::default(),
+            &[("original", Acknowledgements::Original), ("enhanced", Acknowledgements::Enhanced)],
+            diagnoses,
+        );
         let senders = read_senders(fields, diagnoses);
         let send_to_node = fields.node("send_to");
         let send_to = send_to_node.and_then(|node| scalar(node, "send_to", Target::parse, diagnoses));
@@ -180,6 +189,7 @@ impl Settings {
             trust,
             client_certificate,
             messages,
+            acknowledgements,
             senders,
             send_to,
             z02_on,

@@ -2,6 +2,7 @@
 //! In: HL7 v2 messages on a socket. Out: judged arrivals for the engine; ZAM for the sender.
 //! Source: docs/specs/hl7v2.md §2.12, §2.13, §6.4 to §6.6, §9. Deliberately absent: what a message means (`mappings`).
 
+pub mod acknowledgements;
 pub mod admission;
 mod answer;
 mod budget;
@@ -19,6 +20,7 @@ pub mod sink;
 pub mod source;
 pub mod wire;
 
+pub use acknowledgements::Acknowledgements;
 pub use admission::{Judged, MllpAdmission};
 pub use config::{Limits, Messages, Settings, Target, Z02On};
 pub use control_id::new_control_id;

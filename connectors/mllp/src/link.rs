@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     admission::Judged,
-    answer::Answers,
+    answer::messages,
     budget::Share,
     session::{Action, CloseReason, Server},
     source::{Counters, Shared},
@@ -191,7 +191,7 @@ impl Link {
                 "message received"
             );
             let received_at = self.shared.tools.clock.now();
-            let answers = Answers { entropy: &*self.shared.tools.entropy, now: received_at };
+            let answers = self.shared.admission.answers(&*self.shared.tools.entropy, received_at);
             let later = answers.later(&judged);
             let arrival = Arrival {
                 partner: self.shared.partner.clone(),
@@ -260,7 +260,7 @@ async fn first_answer(shared: &Shared, owed: &mut VecDeque<Owed>) -> Bytes {
             };
             // Empty: the sender asked for silence.
             if !answer.is_empty() {
-                first.answers.extend_from_slice(&encode(&answer));
+                messages(&answer).iter().for_each(|one| first.answers.extend_from_slice(&encode(one)));
             }
         }
     }

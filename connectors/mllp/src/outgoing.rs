@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use jonction_hl7v2::Header;
 use jonction_net::{ClientTls, DialError, Stream, TlsFault, dial};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
@@ -122,7 +123,11 @@ impl Outgoing {
             Some(link) => link,
             None => self.open().await?,
         };
-        let reply = link.exchange(encode(message), control_id, self.limits.ack_timeout).await?;
+        let question = Question { control_id, application: asks_application(message) };
+        let reply = link.exchange(encode(message), question, self.limits.ack_timeout).await?;
+        if !reply.whole {
+            return Ok(reply);
+        }
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(link);
         Ok(reply)
     }
@@ -175,7 +180,7 @@ impl OpenLink {
     async fn exchange(
         &mut self,
         frame: Bytes,
-        control_id: &str,
+        question: Question<'_>,
         limit: Duration,
     ) -> Result<Reply, SendError> {
         // Writing is bounded like waiting: a receiver that reads nothing must not hold the lane.
@@ -188,7 +193,10 @@ impl OpenLink {
             Ok(Err(error)) => return Err(SendError::Broken(DialError::of(&error))),
             Err(_) => return Err(SendError::Broken(DialError::Timeout)),
         }
-        self.client.sent(control_id, now());
+        self.client.sent(question.control_id, now());
+        if question.application {
+            self.client.expects_application();
+        }
         loop {
             if let Some(reply) = self.client.poll(now())? {
                 return Ok(reply);
@@ -209,6 +217,21 @@ impl OpenLink {
             }
         }
     }
+}
+
+/// What an answer belongs to.
+struct Question<'q> {
+    control_id: &'q str,
+    /// An application acknowledgement follows the accept one.
+    application: bool,
+}
+
+/// Whether a message asks for both acknowledgements, as it is written: its settings may have changed since.
+fn asks_application(message: &[u8]) -> bool {
+    Header::read(message).is_some_and(|header| {
+        !matches!(header.accept_ack.as_str(), "" | "NE")
+            && !matches!(header.application_ack.as_str(), "" | "NE")
+    })
 }
 
 /// Monotonic time, virtual under a paused runtime.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use jonction_hl7v2::{
-    AckView, Limits as Hl7Limits, Message,
+    AckView, Limits as Hl7Limits, Message, Path,
     zam::{self, ZamEvent},
 };
 use jonction_model::{
@@ -21,6 +21,7 @@ use jonction_ports::{
 use serde_json::json;
 
 use crate::{
+    acknowledgements::Acknowledgements,
     config::{Limits, Settings, Target, Z02On},
     control_id::new_control_id,
     outgoing::{Outgoing, SendError},
@@ -34,6 +35,7 @@ const ZAM_BYTES_MAX: u64 = 1 << 20;
 pub struct MllpSink {
     partner: PartnerName,
     z02_on: Z02On,
+    acknowledgements: Acknowledgements,
     outgoing: Outgoing,
 }
 
@@ -45,6 +47,7 @@ impl MllpSink {
         Some(Self {
             partner,
             z02_on: settings.z02_on,
+            acknowledgements: settings.acknowledgements,
             outgoing: Outgoing::new(target, tls, &settings.limits),
         })
     }
@@ -57,7 +60,8 @@ impl MllpSink {
         tls: Option<ClientTls>,
         limits: &Limits,
     ) -> Self {
-        Self { partner, z02_on, outgoing: Outgoing::new(target, tls, limits) }
+        let acknowledgements = Acknowledgements::Original;
+        Self { partner, z02_on, acknowledgements, outgoing: Outgoing::new(target, tls, limits) }
     }
 
     /// Whether this report is told at all, and as which ZAM. Source: hl7v2.md §2.13 « How many ».
@@ -109,7 +113,7 @@ impl Sink for MllpSink {
             .map_err(|_| cannot_write("le compte rendu d'un courriel ne nomme pas son destinataire"))?;
         Ok(Prepared {
             ids: json!({ "control_id": control_id, "event": ZamEvent::of(report).as_str() }),
-            pieces: vec![Piece::New(built.bytes)],
+            pieces: vec![Piece::New(asking(self.acknowledgements, built.bytes))],
             keys: vec![IndexKey { kind: KeyKind::ControlId, value: control_id }],
         })
     }
@@ -137,6 +141,7 @@ impl Sink for MllpSink {
                     report.bytes_sent = bytes;
                     report.code = Some(reply.ack.code.as_str().to_owned());
                     report.outcome = outcome_of(&reply.ack, reply.elapsed);
+                    report.notes.extend((!reply.whole).then(no_application_ack));
                 }
                 Err(error) => {
                     report.bytes_sent = if error.left() { bytes } else { 0 };
@@ -151,6 +156,29 @@ impl Sink for MllpSink {
     fn report(&self, _: &Shape, _: &Part, _: &Ending<'_>, _: Timestamp) -> Option<DeliveryReport> {
         None
     }
+}
+
+/// A message that asks for the acknowledgements of its partner's mode: MSH-15 and MSH-16.
+fn asking(mode: Acknowledgements, message: Bytes) -> Bytes {
+    if mode == Acknowledgements::Original {
+        return message;
+    }
+    let asked = || {
+        let parsed = Message::parse(message.clone(), &Hl7Limits::default()).ok()?;
+        let path = |text: &str| Path::parse(text).ok();
+        let edits = parsed.edit().set(&path("MSH-15")?, "AL").ok()?.set(&path("MSH-16")?, "AL").ok()?;
+        Some(edits.apply())
+    };
+    // It is our own message: it always parses.
+    asked().unwrap_or(message)
+}
+
+fn no_application_ack() -> Finding {
+    Finding::warning(
+        "mllp.no-application-ack",
+        "le correspondant a accepté le message (CA), puis n'a pas donné son verdict (AA, AE) dans le délai",
+    )
+    .remedy("vérifier avec lui ; s'il n'en donne jamais, écrire « acknowledgements: original »")
 }
 
 /// The ZAM as prepared, and its own number as written in it.

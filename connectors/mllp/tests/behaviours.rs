@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use bytes::Bytes;
 use common::{CDA, Wire, mdm, mdm_of, settings, start, start_with};
 use jonction_hl7v2::{Limits as Hl7Limits, Message};
-use jonction_mllp::{Settings, wire::FrameLimits};
+use jonction_mllp::{Acknowledgements, Settings, wire::FrameLimits};
 use jonction_model::{Environment, Mode};
 use jonction_ports::{Arrival, RawBody};
 
@@ -265,11 +265,25 @@ async fn b18_garbage_before_a_frame_is_skipped_and_too_much_of_it_ends_the_link(
 }
 
 #[tokio::test]
-async fn b28_enhanced_mode_is_answered_once_and_asked_silence_is_kept() {
+async fn b28_enhanced_mode_is_answered_once_unless_the_partner_speaks_it_and_asked_silence_is_kept() {
     let asking = |accept: &str, application: &str| {
         mdm("M1").replacen("|2.6|||||FRA", &format!("|2.6|||{accept}|{application}|FRA"), 1)
     };
     assert_eq!(answered(settings(), asking("AL", "AL")).await, "AA M1");
+
+    let enhanced = || Settings { acknowledgements: Acknowledgements::Enhanced, ..settings() };
+    let running = start(enhanced()).await;
+    let mut wire = Wire::to(running.address).await;
+    for turn in ["first", "repeated"] {
+        wire.message(asking("AL", "AL")).await;
+        assert_eq!([wire.ack().await.short(), wire.ack().await.short()], ["CA M1", "AA M1"], "{turn}");
+    }
+    let refused = asking("AL", "AL").replacen("|2.6|", "|9.9|", 1).replacen("|M1|", "|M9|", 1);
+    assert_eq!(wire.exchange(refused).await.short(), "CE M9 203 MSH^1^12");
+    let failing = start(enhanced()).await;
+    *failing.engine.broken.lock().unwrap() = 1;
+    assert_eq!(Wire::to(failing.address).await.exchange(asking("AL", "AL")).await.short(), "CR M1 207");
+    assert_eq!(answered(enhanced(), mdm("M1")).await, "AA M1", "nothing asked: original mode");
 
     let running = start(settings()).await;
     let mut wire = Wire::to(running.address).await;

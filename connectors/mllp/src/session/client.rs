@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use jonction_hl7v2::{AckView, Limits, Message, parse_ack};
+use jonction_hl7v2::{AckCode, AckView, Limits, Message, parse_ack};
 
 use crate::wire::{Decoder, Event, FrameLimits};
 
@@ -33,6 +33,9 @@ pub struct Reply {
     pub raw: Bytes,
     /// How long it took.
     pub elapsed: Duration,
+    /// Everything that was waited for came. `false`: the message was accepted (CA), its application acknowledgement never
+    /// came; the link must be closed, where a late one could pass for the next answer.
+    pub whole: bool,
 }
 
 /// Why the link is given up: whatever was in flight has an unknown outcome.
@@ -104,6 +107,10 @@ struct Flight {
     /// MSH-10, written with the standard delimiters.
     control_id: String,
     sent_at: Instant,
+    /// It asks for an application acknowledgement after the accept one.
+    application: bool,
+    /// The accept acknowledgement, once it came.
+    accepted: Option<Reply>,
 }
 
 impl Client {
@@ -120,7 +127,15 @@ impl Client {
 
     /// A message leaves. `control_id` is its MSH-10, written with the standard delimiters.
     pub fn sent(&mut self, control_id: impl Into<String>, now: Instant) {
-        self.flight = Some(Flight { control_id: control_id.into(), sent_at: now });
+        let control_id = control_id.into();
+        self.flight = Some(Flight { control_id, sent_at: now, application: false, accepted: None });
+    }
+
+    /// The message that left asks for an application acknowledgement after the accept one (MSH-16).
+    pub fn expects_application(&mut self) {
+        if let Some(flight) = &mut self.flight {
+            flight.application = true;
+        }
     }
 
     /// Where to read the wire into.
@@ -141,12 +156,21 @@ impl Client {
     /// The answer, or why there will be none. `Ok(None)`: wait. After an error the link must be closed.
     /// With nothing in flight: an error when anything came, because it could pass for the next answer.
     pub fn poll(&mut self, now: Instant) -> Result<Option<Reply>, ClientFault> {
+        self.answer(now).or_else(|fault| {
+            // The receiver took the message: whatever happens now, it is not sent again.
+            let accepted = self.flight.as_mut().and_then(|flight| flight.accepted.take());
+            self.flight = self.flight.take().filter(|_| accepted.is_none());
+            accepted.map(Some).ok_or(fault)
+        })
+    }
+
+    fn answer(&mut self, now: Instant) -> Result<Option<Reply>, ClientFault> {
         loop {
             // The answer is longer than any answer, or no frame at all.
             let event = self.decoder.next_event().map_err(|_| self.unless_idle(ClientFault::Unframed))?;
             let event = event.or_else(|| self.settle(now));
             let Some(event) = event else { return self.nothing_came(now) };
-            let Some(flight) = &self.flight else { return Err(ClientFault::Unsolicited) };
+            let Some(flight) = &mut self.flight else { return Err(ClientFault::Unsolicited) };
             match event {
                 Event::Message { payload, .. } => {
                     let ack = read_ack(&payload, self.limits.ack_bytes_max)?;
@@ -154,8 +178,15 @@ impl Client {
                         return Err(ClientFault::ForeignAck);
                     }
                     let elapsed = now.saturating_duration_since(flight.sent_at);
+                    let whole = !(flight.application && ack.code == AckCode::CA);
+                    let reply = Reply { ack, raw: payload, elapsed, whole };
+                    if !whole && flight.accepted.is_none() {
+                        // Its time begins anew: the receiver works on it.
+                        (flight.accepted, flight.sent_at) = (Some(reply), now);
+                        continue;
+                    }
                     self.flight = None;
-                    return Ok(Some(Reply { ack, raw: payload, elapsed }));
+                    return Ok(Some(reply));
                 }
                 // Release 2: the block arrived, the acknowledgement is still to come.
                 Event::Commit(crate::wire::Commit::Ack) => {}
@@ -198,8 +229,6 @@ fn read_ack(payload: &Bytes, bytes_max: usize) -> Result<AckView, ClientFault> {
 
 #[cfg(test)]
 mod tests {
-    use jonction_hl7v2::AckCode;
-
     use super::*;
 
     fn ack(code: &str, control_id: &str) -> String {
@@ -325,5 +354,35 @@ mod tests {
         let mut world = World::waiting_for("M1");
         assert_eq!(world.bytes(&"x".repeat(1 << 20)), Ok(None));
         assert_eq!(world.bytes("x"), Err(ClientFault::Unframed));
+    }
+
+    #[test]
+    fn an_application_acknowledgement_is_waited_for_after_the_accept_one_and_its_absence_is_no_loss() {
+        let enhanced = || {
+            let mut world = World::waiting_for("M1");
+            world.client.expects_application();
+            world
+        };
+        let mut world = enhanced();
+        assert_eq!(world.bytes(&ack("CA", "M1")), Ok(None));
+        assert_eq!(world.bytes(&ack("AE", "M1")), Ok(Some(AckCode::AE)));
+
+        // Cut, foreign or never: it was accepted all the same.
+        type Then = fn(&mut World) -> Result<Option<AckCode>, ClientFault>;
+        let after: [Then; 3] = [
+            |world| {
+                world.client.peer_closed();
+                world.poll()
+            },
+            |world| world.bytes(&ack("AA", "M0")),
+            |world| world.after(31),
+        ];
+        for then in after {
+            let mut world = enhanced();
+            assert_eq!(world.bytes(&ack("CA", "M1")), Ok(None));
+            assert_eq!(then(&mut world), Ok(Some(AckCode::CA)));
+        }
+        assert_eq!(enhanced().bytes(&ack("CE", "M1")), Ok(Some(AckCode::CE)), "a refusal is all there is");
+        assert_eq!(enhanced().after(31), Err(ClientFault::AckTimeout), "nobody accepted anything");
     }
 }

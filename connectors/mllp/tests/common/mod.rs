@@ -14,7 +14,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use jonction_hl7v2::{AckView, Limits as Hl7Limits, Message, parse_ack};
 use jonction_mllp::{
-    Counters, Limits, Messages, MllpAdmission, MllpSource, Settings, SourceTools, Z02On,
+    Acknowledgements, Counters, Limits, Messages, MllpAdmission, MllpSource, Settings, SourceTools, Z02On,
     senders::SenderRule,
     wire::{Decoder, Event, FrameLimits, encode},
 };
@@ -103,6 +103,7 @@ pub(crate) fn settings() -> Settings {
         }],
         send_to: None,
         messages: Messages::Documents,
+        acknowledgements: Acknowledgements::Original,
         z02_on: Z02On::Dsn,
         mode: Mode::Tolerant,
         limits: Limits::default(),
