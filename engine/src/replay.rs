@@ -152,6 +152,7 @@ impl Trial {
             raw,
             facts: imagined.facts.clone(),
             edited: false,
+            damaged: false,
         };
         self.decided(&Dry::Imagined(bodies), &IndexHasher::of_trials(), &message, watch)
     }

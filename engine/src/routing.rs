@@ -69,6 +69,9 @@ pub(crate) fn decide(context: &Context<'_>, plan: &Plan, message: &Unrouted) -> 
     {
         return Ok(held(context, message, held_route));
     }
+    if message.damaged {
+        return Ok(parked(context, message, None, Vec::new(), row_damaged()));
+    }
     if let Some(finding) = damage(context.journal, message.raw.body, context.given_up)? {
         return Ok(parked(context, message, None, Vec::new(), finding));
     }
@@ -129,6 +132,17 @@ pub(crate) fn damage(journal: &dyn Journal, body: BodyId, given_up: bool) -> Res
         Err(BodyError::Io(error)) => Err(Error::BodyUnreadable(error)),
         Err(error) => Err(Error::BodyUnreadable(std::io::Error::other(error))),
     }
+}
+
+/// A row of the journal is no more what was written. Nothing of it is believed: it could be another person's.
+pub(crate) fn row_damaged() -> Finding {
+    Finding::error(
+        "journal.row-damaged",
+        "la ligne du journal qui dit quoi envoyer, et à qui, n’est plus celle qui avait été écrite",
+    )
+    .remedy(
+        "vérifier le disque, restaurer la dernière sauvegarde ; sinon refuser et faire renvoyer le message",
+    )
 }
 
 /// The disk did not give a body for a whole minute.

@@ -53,6 +53,8 @@ pub struct Unrouted {
     pub facts: MessageFacts,
     /// A human corrected it.
     pub edited: bool,
+    /// Whose it is, or which bytes are its own, is no more what it was: its row is damaged.
+    pub damaged: bool,
 }
 
 /// What a lane may claim.
@@ -91,7 +93,7 @@ pub struct StoredDelivery {
     pub after_unknown: bool,
     /// What is sent, once prepared.
     pub artefact: Option<Artefact>,
-    /// What was prepared makes no sense any more: its row is damaged.
+    /// What was owed, or prepared, is no more what it was: its row is damaged.
     pub damaged: bool,
     /// When the message came.
     pub received_at: Millis,

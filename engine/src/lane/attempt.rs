@@ -16,7 +16,7 @@ use crate::{
     journal::{Applied, Change, DeliveryState, Journal, Millis, NewArtefact, Start, StoredDelivery},
     patience::Asked,
     router::panicked,
-    routing::{damage, unreadable},
+    routing::{damage, row_damaged, unreadable},
     shared::blocking,
 };
 
@@ -138,21 +138,11 @@ pub(crate) fn load_any(
     let Some(stored) = journal.delivery(id)? else { return Ok(None) };
     let shape = read_json::<Shape>(journal, &stored.shape, given_up)?;
     let part = read_json::<Part>(journal, &stored.part, given_up)?;
+    // It is never prepared again: what was sent before might differ from what would be sent now.
     let damaged = stored.damaged.then(row_damaged);
     let finding = damaged.or_else(|| shape.as_ref().err().or(part.as_ref().err()).cloned());
     let (shape, part) = (shape.ok().map(Arc::new), part.unwrap_or_else(|_| unreadable_part()));
     Ok(Some((Loaded { stored, shape, part }, finding)))
-}
-
-/// It is never prepared again: what was sent before might differ from what would be sent now.
-fn row_damaged() -> Finding {
-    Finding::error(
-        "journal.row-damaged",
-        "ce qui avait été préparé pour cet envoi ne se relit plus dans le journal",
-    )
-    .remedy(
-        "vérifier le disque, restaurer la dernière sauvegarde ; sinon refuser et faire renvoyer le message",
-    )
 }
 
 /// A finding: the body is damaged, missing, out of reach for too long, or of another form than ours.

@@ -46,7 +46,7 @@ async fn a_newer_format_is_refused() {
     let world = world.die();
     drop(world.engine);
     let database = rusqlite::Connection::open(path.join("journal.db")).unwrap();
-    database.execute("UPDATE store SET value = 4 WHERE name = 'format'", []).unwrap();
+    database.execute("UPDATE store SET value = value + 1 WHERE name = 'format'", []).unwrap();
     drop(database);
 
     let error = open(&path).err().unwrap();
@@ -181,14 +181,42 @@ async fn a_chain_that_somebody_changed_names_its_first_broken_row() {
 
 #[tokio::test(start_paused = true)]
 async fn a_damaged_row_is_parked_and_never_prepared_again() {
-    let (world, database) = tried_once().await;
-    let changed = database.execute("UPDATE delivery SET artefact = substr(artefact, 2)", []).unwrap();
-    assert_eq!(changed, 1);
+    for damage in [
+        "UPDATE delivery SET artefact = substr(artefact, 2)",
+        // What still makes sense, and is not what was prepared.
+        "UPDATE delivery SET artefact = replace(artefact, '\"start\":0', '\"start\":1')",
+        "UPDATE delivery SET artefact = NULL",
+        // Another body than that of the person it is owed for.
+        "UPDATE delivery SET part = (SELECT raw FROM message)",
+        "UPDATE shape SET body = (SELECT raw FROM message)",
+    ] {
+        let (world, database) = tried_once().await;
+        assert_eq!(database.execute(damage, []).unwrap(), 1, "{damage}");
+        world.idle().await;
+
+        let delivery = &world.journey("M1").deliveries[0];
+        assert_eq!(delivery.finding.as_ref().unwrap().check, "journal.row-damaged", "{damage}");
+        assert_eq!((delivery.state, world.seen("dmp").len()), (crate::DeliveryState::Parked, 1), "{damage}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_row_names_the_bytes_of_another_is_parked() {
+    let mut world = World::unstarted();
+    world.send("M1;dmp").await;
+    world.send("M2;dmp").await;
+    let database = rusqlite::Connection::open(world.path().join("journal.db")).unwrap();
+    let swap = "UPDATE message SET raw = (SELECT raw FROM message WHERE id = 2) WHERE id = 1";
+    assert_eq!(database.execute(swap, []).unwrap(), 1);
+    world.start().await;
     world.idle().await;
 
-    let delivery = &world.journey("M1").deliveries[0];
-    assert_eq!(delivery.finding.as_ref().unwrap().check, "journal.row-damaged");
-    assert_eq!((delivery.state, world.seen("dmp").len()), (crate::DeliveryState::Parked, 1));
+    let journey = world.journey("M1");
+    assert_eq!(
+        (journey.state, journey.error.as_deref()),
+        (crate::MessageState::Parked, Some("journal.row-damaged"))
+    );
+    assert_eq!(world.journey("M2").state, crate::MessageState::Routed);
 }
 
 /// The whole database as text, so that a review sees what changed: rows before what would count them.

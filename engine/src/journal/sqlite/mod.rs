@@ -36,6 +36,7 @@ mod read;
 mod recent;
 mod rows;
 mod seals;
+mod sums;
 mod tally;
 mod wal;
 mod write;

@@ -10,8 +10,8 @@ use std::sync::PoisonError;
 
 use super::{
     SqliteJournal, holds,
-    rows::{get, json, number, partner, route, row_number, small, state, whole},
-    tally,
+    rows::{body_id, get, json, number, partner, route, row_number, small, state, whole},
+    sums, tally,
     write::Writer,
 };
 use crate::{
@@ -165,7 +165,7 @@ impl Journal for SqliteJournal {
         self.reading(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT delivery.id, delivery.message, message.route, sink, delivery.state, attempts, after_unknown,
-                     artefact, received_at, since, cause IS NOT NULL AS is_report,
+                     artefact, artefact_sum, delivery.sum, received_at, since, cause IS NOT NULL AS is_report,
                      max(since, coalesce((SELECT at FROM resumed WHERE resumed.sink = delivery.sink), since)) AS ages_from,
                      shape_body.hash AS shape_hash, shape_body.length AS shape_length,
                      part_body.hash AS part_hash, part_body.length AS part_length
@@ -179,7 +179,7 @@ impl Journal for SqliteJournal {
             let mut rows = statement.query(params![row_number(id.0)])?;
             let Some(row) = rows.next()? else { return Ok(None) };
             let (artefact, damaged) = match json(row, "artefact") {
-                Ok(artefact) => (artefact, false),
+                Ok(artefact) => (artefact, !delivery_is_whole(row, id)?),
                 Err(Error::Inconsistent(_)) => (None, true),
                 Err(error) => return Err(error),
             };
@@ -256,13 +256,31 @@ impl Journal for SqliteJournal {
 
 /// A message as routing reads it.
 const MESSAGE: &str =
-    "SELECT message.id, partner, received_at, kind, profile, control_id, application, facility,
+    "SELECT message.id, partner, received_at, kind, profile, control_id, application, facility, message.sum,
      body.hash, body.length, EXISTS (SELECT 1 FROM edition WHERE edition.message = message.id) AS edited
      FROM message JOIN body ON body.id = message.raw";
 
+/// Whether a delivery still is what it was when it was owed, and when it was prepared.
+fn delivery_is_whole(row: &Row<'_>, id: DeliveryId) -> Result<bool, Error> {
+    let (sink, shape, part): (String, Vec<u8>, Vec<u8>) =
+        (get(row, "sink")?, get(row, "shape_hash")?, get(row, "part_hash")?);
+    let owed = sums::delivery(get(row, "message")?, &sink, body_id(&shape)?, body_id(&part)?);
+    let (sum, of_artefact): (Option<Vec<u8>>, Option<Vec<u8>>) =
+        (get(row, "sum")?, get(row, "artefact_sum")?);
+    let prepared = match get::<Option<String>>(row, "artefact")? {
+        Some(json) => sums::agrees(of_artefact.as_deref(), sums::artefact(row_number(id.0), &json)),
+        None => of_artefact.is_none(),
+    };
+    Ok(prepared && sums::agrees(sum.as_deref(), owed))
+}
+
 fn message(row: &Row<'_>) -> Result<Unrouted, Error> {
+    let (owner, stored, raw): (String, Option<Vec<u8>>, Vec<u8>) =
+        (get(row, "partner")?, get(row, "sum")?, get(row, "hash")?);
+    let sum = sums::message(get(row, "id")?, &owner, body_id(&raw)?);
     Ok(Unrouted {
         id: MessageId(number(row, "id")?),
+        damaged: !sums::agrees(stored.as_deref(), sum),
         partner: partner(row, "partner")?,
         received_at: get(row, "received_at")?,
         raw: whole(row, "hash", "length")?,

@@ -1,4 +1,4 @@
--- Format 3, on top of format 2: what comes back of a delivery after its end.
+-- Format 3, on top of format 2: what comes back of a delivery after its end; sums.
 
 -- What a message said of a delivery of another one. stage 0: submission, 1: delivery, 2: reading; standing 0: pending,
 -- 1: good, 2: failed.
@@ -23,3 +23,8 @@ CREATE TABLE awaited (
     PRIMARY KEY (stage, since, delivery)
 ) WITHOUT ROWID;
 CREATE INDEX awaited_delivery ON awaited (delivery);
+
+-- Sums of what a row says is sent, and to whom (sums.rs). None on rows of older formats.
+ALTER TABLE message ADD COLUMN sum BLOB;
+ALTER TABLE delivery ADD COLUMN sum BLOB;
+ALTER TABLE delivery ADD COLUMN artefact_sum BLOB;

@@ -4,7 +4,7 @@
 use jonction_model::{ContentRef, Severity};
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{CONTROL_ID_REUSED, Writer, body_id, control_id_reused, findings_json, message_id, number};
+use super::{CONTROL_ID_REUSED, Writer, body_id, control_id_reused, findings_json, message_id, number, sums};
 use crate::{
     error::Error,
     journal::{Applied, Arrive, MessageState, sqlite::leftovers::is_named},
@@ -73,8 +73,8 @@ impl Writer<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO message (id, received_at, partner, peer, state, kind, profile, control_id, application,
-                     facility, raw, reply, repeat_key, digest, findings, error)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                     facility, raw, reply, repeat_key, digest, findings, error, sum)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
             )?
             .execute(params![
                 number(message.0),
@@ -93,6 +93,7 @@ impl Writer<'_> {
                 repeat.map(|repeat| repeat.digest),
                 findings,
                 error,
+                sums::message(number(message.0), arrive.partner.as_str(), arrive.raw.id),
             ])?;
         if accepted {
             self.load.messages += 1;

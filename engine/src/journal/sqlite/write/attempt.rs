@@ -4,7 +4,7 @@
 use jonction_ports::DeliveryId;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Writer, findings_json, message_id, number, to_json};
+use super::{Writer, findings_json, message_id, number, sums, to_json};
 use crate::{
     error::Error,
     journal::{Applied, DeliveryState, Finish, Millis, Next, Start},
@@ -29,9 +29,10 @@ impl Writer<'_> {
             for body in &prepared.bodies {
                 self.body(body, message_id(message)?)?;
             }
+            let json = to_json(&prepared.artefact)?;
             self.connection
-                .prepare_cached("UPDATE delivery SET artefact = ?2 WHERE id = ?1")?
-                .execute(params![id, to_json(&prepared.artefact)?])?;
+                .prepare_cached("UPDATE delivery SET artefact = ?2, artefact_sum = ?3 WHERE id = ?1")?
+                .execute(params![id, json, sums::artefact(id, &json)])?;
             self.keys(&prepared.keys, message_id(message)?, Some(start.delivery))?;
             self.await_answers(id, &prepared.awaits, start.at)?;
         }

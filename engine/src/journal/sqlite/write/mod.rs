@@ -8,8 +8,8 @@ use jonction_model::{BodyId, Finding, Severity};
 use jonction_ports::{DeliveryId, MessageId};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::bodies::BodyFiles;
 use super::rows::{body_id, findings_json, get, row_number as number, to_json};
+use super::{bodies::BodyFiles, sums};
 use crate::{
     error::Error,
     index_key::kind_number,

@@ -28,7 +28,7 @@ impl Writer<'_> {
             if (left || row.after_unknown)
                 && let Some(deletion) = &part.deletion
             {
-                self.delivery(message, 0, deletion, None, at)?;
+                self.delivery(message, (0, std::slice::from_ref(&recall.shape)), deletion, None, at)?;
                 deleted += 1;
             }
             if !running && row.state < DeliveryState::Delivered.number() {

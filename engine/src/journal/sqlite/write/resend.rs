@@ -5,7 +5,7 @@
 use jonction_model::Finding;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Standing, Writer, audit::Told, findings_json, get, message_id, number, order::Done, to_json};
+use super::{Standing, Writer, audit::Told, findings_json, get, number, order::Done, sums, to_json};
 use crate::{
     error::Error,
     journal::{Applied, DeliveryState, Millis, NewEdition, NewOrder, Routed, sqlite::rows::body_id},
@@ -18,12 +18,22 @@ struct Waiting {
     row: Standing,
 }
 
+/// A message as it is before it is corrected.
+struct Correctable {
+    state: i64,
+    raw: i64,
+    version: Option<i64>,
+    partner: String,
+}
+
 impl Writer<'_> {
     /// Errors: none; [`Applied::Skipped`] when nothing of the message waits for a human, [`Applied::Barred`] when nobody
     /// knows whether something of it was received.
     pub(super) fn resend(&mut self, edition: &NewEdition, order: &NewOrder) -> Result<Done, Error> {
         let id = number(edition.message.0);
-        let Some((state, raw, version)) = self.correctable(id)? else { return Ok(Err(Applied::Skipped)) };
+        let Some(Correctable { state, raw, version, partner }) = self.correctable(id)? else {
+            return Ok(Err(Applied::Skipped));
+        };
         let (parked, unknown) = self.parked_of(id)?;
         // Parked in routing, or routed, filtered or refused by hand, with something that waits.
         if state != 4 && (parked == 0 || !matches!(state, 1 | 2 | 5)) {
@@ -44,8 +54,15 @@ impl Writer<'_> {
         // What its sender sent is still known by its first bytes: a repeat of them gets the first answer.
         self.connection.execute(
             "UPDATE message SET state = 0, raw = ?2, kind = ?3, profile = ?4, findings = ?5, error = NULL,
-                 filtered_by = NULL WHERE id = ?1",
-            params![id, new, edition.facts.kind, edition.facts.profile, findings_json(&edition.findings)?],
+                 filtered_by = NULL, sum = ?6 WHERE id = ?1",
+            params![
+                id,
+                new,
+                edition.facts.kind,
+                edition.facts.profile,
+                findings_json(&edition.findings)?,
+                sums::message(id, &partner, edition.raw.id),
+            ],
         )?;
         if edition.not_received {
             self.connection.execute(
@@ -63,12 +80,17 @@ impl Writer<'_> {
         Ok(Ok(Told { message: Some(id), detail: Some(detail), ..Told::new("resend") }))
     }
 
-    /// State, bytes and version of a message whose bytes are still there.
-    fn correctable(&self, message: i64) -> Result<Option<(i64, i64, Option<i64>)>, Error> {
-        let sql = "SELECT state, raw, version FROM message WHERE id = ?1 AND purged_at IS NULL";
-        let found = self
-            .connection
-            .query_row(sql, params![message], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    /// A message whose bytes are still there.
+    fn correctable(&self, message: i64) -> Result<Option<Correctable>, Error> {
+        let sql = "SELECT state, raw, version, partner FROM message WHERE id = ?1 AND purged_at IS NULL";
+        let found = self.connection.query_row(sql, params![message], |row| {
+            Ok(Correctable {
+                state: row.get(0)?,
+                raw: row.get(1)?,
+                version: row.get(2)?,
+                partner: row.get(3)?,
+            })
+        });
         Ok(found.optional()?)
     }
 
@@ -96,7 +118,7 @@ impl Writer<'_> {
                 continue;
             }
             // What it replaces still holds their key: it has no time before its place is known.
-            let id = self.delivery(message_id(message)?, first, delivery, cause, routed.at)?;
+            let id = self.delivery(routed.message, (first, &routed.shapes), delivery, cause, routed.at)?;
             let key = delivery.ordering.as_ref().map(|hash| &hash.0[..]);
             let same = |other: &&Waiting| {
                 other.row.sink == delivery.sink.as_str() && other.row.ordering.as_deref() == key

@@ -4,7 +4,7 @@
 use jonction_ports::{DeliveryId, KeyKind, MessageId};
 use rusqlite::params;
 
-use super::{Writer, findings_json, message_id, number, to_json};
+use super::{Writer, findings_json, message_id, number, sums, to_json};
 use crate::{
     error::Error,
     index_key::{KeyHash, kind_number},
@@ -65,7 +65,7 @@ impl Writer<'_> {
         let mut created: Vec<i64> = Vec::with_capacity(routed.deliveries.len());
         for delivery in &routed.deliveries {
             let cause = delivery.cause.and_then(|cause| created.get(cause).copied());
-            created.push(self.delivery(routed.message, 0, delivery, cause, routed.at)?);
+            created.push(self.delivery(routed.message, (0, &routed.shapes), delivery, cause, routed.at)?);
         }
         Ok(created.len() as u64)
     }
@@ -177,20 +177,24 @@ impl Writer<'_> {
         let message = message_id(message)?;
         self.shapes(message, first, shapes)?;
         for reply in replies {
-            self.delivery(message, first, reply, Some(cause), at)?;
+            self.delivery(message, (first, shapes), reply, Some(cause), at)?;
         }
         self.owe(message, replies.len() as u64)
     }
 
+    /// `shapes`: those it is one of, and the position of the first of them.
     pub(super) fn delivery(
         &mut self,
         message: MessageId,
-        first_shape: i64,
+        (first_shape, shapes): (i64, &[NewShape]),
         delivery: &NewDelivery,
         cause: Option<i64>,
         at: Millis,
     ) -> Result<i64, Error> {
         let part = self.body(&delivery.part, message)?;
+        let shape =
+            shapes.get(delivery.shape).ok_or_else(|| Error::Inconsistent("delivery.shape".to_owned()))?;
+        let sum = sums::delivery(number(message.0), delivery.sink.as_str(), shape.body.id, delivery.part.id);
         let (state, finding, code, barred) = match &delivery.birth {
             Birth::Owed => (DeliveryState::Waiting, None, None, false),
             Birth::Refused { finding, code } => {
@@ -204,8 +208,8 @@ impl Writer<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO delivery (message, shape, sink, ordering, state, part, cause, barred, created_at, since,
-                     ended_at, error, finding, report_code)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13)",
+                     ended_at, error, finding, report_code, sum)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14)",
             )?
             .execute(params![
                 number(message.0),
@@ -221,6 +225,7 @@ impl Writer<'_> {
                 finding.map(|finding| finding.check.as_str()),
                 finding_json,
                 code,
+                sum,
             ])?;
         let id = self.connection.last_insert_rowid();
         if let Some(recipient) = delivery.recipient {
