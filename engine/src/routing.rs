@@ -487,20 +487,16 @@ pub(crate) fn index_keys(shape: &Shape) -> Vec<IndexKey> {
     let patient = |value: String| IndexKey { kind: KeyKind::Patient, value };
     let document = |value: String| IndexKey { kind: KeyKind::Document, value };
     let mut keys = Vec::new();
-    if let Some(identity) = shape.patient() {
-        keys.extend(identity.ins.iter().map(|ins| patient(ins.ins.expose().to_owned())));
-        for local in &identity.local_ids {
-            keys.push(patient(format!("{}^{}", local.id.expose(), local.authority)));
-            keys.push(patient(local.id.expose().clone()));
-        }
+    let ins = shape.patient().and_then(|identity| identity.ins.as_ref());
+    keys.extend(ins.map(|ins| patient(ins.ins.expose().to_owned())));
+    for local in shape.local_ids() {
+        keys.push(patient(format!("{}^{}", local.id.expose(), local.authority)));
+        keys.push(patient(local.id.expose().clone()));
     }
-    for one in shape.as_submission().map(|submission| submission.documents.as_slice()).unwrap_or_default() {
-        let ids = [Some(&one.unique_id), one.replaces.as_ref(), one.set_id.as_ref()];
-        for id in ids.into_iter().flatten() {
-            keys.push(document(id.to_xds()));
-            if id.extension.is_some() {
-                keys.push(document(id.root.clone()));
-            }
+    for id in shape.document_ids() {
+        keys.push(document(id.to_xds()));
+        if id.extension.is_some() {
+            keys.push(document(id.root.clone()));
         }
     }
     keys

@@ -35,6 +35,8 @@ pub const CATALOGUE: &[Entry] = &[
     entry!("pam-to-patient-event", "events.csv", "actions.csv"),
     entry!("siu-to-appointment"),
     entry!("csv-to-patient-event"),
+    entry!("patient-event-to-adt", "events.csv", "cancellations.csv"),
+    entry!("submission-to-mdm"),
 ];
 
 /// The mappings of the catalogue as steps, each under its name, behind the verb `map`.

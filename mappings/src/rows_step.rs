@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use jonction_hl7v2::Limits;
-use jonction_model::Finding;
+use jonction_model::{Finding, Shape};
 use jonction_ports::{Bodies, Flow, Step};
-use jonction_rows::Mapping;
+use jonction_rows::{Mapped, Mapping, Reads};
 
 use crate::native::findings::join;
 
@@ -31,6 +31,31 @@ impl RowsStep {
     }
 }
 
+impl RowsStep {
+    /// Maps what steps before made. The shapes it reads stay: other sinks may take them.
+    fn run_shapes(&self, name: &'static str, flow: &mut Flow) -> Result<(), Finding> {
+        let read = || flow.shapes.iter().filter(|shape| shape.name() == name);
+        // What forbids every destination (another patient, an unreadable document) forbids this one too.
+        let barred = read().filter_map(Shape::as_submission).find_map(|one| one.obstacle(|_| false));
+        if let Some(obstacle) = barred {
+            return Err(obstacle.finding.clone());
+        }
+        let mapped: Vec<Mapped> =
+            read().map(|shape| self.mapping.run_shape(shape)).collect::<Result<_, _>>()?;
+        if mapped.is_empty() {
+            let sentence =
+                format!("aucune étape n'a fait la forme {name}, que la traduction {} lit", self.name);
+            return Err(Finding::error("mapping.no-shape", sentence)
+                .remedy("mettre avant elle, dans la route, la traduction qui fait cette forme"));
+        }
+        for Mapped { shapes, notes } in mapped {
+            join(&mut flow.findings, notes);
+            flow.shapes.extend(shapes);
+        }
+        Ok(())
+    }
+}
+
 impl Step for RowsStep {
     fn name(&self) -> &str {
         &self.name
@@ -41,6 +66,9 @@ impl Step for RowsStep {
     }
 
     fn run(&self, flow: &mut Flow, bodies: &dyn Bodies) -> Result<(), Finding> {
+        if let Reads::Shape(name) = self.mapping.reads() {
+            return self.run_shapes(name, flow);
+        }
         let limit = self.limits.message_bytes_max as u64;
         let bytes = bodies.read(&flow.message, limit).map_err(|_| {
             Finding::error("mapping.message-unreadable", "le message conservé n'a pas pu être relu")

@@ -1,4 +1,4 @@
-//! What rows can read: a family of trees, its paths, its nodes. HL7 v2 and CSV are two; a third is a module here.
+//! What rows can read: a family of trees, its paths, its nodes. HL7 v2, CSV and shapes are three; a fourth is a module here.
 //! In: path texts, once; nodes, per message. Out: checked paths; texts borrowed from the message.
 
 use std::{borrow::Cow, fmt};
@@ -7,6 +7,7 @@ use crate::kind::Kind;
 
 pub(crate) mod csv;
 pub(crate) mod hl7;
+pub(crate) mod tree;
 
 /// A family of trees.
 pub(crate) trait Format: fmt::Debug + Send + Sync + 'static {
@@ -44,7 +45,7 @@ pub(crate) struct Found<P> {
     /// Everything that may stand there, when that is known for certain.
     pub(crate) closed: Option<Vec<String>>,
     /// What the texts of the format allow there: senders may write something else.
-    pub(crate) usual: &'static [&'static str],
+    pub(crate) usual: Vec<String>,
 }
 
 /// What is wrong in a path, in French.

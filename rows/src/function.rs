@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use jonction_model::{Ins, PersonId};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jonction_model::{Ins, Oid, PersonId};
 
 use crate::kind::{Kind, Value, Wrong};
 
@@ -75,10 +76,14 @@ pub const FUNCTIONS: &[Function] = &[
     Function { name: "after", takes: Kind::Text, gives: Kind::Text, argument: Argument::Text("le texte d'où partir"), says: "garde ce qui est derrière, rien s'il n'y est pas", run: after },
     Function { name: "prefix", takes: Kind::Text, gives: Kind::Text, argument: Argument::Text("le texte à mettre devant"), says: "met un texte devant", run: |text, given| Ok(Value::text(format!("{}{text}", given.text()))) },
     Function { name: "suffix", takes: Kind::Text, gives: Kind::Text, argument: Argument::Text("le texte à mettre derrière"), says: "met un texte derrière", run: |text, given| Ok(Value::text(format!("{text}{}", given.text()))) },
+    Function { name: "instead", takes: Kind::Text, gives: Kind::Text, argument: Argument::Text("le texte à mettre à la place"), says: "met un texte à la place de ce qui est dit", run: |_, given| Ok(Value::text(given.text())) },
     Function { name: "number", takes: Kind::Text, gives: Kind::Integer, argument: Argument::None, says: "lit un nombre entier", run: |text, _| text.parse().map(Value::Integer).map_err(|_| Wrong("un nombre entier".into())) },
     Function { name: "yes_no", takes: Kind::Text, gives: Kind::Boolean, argument: Argument::None, says: "lit Y, N, O, OUI, NON, true, false, 1 ou 0", run: yes_no },
     Function { name: "day", takes: Kind::Time, gives: Kind::Date, argument: Argument::None, says: "garde le jour d'une date et heure, AAAAMMJJ", run: moment::day },
     Function { name: "read_time", takes: Kind::Text, gives: Kind::Time, argument: Argument::Picture, says: "lit une date écrite ainsi : JJ/MM/AAAA hh:mm", run: moment::read_time },
+    Function { name: "oid", takes: Kind::Text, gives: Kind::Text, argument: Argument::None, says: "garde un OID, rien si c'est autre chose", run: |text, _| Ok(only(text, |text| Oid::parse(text).is_ok())) },
+    Function { name: "not_oid", takes: Kind::Text, gives: Kind::Text, argument: Argument::None, says: "garde ce qui n'est pas un OID", run: |text, _| Ok(only(text, |text| Oid::parse(text).is_err())) },
+    Function { name: "base64", takes: Kind::Text, gives: Kind::Text, argument: Argument::None, says: "écrit le texte, en UTF-8, en base64", run: |text, _| Ok(Value::text(STANDARD.encode(text.as_bytes()))) },
     Function { name: "national_id", takes: Kind::Text, gives: Kind::Text, argument: Argument::Word(&["RPPS", "ADELI", "IDNPS"]), says: "met le chiffre de type devant un numéro RPPS nu", run: |text, given| Ok(Value::text(PersonId::normalise(&text, given.text()).as_str().to_owned())) },
     Function { name: "ins", takes: Kind::Text, gives: Kind::Text, argument: Argument::None, says: "ne prend qu'un matricule INS : 15 caractères, clé comprise", run: ins },
     Function { name: "written", takes: ANY_COMPOSITE, gives: Kind::Text, argument: Argument::None, says: "prend tout le champ tel qu'il est écrit, séparateurs compris", run: |text, _| Ok(Value::Text(text)) },
@@ -158,6 +163,11 @@ fn ins<'t>(text: Cow<'t, str>, _: &'t Given) -> Result<Value<'t>, Wrong> {
     }
 }
 
+/// A text, or nothing: no fault is told of it.
+fn only<'t>(text: Cow<'t, str>, keeps: impl Fn(&str) -> bool) -> Value<'t> {
+    Value::Text(if keeps(&text) { text } else { Cow::Borrowed("") })
+}
+
 fn yes_no<'t>(text: Cow<'t, str>, _: &'t Given) -> Result<Value<'t>, Wrong> {
     match text.to_ascii_uppercase().as_str() {
         "Y" | "O" | "OUI" | "YES" | "TRUE" | "VRAI" | "1" => Ok(Value::Boolean(true)),
@@ -197,6 +207,12 @@ mod tests {
             ("national_id", text("RPPS"), "10000023084", "810000023084"),
             ("national_id", text("IDNPS"), "801234567897", "801234567897"),
             ("yes_no", Given::None, "o", "true"),
+            ("instead", text("ISO"), "1.2.250", "ISO"),
+            ("oid", Given::None, "1.2.250", "1.2.250"),
+            ("oid", Given::None, "CHU", ""),
+            ("not_oid", Given::None, "1.2.250", ""),
+            ("not_oid", Given::None, "CHU", "CHU"),
+            ("base64", Given::None, "été", "w6l0w6k="),
         ] {
             assert_eq!(call(name, from, given), Ok(to.to_owned()), "{name} {from}");
         }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use jonction_model::{FORMATS, TextFormat, nearest};
+use jonction_model::{ContentRef, FORMATS, TextFormat, nearest};
 
 /// What a path or a function gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Kind {
     Integer,
     /// Yes or no.
     Boolean,
+    /// Stored bytes, by their handle.
+    Content,
     /// Several components under one path: the name of their type.
     Composite(&'static str),
 }
@@ -31,6 +33,7 @@ impl Kind {
             Self::Date => "une date".to_owned(),
             Self::Integer => "un nombre".to_owned(),
             Self::Boolean => "un oui ou non".to_owned(),
+            Self::Content => "un contenu conservé".to_owned(),
             Self::Composite(name) => format!("un {name}, fait de plusieurs composants"),
         }
     }
@@ -47,6 +50,7 @@ pub(crate) enum Value<'t> {
     Text(Cow<'t, str>),
     Integer(i64),
     Boolean(bool),
+    Content(Box<ContentRef>),
 }
 
 impl<'t> Value<'t> {
@@ -60,6 +64,7 @@ impl<'t> Value<'t> {
             Self::Text(text) => text,
             Self::Integer(number) => number.to_string().into(),
             Self::Boolean(truth) => if truth { "true" } else { "false" }.into(),
+            Self::Content(content) => format!("({} octets conservés)", content.end - content.start).into(),
         }
     }
 
@@ -69,6 +74,7 @@ impl<'t> Value<'t> {
             Self::Text(text) => Value::Text(Cow::Borrowed(text)),
             Self::Integer(number) => Value::Integer(*number),
             Self::Boolean(truth) => Value::Boolean(*truth),
+            Self::Content(content) => Value::Content(content.clone()),
         }
     }
 }
@@ -87,6 +93,8 @@ pub(crate) enum Leaf {
     Words(Vec<Box<str>>),
     Integer,
     Boolean,
+    /// A place of a message: a text, or a content that is written as base64.
+    Wire,
 }
 
 impl Leaf {
@@ -98,6 +106,7 @@ impl Leaf {
     pub(crate) fn takes(&self, kind: Kind) -> bool {
         match self {
             Self::Text => kind.is_text() || kind == Kind::Integer,
+            Self::Wire => kind.is_text() || matches!(kind, Kind::Integer | Kind::Content),
             Self::Format(format) if format.name == "document-time" => kind.is_text(),
             Self::Format(_) | Self::Words(_) => kind == Kind::Text,
             Self::Integer => kind == Kind::Integer,
@@ -108,7 +117,7 @@ impl Leaf {
     /// French name, with what to do about another kind.
     pub(crate) fn label(&self) -> String {
         match self {
-            Self::Text => "un texte".to_owned(),
+            Self::Text | Self::Wire => "un texte".to_owned(),
             Self::Format(format) => format.expected.to_owned(),
             Self::Words(words) => format!("un mot parmi : {}", words.join(", ")),
             Self::Integer => "un nombre entier".to_owned(),
@@ -133,7 +142,8 @@ impl Leaf {
             }
             (Self::Boolean, Value::Boolean(truth)) => Ok(Value::Boolean(truth)),
             (Self::Integer | Self::Boolean, _) => Err(Wrong(self.label().into())),
-            (Self::Text, value) => Ok(Value::Text(value.into_text())),
+            (Self::Wire, Value::Content(content)) => Ok(Value::Content(content)),
+            (Self::Text | Self::Wire, value) => Ok(Value::Text(value.into_text())),
             (Self::Format(format), value) => {
                 let text = value.into_text();
                 if (format.accepts)(&text) {

@@ -1,4 +1,4 @@
-//! The mapping language: declarative rows that turn a tree (HL7 v2, CSV) into a shape.
+//! The mapping language: declarative rows that turn a tree (HL7 v2, CSV, a shape) into a shape or a message.
 //! In: a YAML file with places, tables. Out: every mistake at once, in French; or a [`Mapping`], run on bytes.
 //! Source: docs/guide/traductions.md, decision 0035. Absent: IO, clocks, what a route does with a shape.
 
@@ -10,6 +10,7 @@ mod format;
 mod function;
 mod kind;
 mod mapping;
+mod message;
 mod plan;
 mod read;
 mod record;
@@ -21,7 +22,7 @@ mod unread;
 
 pub use case::{Case, Difference, Extent, differences};
 pub use function::{FUNCTIONS, Function};
-pub use mapping::{Account, Mapped, Mapping, Provenance};
+pub use mapping::{Account, Mapped, Mapping, Provenance, Reads};
 pub use shapes::{SHAPES, ShapeKind};
 pub use table::{Table, TableFault};
 

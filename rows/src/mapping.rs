@@ -6,11 +6,14 @@ use jonction_hl7v2::{Limits, Message};
 use jonction_model::{Finding, Place, Shape};
 
 use crate::{
+    ELEMENTS_MAX,
     format::{
         Format,
         csv::Csv,
         hl7::{Hl7, Node},
+        tree::{self, Tree, TreePath},
     },
+    message::Item,
     plan::Plan,
     record::{Cell, Layout, Record},
     run::Run,
@@ -29,6 +32,17 @@ pub struct Mapping {
 pub(crate) enum Compiled {
     Hl7(Plan<Hl7>),
     Csv(Plan<Csv>),
+    /// With the list of which each element makes one.
+    Shape(Plan<Tree>, Option<TreePath>),
+}
+
+/// What a mapping reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// The message that a route received.
+    Received,
+    /// A shape of this name, that a step before it made.
+    Shape(&'static str),
 }
 
 /// What a mapping made of one message.
@@ -77,11 +91,20 @@ impl Mapping {
         &self.version
     }
 
+    /// What it reads.
+    pub fn reads(&self) -> Reads {
+        match &self.compiled {
+            Compiled::Hl7(_) | Compiled::Csv(_) => Reads::Received,
+            Compiled::Shape(plan, _) => Reads::Shape(plan.format.shape.name),
+        }
+    }
+
     /// The shape it makes.
     pub fn shape(&self) -> &'static str {
         match &self.compiled {
-            Compiled::Hl7(plan) => plan.shape.name,
-            Compiled::Csv(plan) => plan.shape.name,
+            Compiled::Hl7(plan) => plan.output.name(),
+            Compiled::Csv(plan) => plan.output.name(),
+            Compiled::Shape(plan, _) => plan.output.name(),
         }
     }
 
@@ -90,6 +113,7 @@ impl Mapping {
         let told = match &self.compiled {
             Compiled::Hl7(plan) => &plan.told,
             Compiled::Csv(plan) => &plan.told,
+            Compiled::Shape(plan, _) => &plan.told,
         };
         told.iter().map(|told| (told.line, told.target.as_str()))
     }
@@ -108,7 +132,21 @@ impl Mapping {
                 }
                 Ok(mapped)
             }
+            Compiled::Shape(plan, _) => self.run_shape(&read_shape(plan, bytes)?),
         }
+    }
+
+    /// Maps a shape. Errors: the finding that parks it; it is another shape than the mapping reads.
+    pub fn run_shape(&self, shape: &Shape) -> Result<Mapped, Finding> {
+        let Compiled::Shape(plan, per) = &self.compiled else { return Err(not_shape(&self.name)) };
+        let json = to_json(plan, shape)?;
+        let mut mapped = Mapped::default();
+        for node in nodes(&json, per.as_ref()) {
+            let one = one(plan, node)?;
+            mapped.shapes.extend(one.shapes);
+            mapped.notes.extend(one.notes);
+        }
+        Ok(mapped)
     }
 
     /// Maps a parsed HL7 v2 message. Errors: the finding that parks it; it is of another type, or the mapping reads CSV.
@@ -138,18 +176,64 @@ impl Mapping {
                 }
                 Ok(account)
             }
+            Compiled::Shape(plan, per) => {
+                let json = to_json(plan, &read_shape(plan, bytes)?)?;
+                let mut account = Account { wrote: vec![false; plan.told.len()], ..Account::default() };
+                for node in nodes(&json, per.as_ref()) {
+                    account.add(plan, node)?;
+                }
+                Ok(account)
+            }
         }
     }
+}
+
+/// A shape, from its JSON form: what cases and `explain` give.
+fn read_shape(plan: &Plan<Tree>, bytes: &[u8]) -> Result<Shape, Finding> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let name = plan.format.shape.name;
+        Finding::error("mapping.not-a-shape", format!("ceci n'est pas une forme {name}, en JSON"))
+            .at(Place {
+                path: String::new(),
+                line: Some(clamp(error.line())),
+                column: Some(clamp(error.column())),
+            })
+            .remedy("donner la forme telle que « jonction explain --json » la montre")
+    })
+}
+
+fn clamp(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn to_json(plan: &Plan<Tree>, shape: &Shape) -> Result<serde_json::Value, Finding> {
+    let name = plan.format.shape.name;
+    let json = (shape.name() == name).then(|| serde_json::to_value(shape).ok()).flatten();
+    json.ok_or_else(|| {
+        Finding::error("mapping.other-shape", "la traduction lit une autre forme")
+            .expected(name, shape.name())
+            .remedy("mettre avant elle, dans la route, l'étape qui fait cette forme")
+    })
+}
+
+fn nodes<'t>(root: &'t serde_json::Value, per: Option<&TreePath>) -> Vec<tree::Node<'t>> {
+    let whole = tree::Node { root, here: root };
+    per.map_or_else(|| vec![whole], |per| Tree::each(per, whole, ELEMENTS_MAX))
 }
 
 fn parse(bytes: &Bytes, limits: &Limits) -> Result<Message, Finding> {
     Message::parse(bytes.clone(), limits).map_err(|error| error.finding())
 }
 
+fn not_shape(name: &str) -> Finding {
+    Finding::error("mapping.other-format", format!("la traduction {name} lit le message reçu, pas une forme"))
+        .remedy("donner à la route une traduction dont « from » dit shape")
+}
+
 fn not_hl7(name: &str) -> Finding {
     Finding::error(
         "mapping.other-format",
-        format!("la traduction {name} lit du CSV, et reçoit un message HL7"),
+        format!("la traduction {name} ne lit pas de message HL7, et en reçoit un"),
     )
     .remedy("donner à la route une traduction dont « from » dit hl7v2")
 }
@@ -217,13 +301,43 @@ fn tell<F: Format>(
                 tell(plan, &field.layout, record, &path, told);
             }
         }
+        Layout::Message(segments) => {
+            segments.iter().for_each(|segment| tell_items(plan, segment.items(), record, path, told));
+        }
         Layout::List(None) => {}
-        Layout::List(Some((slot, element))) => {
+        Layout::List(Some((slot, elements))) => {
             if let Some(Cell::Many(all)) = &record.0[*slot] {
                 for (at, one) in all.iter().enumerate() {
-                    tell(plan, element, one, &format!("{path}[{at}]"), told);
+                    elements.iter().skip(one.1).take(1).for_each(|element| {
+                        tell(plan, element, one, &format!("{path}[{at}]"), told);
+                    });
                 }
             }
+        }
+    }
+}
+
+fn tell_items<F: Format>(
+    plan: &Plan<F>,
+    items: &[Item],
+    record: &Record<'_>,
+    path: &str,
+    told: &mut Vec<Provenance>,
+) {
+    for item in items {
+        match &record.0[item.slot] {
+            Some(Cell::Many(all)) => {
+                for (at, one) in (1..).zip(all) {
+                    tell_items(plan, item.inside(one), one, &format!("{path}{}[{at}]", item.label), told);
+                }
+            }
+            Some(Cell::One { value, by, .. }) => told.push(Provenance {
+                target: format!("{path}{}", item.label),
+                value: value.borrowed().into_text().into_owned(),
+                line: plan.told[by.row].line,
+                place: by.place.as_deref().unwrap_or_default().to_owned(),
+            }),
+            None => {}
         }
     }
 }

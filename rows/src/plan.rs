@@ -4,7 +4,7 @@
 use crate::{
     condition::{Condition, Source},
     expression::Expression,
-    format::Format,
+    format::{Format, hl7::Hl7},
     function::{Given, Known},
     kind::{Leaf, Value},
     record::Layout,
@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Plan<F: Format> {
     pub(crate) format: F,
-    pub(crate) shape: &'static ShapeKind,
+    pub(crate) output: Output,
     /// The values of `let`, each may read those before it.
     pub(crate) lets: Vec<Pipe<F>>,
     pub(crate) rows: Vec<Row<F>>,
@@ -25,6 +25,23 @@ pub(crate) struct Plan<F: Format> {
     pub(crate) tables: Vec<Table>,
     /// Every row, in the order of the file: what accounts and coverage name.
     pub(crate) told: Vec<Told>,
+}
+
+/// What rows fill.
+#[derive(Clone, Debug)]
+pub(crate) enum Output {
+    Shape(&'static ShapeKind),
+    /// A message of one of these types.
+    Message(Hl7),
+}
+
+impl Output {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Shape(shape) => shape.name,
+            Self::Message(_) => "hl7-message",
+        }
+    }
 }
 
 /// A row, as people name it.
@@ -52,7 +69,8 @@ pub(crate) enum Action<F: Format> {
     /// Writes one value.
     Write { slot: usize, leaf: Leaf, choices: Vec<Choice<F>>, missing: Missing },
     /// Makes one element per place.
-    Each { slot: usize, path: F::Path, rows: Vec<Row<F>>, slots: usize, layout: Layout },
+    /// `rank`: which of the rows that make this list it is.
+    Each { slot: usize, rank: usize, path: F::Path, rows: Vec<Row<F>>, slots: usize, layout: Layout },
 }
 
 /// One way to a value: the first whose condition holds, and that says something, is taken.
@@ -84,7 +102,12 @@ pub(crate) enum Input<F: Format> {
 #[derive(Debug)]
 pub(crate) enum Call {
     Function(Known, Given),
-    Table { table: usize, unknown: Unknown },
+    Table {
+        table: usize,
+        unknown: Unknown,
+    },
+    /// A handle, read from how it is written.
+    Content,
 }
 
 /// What becomes of a code that a table lacks.

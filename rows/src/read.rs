@@ -6,18 +6,25 @@ use jonction_settings::{Diagnoses, Entry, Fields, Node, Span, fields::scalar, pa
 
 use crate::{
     Mapping,
-    format::{Format, csv::Csv, hl7::Hl7},
+    format::{
+        Format,
+        csv::Csv,
+        hl7::Hl7,
+        tree::{Tree, TreePath},
+    },
     mapping::Compiled,
-    plan::Plan,
+    plan::{Output, Plan},
     shapes::{SHAPES, ShapeKind},
     target::Target,
 };
 
 mod call;
+mod goal;
 mod rows;
 mod source;
 mod tables;
 
+use goal::Goal;
 use rows::RowsReader;
 use tables::NamedTable;
 
@@ -36,7 +43,7 @@ impl Mapping {
         let mut fields = Fields::of(node, "la traduction", diagnoses)?;
         let name = fields.required("mapping", name, diagnoses);
         let from = fields.required_node("from", diagnoses);
-        let shape = fields.required_node("to", diagnoses).and_then(|node| read_shape(node, diagnoses));
+        let output = fields.required_node("to", diagnoses).and_then(|node| read_to(node, diagnoses));
         let tables = match fields.node("tables") {
             Some(node) => tables::read(node, read_file, diagnoses),
             None => Vec::new(),
@@ -44,11 +51,12 @@ impl Mapping {
         let lets = fields.node("let");
         let rows = fields.required_node("rows", diagnoses);
         fields.finish(diagnoses);
-        let body = Body { shape: shape?, tables, lets, rows: rows?, whole: &node.span };
+        let body = Body { output: output?, tables, lets, rows: rows?, whole: &node.span };
         let version = body.version(node);
         let compiled = match read_from(from?, diagnoses)? {
-            From::Hl7(format) => Compiled::Hl7(body.compile(format, diagnoses)?),
-            From::Csv(format) => Compiled::Csv(body.compile(format, diagnoses)?),
+            From::Hl7(format) => Compiled::Hl7(body.compile(format, None, diagnoses)?),
+            From::Csv(format) => Compiled::Csv(body.compile(format, None, diagnoses)?),
+            From::Shape(format, per) => Compiled::Shape(body.compile(format, per.as_ref(), diagnoses)?, per),
         };
         (diagnoses.counts().0 == before).then_some(())?;
         Some(Self { name: name?, version, compiled })
@@ -57,7 +65,7 @@ impl Mapping {
 
 /// What the rest of a file holds, whatever it reads from.
 struct Body<'n> {
-    shape: &'static ShapeKind,
+    output: Output,
     tables: Vec<NamedTable>,
     lets: Option<&'n Node>,
     rows: &'n Node,
@@ -74,17 +82,23 @@ impl Body<'_> {
         BodyId::of(text.as_bytes()).to_string()[..16].to_owned()
     }
 
-    fn compile<F: Format>(self, format: F, diagnoses: &mut Diagnoses) -> Option<Plan<F>> {
-        let target = match Target::of(&(self.shape.schema)()) {
-            Ok(target) => target,
-            Err(error) => {
-                diagnoses.error("mapping.shape", self.whole, error);
-                return None;
+    fn compile<F: Format>(
+        self,
+        format: F,
+        within: Option<&F::Path>,
+        diagnoses: &mut Diagnoses,
+    ) -> Option<Plan<F>> {
+        let target;
+        let goal = match &self.output {
+            Output::Message(format) => Goal::Message(format, None),
+            Output::Shape(shape) => {
+                target = read_target(shape, self.whole, diagnoses)?;
+                Goal::Shape(&target)
             }
         };
         let mut reader = RowsReader::new(format, &self.tables, diagnoses);
-        let lets = self.lets.map(|node| reader.lets(node)).unwrap_or_default();
-        let scope = reader.scope(&target, self.rows, None, "");
+        let lets = self.lets.map(|node| reader.lets(node, within)).unwrap_or_default();
+        let scope = reader.scope(&goal, self.rows, within, "");
         let RowsReader { told, format, used, .. } = reader;
         // A row with a mistake may be the one that uses it.
         if !diagnoses.has_errors() {
@@ -93,7 +107,7 @@ impl Body<'_> {
         let tables = self.tables.into_iter().map(|named| named.table).collect();
         Some(Plan {
             format,
-            shape: self.shape,
+            output: self.output,
             lets,
             rows: scope.rows,
             slots: scope.slots,
@@ -115,11 +129,36 @@ fn name(text: &str) -> Result<String, String> {
     }
 }
 
-fn read_shape(node: &Node, diagnoses: &mut Diagnoses) -> Option<&'static ShapeKind> {
-    let text = scalar(node, "to", parse::text, diagnoses)?;
-    let shape = SHAPES.iter().find(|shape| shape.name == text);
+/// What a shape holds. Errors: a type whose schema this reader does not know, which a test of the shapes finds.
+fn read_target(shape: &ShapeKind, span: &Span, diagnoses: &mut Diagnoses) -> Option<Target> {
+    Target::of(&(shape.schema)())
+        .map_err(|error| {
+            diagnoses.error("mapping.shape", span, error);
+        })
+        .ok()
+}
+
+/// `to: patient-event`, or `to: { hl7v2: [ADT^A01] }`.
+fn read_to(node: &Node, diagnoses: &mut Diagnoses) -> Option<Output> {
+    if node.as_map().is_none() {
+        return read_shape(node, "to", |shape| shape.build.is_some(), diagnoses).map(Output::Shape);
+    }
+    let mut fields = Fields::of(node, "to", diagnoses)?;
+    let types = fields.required_node("hl7v2", diagnoses);
+    fields.finish(diagnoses);
+    read_types(types?, diagnoses).map(Output::Message)
+}
+
+fn read_shape(
+    node: &Node,
+    key: &str,
+    may: impl Fn(&ShapeKind) -> bool,
+    diagnoses: &mut Diagnoses,
+) -> Option<&'static ShapeKind> {
+    let text = scalar(node, key, parse::text, diagnoses)?;
+    let names = || SHAPES.iter().filter(|shape| may(shape)).map(|shape| shape.name);
+    let shape = SHAPES.iter().find(|shape| shape.name == text && may(shape));
     if shape.is_none() {
-        let names = || SHAPES.iter().map(|shape| shape.name);
         let all = names().collect::<Vec<_>>().join(", ");
         let remedy = match nearest(&text, names()) {
             Some(near) => format!("vouliez-vous « {near} » ? formes : {all}"),
@@ -133,21 +172,47 @@ fn read_shape(node: &Node, diagnoses: &mut Diagnoses) -> Option<&'static ShapeKi
 enum From {
     Hl7(Hl7),
     Csv(Csv),
+    /// A shape; the list of which each element makes one message.
+    Shape(Tree, Option<TreePath>),
 }
 
-/// `from: { hl7v2: [ADT^A01, ADT_A05] }`, or `from: { csv: [ipp, nom], separator: ";" }`.
+/// `from: { hl7v2: [ADT^A01, ADT_A05] }`, `from: { csv: [ipp, nom], separator: ";" }`,
+/// or `from: { shape: document-submission, each: documents }`.
 fn read_from(node: &Node, diagnoses: &mut Diagnoses) -> Option<From> {
     let mut fields = Fields::of(node, "from", diagnoses)?;
-    let (hl7, csv) = (fields.node("hl7v2"), fields.node("csv"));
+    let (hl7, csv, shape) = (fields.node("hl7v2"), fields.node("csv"), fields.node("shape"));
+    let each = shape.and_then(|_| fields.node("each"));
     let separator = fields.or("separator", b';', separator, diagnoses);
     fields.finish(diagnoses);
-    match (hl7, csv) {
-        (Some(types), None) => read_types(types, diagnoses).map(From::Hl7),
-        (None, Some(columns)) => read_columns(columns, separator, diagnoses).map(From::Csv),
+    match (hl7, csv, shape) {
+        (Some(types), None, None) => read_types(types, diagnoses).map(From::Hl7),
+        (None, Some(columns), None) => read_columns(columns, separator, diagnoses).map(From::Csv),
+        (None, None, Some(shape)) => read_tree(shape, each, diagnoses),
         _ => {
             diagnoses
                 .error("mapping.from", &node.span, "« from » dit une source et une seule")
-                .remedy("écrire « hl7v2: [types de message] » ou « csv: [colonnes] »");
+                .remedy("écrire « hl7v2: [types de message] », « csv: [colonnes] » ou « shape: forme »");
+            None
+        }
+    }
+}
+
+fn read_tree(node: &Node, each: Option<&Node>, diagnoses: &mut Diagnoses) -> Option<From> {
+    let shape = read_shape(node, "shape", |_| true, diagnoses)?;
+    let tree = Tree { shape, schema: read_target(shape, &node.span, diagnoses)? };
+    let Some(each) = each else { return Some(From::Shape(tree, None)) };
+    let text = scalar(each, "each", parse::text, diagnoses)?;
+    match tree.path(&text, None) {
+        Ok(found) if found.several => Some(From::Shape(tree, Some(found.path))),
+        Ok(_) => {
+            diagnoses
+                .error("mapping.unknown-path", &each.span, format!("« {text} » n'est pas une liste"))
+                .remedy("viser une liste de la forme, ou ôter « each »");
+            None
+        }
+        Err(fault) => {
+            let span = each.inside(fault.offset, text.chars().count().saturating_sub(fault.offset).max(1));
+            diagnoses.error(fault.code, &span, fault.sentence).remedy(fault.remedy);
             None
         }
     }

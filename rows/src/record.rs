@@ -11,7 +11,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use crate::kind::Value;
+use crate::{kind::Value, message::Segment};
 
 /// What one slot holds.
 #[derive(Debug)]
@@ -32,13 +32,18 @@ pub(crate) struct Writer {
     pub(crate) place: Option<Box<str>>,
 }
 
-/// The slots of a shape, or of one element of a list.
+/// The slots of a shape, or of one element of a list; and which of the rows that make this list made it.
 #[derive(Debug)]
-pub(crate) struct Record<'t>(pub(crate) Vec<Option<Cell<'t>>>);
+pub(crate) struct Record<'t>(pub(crate) Vec<Option<Cell<'t>>>, pub(crate) usize);
 
 impl Record<'_> {
     pub(crate) fn new(slots: usize) -> Self {
-        Self(std::iter::repeat_with(|| None).take(slots).collect())
+        Self::of_row(slots, 0)
+    }
+
+    /// An element that the row of this rank, among those of its list, makes.
+    pub(crate) fn of_row(slots: usize, rank: usize) -> Self {
+        Self(std::iter::repeat_with(|| None).take(slots).collect(), rank)
     }
 }
 
@@ -47,8 +52,10 @@ impl Record<'_> {
 pub(crate) enum Layout {
     Leaf(usize),
     Object(Vec<Field>),
-    /// A list of objects. No slot: nothing writes it, it is empty.
-    List(Option<(usize, Box<Layout>)>),
+    /// A list of objects, each laid out by the row that made it. No slot: nothing writes it, it is empty.
+    List(Option<(usize, Vec<Layout>)>),
+    /// The places of a message, or of one of its segments or repetitions.
+    Message(Vec<Segment>),
 }
 
 /// A field that rows write, or that must be there.
@@ -88,7 +95,7 @@ impl Layout {
         match self {
             Self::Leaf(slot) => matches!(record.0[*slot], Some(Cell::One { telling: true, .. })),
             Self::Object(fields) => fields.iter().any(|field| field.layout.tells(record)),
-            Self::List(None) => false,
+            Self::List(None) | Self::Message(_) => false,
             Self::List(Some((slot, _))) => {
                 matches!(&record.0[*slot], Some(Cell::Many(all)) if !all.is_empty())
             }
@@ -100,7 +107,7 @@ impl Layout {
     fn missing(&self, record: &Record<'_>) -> Option<String> {
         match self {
             Self::Leaf(slot) => record.0[*slot].is_none().then(String::new),
-            Self::List(_) => None,
+            Self::List(_) | Self::Message(_) => None,
             Self::Object(fields) => fields
                 .iter()
                 .filter(|field| field.required)
@@ -118,10 +125,11 @@ impl Layout {
 
     fn prune_inside(&self, record: &mut Record<'_>, dropped: &mut Vec<String>) {
         match self {
-            Self::Leaf(_) | Self::List(None) => {}
-            Self::List(Some((slot, element))) => {
+            Self::Leaf(_) | Self::List(None) | Self::Message(_) => {}
+            Self::List(Some((slot, elements))) => {
                 if let Some(Cell::Many(all)) = &mut record.0[*slot] {
                     all.retain_mut(|one| {
+                        let Some(element) = elements.get(one.1) else { return false };
                         let missing = element.prune(one, dropped);
                         let whole = missing.is_none();
                         let tells = element.tells(one);
@@ -154,7 +162,7 @@ impl Layout {
     fn clear(&self, record: &mut Record<'_>) {
         match self {
             Self::Leaf(slot) | Self::List(Some((slot, _))) => record.0[*slot] = None,
-            Self::List(None) => {}
+            Self::List(None) | Self::Message(_) => {}
             Self::Object(fields) => fields.iter().for_each(|field| field.layout.clear(record)),
         }
     }
@@ -165,6 +173,7 @@ impl Layout {
             Self::Leaf(slot) => record.0[*slot].is_some(),
             Self::Object(_) => required || self.tells(record),
             Self::List(_) => true,
+            Self::Message(_) => false,
         }
     }
 }
@@ -195,11 +204,12 @@ impl<'de> Deserializer<'de> for Place<'_, '_> {
             Layout::Object(fields) => {
                 visitor.visit_map(Members { fields: fields.iter(), next: None, place: self })
             }
-            Layout::List(Some((slot, element))) => match &self.record.0[*slot] {
-                Some(Cell::Many(all)) => visitor.visit_seq(Elements { element, records: all.iter() }),
-                _ => visitor.visit_seq(Elements { element, records: [].iter() }),
+            Layout::List(Some((slot, elements))) => match &self.record.0[*slot] {
+                Some(Cell::Many(all)) => visitor.visit_seq(Elements { elements, records: all.iter() }),
+                _ => visitor.visit_seq(Elements { elements, records: [].iter() }),
             },
-            Layout::List(None) => visitor.visit_seq(Elements { element: self.layout, records: [].iter() }),
+            Layout::List(None) => visitor.visit_seq(Elements { elements: &[], records: [].iter() }),
+            Layout::Message(_) => Err(Incomplete::custom("")),
         }
     }
 
@@ -265,7 +275,7 @@ impl<'de> MapAccess<'de> for Members<'_, '_> {
 }
 
 struct Elements<'r, 't> {
-    element: &'r Layout,
+    elements: &'r [Layout],
     records: std::slice::Iter<'r, Record<'t>>,
 }
 
@@ -276,8 +286,9 @@ impl<'de> SeqAccess<'de> for Elements<'_, '_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Incomplete> {
-        let next = self.records.next();
-        next.map(|record| seed.deserialize(Place { layout: self.element, record })).transpose()
+        let Some(record) = self.records.next() else { return Ok(None) };
+        let layout = self.elements.get(record.1).ok_or_else(|| Incomplete::custom(""))?;
+        seed.deserialize(Place { layout, record }).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {

@@ -10,8 +10,10 @@ use crate::{
     condition::{Said, Scene, Source},
     format::Format,
     kind::{Leaf, Value, Wrong},
-    plan::{Action, Call, Choice, Input, Missing, Pipe, Plan, Row, Unknown},
-    record::{Cell, Place, Record, Writer},
+    message,
+    plan::{Action, Call, Choice, Input, Missing, Output, Pipe, Plan, Row, Unknown},
+    record::{Cell, Incomplete, Layout, Place, Record, Writer},
+    shapes::ShapeKind,
 };
 
 /// What a row came to, inside an `each`.
@@ -80,8 +82,19 @@ impl<'p, F: Format> Run<'p, F> {
     }
 
     /// The shape of a record.
-    pub(crate) fn build(&self, record: &Record<'_>) -> Result<Shape, Finding> {
-        (self.plan.shape.build)(Place { layout: &self.plan.layout, record }).map_err(|missing| {
+    pub(crate) fn build(&mut self, record: &Record<'_>) -> Result<Shape, Finding> {
+        let place = Place { layout: &self.plan.layout, record };
+        let built = match (&self.plan.output, place.layout) {
+            (Output::Message(format), Layout::Message(segments)) => {
+                let (message, note) = message::write(format, segments, record)?;
+                note.into_iter().for_each(|note| self.notes.push(note));
+                return Ok(message);
+            }
+            (Output::Shape(ShapeKind { build: Some(build), .. }), _) => build(place),
+            (Output::Shape(shape), _) => Err(Incomplete(shape.name.to_owned())),
+            (Output::Message(_), _) => Err(Incomplete("le message".to_owned())),
+        };
+        built.map_err(|missing| {
             Finding::error("mapping.not-the-shape", format!("{} ne convient pas à la forme", missing.0))
                 .remedy("signaler ce défaut de la passerelle, avec la traduction")
         })
@@ -105,8 +118,9 @@ impl<'p, F: Format> Run<'p, F> {
                         None => {}
                     }
                 }
-                Action::Each { slot, path, rows, slots, .. } => {
-                    let elements = self.each(row, path, rows, *slots, scene)?;
+                Action::Each { slot, rank, path, rows, slots, .. } => {
+                    let new = || Record::of_row(*slots, *rank);
+                    let elements = self.each(row, path, rows, new, scene)?;
                     if let Some(Cell::Many(already)) = &mut record.0[*slot] {
                         already.extend(elements);
                     } else {
@@ -123,7 +137,7 @@ impl<'p, F: Format> Run<'p, F> {
         row: &Row<F>,
         path: &F::Path,
         rows: &'p [Row<F>],
-        slots: usize,
+        new: impl Fn() -> Record<'p>,
         scene: Scene<'_, 'p, F>,
     ) -> Result<Vec<Record<'p>>, Finding> {
         let mut nodes = F::each(path, scene.node, ELEMENTS_MAX + 1);
@@ -144,7 +158,7 @@ impl<'p, F: Format> Run<'p, F> {
             if row.when.as_ref().is_some_and(|when| !when.holds(scene)) {
                 continue;
             }
-            let mut element = Record::new(slots);
+            let mut element = new();
             if let Step::Went = self.rows(rows, scene, &mut element)? {
                 elements.push(element);
             }
@@ -265,6 +279,10 @@ impl<'p, F: Format> Run<'p, F> {
     fn call(&self, call: &'p Call, value: Value<'p>) -> Result<Value<'p>, Wrong> {
         match call {
             Call::Function(function, given) => function.0.run(value, given),
+            Call::Content => match serde_json::from_str(&value.into_text()) {
+                Ok(content) => Ok(Value::Content(Box::new(content))),
+                Err(_) => Err(Wrong("un contenu conservé".into())),
+            },
             Call::Table { table, unknown } => {
                 let text = value.into_text();
                 match (self.plan.tables[*table].get(&text), unknown) {

@@ -16,6 +16,10 @@ pub(crate) enum Target {
     Leaf(Leaf),
     Object(Vec<Member>),
     List(Box<Target>),
+    /// A handle on stored bytes.
+    Content,
+    /// Something no row reads or writes.
+    Other,
 }
 
 /// A field of an object.
@@ -66,6 +70,10 @@ impl Target {
         if let Some(words) = words(node) {
             return Ok(Self::Leaf(Leaf::Words(words)));
         }
+        if let Some(variants) = node.get("oneOf").and_then(Json::as_array) {
+            let variants = variants.iter().map(|one| Self::read(root, one, depth + 1));
+            return variants.collect::<Result<_, _>>().map(Self::one_of);
+        }
         let kind = match node.get("type") {
             Some(Json::String(kind)) => kind.as_str(),
             Some(Json::Array(kinds)) => {
@@ -75,6 +83,7 @@ impl Target {
         };
         let format = node.get("format").and_then(Json::as_str);
         match (kind, format) {
+            ("object", Some("content")) => Ok(Self::Content),
             ("object", _) => {
                 let required: Vec<&str> = node
                     .get("required")
@@ -91,6 +100,7 @@ impl Target {
                 };
                 properties.iter().map(member).collect::<Result<_, String>>().map(Self::Object)
             }
+            ("array", _) if node.get("prefixItems").is_some() => Ok(Self::Other),
             ("array", _) => {
                 let items = node.get("items").ok_or_else(unknown)?;
                 Ok(Self::List(Box::new(Self::read(root, items, depth + 1)?)))
@@ -101,6 +111,31 @@ impl Target {
             ("boolean", _) => Ok(Self::Leaf(Leaf::Boolean)),
             _ => Err(unknown()),
         }
+    }
+
+    /// What one of several blocks holds: every field of any, required where all of them require it.
+    fn one_of(variants: Vec<Self>) -> Self {
+        let count = variants.len();
+        let mut members: Vec<(Member, usize)> = Vec::new();
+        for variant in variants {
+            let Self::Object(fields) = variant else { return Self::Other };
+            for field in fields {
+                let needed = usize::from(field.required);
+                match members.iter_mut().find(|(known, _)| known.name == field.name) {
+                    None => members.push((field, needed)),
+                    Some((known, times)) => {
+                        *times += needed;
+                        if let (Self::Leaf(Leaf::Words(all)), Self::Leaf(Leaf::Words(more))) =
+                            (&mut known.target, field.target)
+                        {
+                            all.extend(more);
+                        }
+                    }
+                }
+            }
+        }
+        let of = |(member, times): (Member, usize)| Member { required: times == count, ..member };
+        Self::Object(members.into_iter().map(of).collect())
     }
 
     /// Whether a place is there in every value: each part of its path is required.
@@ -140,7 +175,7 @@ impl Target {
                         format!("écrire « to: {list} » avec « each », et « {part} » dans ses lignes");
                     return Err(fault(format!("« {list} » est une liste"), remedy));
                 }
-                Self::Leaf(_) => {
+                Self::Leaf(_) | Self::Content | Self::Other => {
                     return Err(fault(
                         "ce champ n'en contient pas d'autres".to_owned(),
                         "retirer ce qui suit".to_owned(),
@@ -156,6 +191,9 @@ impl Target {
 /// Closed lists of words: `enum`, or `oneOf` of constants when each word has a description.
 fn words(node: &Json) -> Option<Vec<Box<str>>> {
     let text = |json: &Json| json.as_str().map(Box::from);
+    if let Some(word) = node.get("const") {
+        return text(word).map(|word| vec![word]);
+    }
     if let Some(words) = node.get("enum").and_then(Json::as_array) {
         return words.iter().filter(|word| !word.is_null()).map(text).collect();
     }

@@ -222,7 +222,7 @@ fn a_case_compares_what_it_names_and_nothing_else() {
     assert_eq!(differences("shapes: [{ stay: { class: E } }]"), one("shapes[0].stay.class", "E", "I"));
     assert_eq!(differences("shapes: [{ stay: { visit: V } }]"), one("shapes[0].stay.visit", "V", "rien"));
     assert_eq!(differences("shapes: [{ stay: null }]"), one("shapes[0].stay", "rien", "un bloc"));
-    assert_eq!(differences("shapes: []"), one("shapes", "0 éléments", "1 éléments"));
+    assert_eq!(differences("shapes: []"), one("shapes", "aucun élément", "1 élément (un bloc)"));
     assert_eq!(differences("notes: [mapping.x]"), one("notes", "mapping.x", ""));
     assert_eq!(differences("parked: mapping.x"), one("parked", "mapping.x", "rien"));
     assert_eq!(differences("{}"), None);

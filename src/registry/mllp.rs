@@ -85,7 +85,7 @@ impl Configured for Mllp {
         name: &PartnerName,
         wiring: &Wiring<'_>,
     ) -> Result<Option<Arc<dyn Sink>>, CertificateError> {
-        let sink = MllpSink::new(name.clone(), &self.0, self.client_tls(wiring)?);
+        let sink = MllpSink::new(name.clone(), &self.0, wiring.environment, self.client_tls(wiring)?);
         Ok(sink.map(|sink| Arc::new(sink) as Arc<dyn Sink>))
     }
     fn probes(

@@ -117,6 +117,21 @@ impl ContentRef {
     }
 }
 
+/// A handle has no parts that anybody reads: mappings carry it whole.
+impl schemars::JsonSchema for ContentRef {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ContentRef".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "object", "format": "content" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

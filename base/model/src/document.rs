@@ -19,7 +19,7 @@ use crate::{
 pub use crate::people;
 
 /// One request about one patient: one lot in the DMP, one mail per recipient.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DocumentSubmission {
     /// Who asked, and in which message: what an acknowledgement must repeat.
     pub origin: Origin,
@@ -45,6 +45,7 @@ pub struct DocumentSubmission {
     pub mail: MailTexts,
     /// What forbids some or all of what is asked, found while mapping. Sinks refuse what these cover.
     #[serde(default)]
+    #[schemars(skip)]
     pub obstacles: Vec<Obstacle>,
     /// The mail it came in, when it came in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +60,7 @@ impl DocumentSubmission {
 }
 
 /// What is asked. Source: hl7v2.md §1.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {
     /// First version (F, NW, T02).
@@ -71,7 +72,7 @@ pub enum Operation {
 }
 
 /// The message behind a submission: everything an acknowledgement has to repeat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Origin {
     /// MSH-10.
     pub control_id: MessageControlId,
@@ -107,7 +108,7 @@ pub struct EventSource {
 }
 
 /// Who sends: a person or a device, in a structure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sender {
     /// The professional, when there is one.
     pub person: Option<Person>,
@@ -118,14 +119,14 @@ pub struct Sender {
 }
 
 /// Stay or visit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Encounter {
     /// PV1-2: `E`, `I`, `O`, `R` or `N`; empty when absent.
     pub class: String,
 }
 
 /// A document and what is known of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SubmittedDocument {
     /// Identifier of this version.
     pub unique_id: DocumentUniqueId,
@@ -146,7 +147,7 @@ pub struct SubmittedDocument {
 }
 
 /// The patient inside a document.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DocumentSubject {
     /// INS of the document.
     pub ins: Option<InsIdentity>,
@@ -157,7 +158,7 @@ pub struct DocumentSubject {
 }
 
 /// What the bytes of a document are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum ContentKind {
     /// CDA R2 with an unstructured body.
@@ -186,7 +187,7 @@ pub struct CodedValue {
 }
 
 /// Format-neutral index of a document: what the header says. Source: cda.md §4.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DocumentMetadata {
     /// Type (`ClinicalDocument/code`).
     pub type_code: CodedValue,
@@ -219,7 +220,7 @@ pub struct DocumentMetadata {
 }
 
 /// An identifier of something the document answers to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reference {
     /// The identifier.
     pub id: String,
@@ -230,7 +231,7 @@ pub struct Reference {
 }
 
 /// One author of a document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Author {
     /// Person or device.
     pub by: Authorship,
@@ -243,7 +244,7 @@ pub struct Author {
 }
 
 /// Who or what wrote.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Authorship {
     /// A person.
@@ -253,7 +254,7 @@ pub enum Authorship {
 }
 
 /// Who must not see the documents. Source: hl7v2.md §2.8, dmp-xds.md §7.5.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Visibility {
     /// MASQUE_PS.
     pub hidden_from_professionals: bool,
@@ -268,7 +269,7 @@ pub struct Visibility {
 }
 
 /// Where the documents go, which acknowledgements come back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Wants {
     /// DESTDMP.
     pub dmp: bool,
@@ -290,7 +291,7 @@ impl Wants {
 }
 
 /// What a recipient is; decides flag and text of its mail. Source: hl7v2.md §2.7.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecipientKind {
     /// A professional.
@@ -304,7 +305,7 @@ pub enum RecipientKind {
 }
 
 /// One MSSanté recipient.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Recipient {
     /// What it is.
     pub kind: RecipientKind,
@@ -330,7 +331,7 @@ impl Recipient {
 }
 
 /// Bodies of the mails, when the sender gave them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MailTexts {
     /// CORPSMAIL_PS.
     pub professional: Option<Masked<String>>,

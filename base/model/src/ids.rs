@@ -35,9 +35,7 @@ impl IdError {
 macro_rules! text_serde {
     ($type:ident, $format:literal) => {
         crate::written::written_as!($type, $format);
-        text_serde!($type);
-    };
-    ($type:ident) => {
+
         impl TryFrom<String> for $type {
             type Error = IdError;
 
@@ -194,7 +192,7 @@ text_serde!(Oid, "oid");
 
 /// Identifier of a document: `ClinicalDocument/id`, that is a root and perhaps an extension.
 /// The DMP takes the root alone. Source: cda.md §2.1, dmp-xds.md §7.2.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct DocumentUniqueId {
     /// Object identifier; kept as written, because official samples glue texts to it.
     pub root: String,
@@ -255,7 +253,7 @@ impl From<MessageControlId> for String {
         id.0.into()
     }
 }
-text_serde!(MessageControlId);
+text_serde!(MessageControlId, "control-id");
 
 /// National identifier of a person in exercise (PS_IdNat), type digit included: `8` + RPPS, `0` + ADELI,
 /// `3` + FINESS + `/` + internal id… A technical number without prefix is kept as it came.
@@ -285,7 +283,7 @@ impl PersonId {
 
 /// National identifier of a structure (Struct_IdNat), type digit included: `1` + FINESS, `3` + SIRET…
 /// Not the same digits as [`PersonId`]. FINESS has letters in Corsica: never a number. Source: dmp-xds.md §7.3.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct StructureId(String);
 
@@ -394,7 +392,7 @@ impl From<MssAddress> for String {
         address.text.into()
     }
 }
-text_serde!(MssAddress);
+text_serde!(MssAddress, "mss-address");
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,7 @@ pub mod entropy;
 pub mod environment;
 pub mod event;
 pub mod finding;
+pub mod hl7_message;
 pub mod identity;
 pub mod ids;
 pub mod key;
@@ -44,6 +45,7 @@ pub use event::{
     PatientEvent, PatientEventKind, Stay, Unit,
 };
 pub use finding::{Check, Finding, Mode, Place, Severity, Verdicts, run_checks};
+pub use hl7_message::{Hl7Message, Hl7Piece, WrittenBytes};
 pub use identity::{
     BirthDate, IdentityStatus, InsIdentity, LocalId, NotQualified, PatientIdentity, QualifiedIdentity, Sex,
     Traits,

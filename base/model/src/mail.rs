@@ -4,6 +4,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -61,8 +62,10 @@ impl From<MailId> for String {
     }
 }
 
+crate::written::written_as!(MailId, "mail-id");
+
 /// A mail of the MSSanté space as tools that know no document see it. Source: issue of the two ways of MSSanté.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SecureMail {
     /// What kind of mail it is.
     pub kind: MailKind,
@@ -77,6 +80,7 @@ pub struct SecureMail {
     /// Where answers go, when not to the sender.
     pub reply_to: Vec<Correspondent>,
     /// When, as the sender says: never an order of arrival (mssante.md §8 n° 34).
+    #[schemars(with = "Option<String>")]
     pub sent_at: Option<Timestamp>,
     /// What it answers, the nearest first: `In-Reply-To`, then `References` from the last.
     pub answers: Vec<MailId>,
@@ -105,7 +109,7 @@ impl SecureMail {
 }
 
 /// A person or a structure at the end of a mail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Correspondent {
     /// Display name; empty when absent.
     pub name: Masked<String>,
@@ -116,7 +120,7 @@ pub struct Correspondent {
 }
 
 /// A file of a mail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MailAttachment {
     /// Place in the mail, numbered as IMAP does. With the hash, its identity: names repeat (mssante.md §8 n° 4).
     pub path: String,
@@ -127,13 +131,14 @@ pub struct MailAttachment {
     /// Bytes, decoded.
     pub bytes: u64,
     /// Hash of the decoded bytes.
+    #[schemars(with = "String")]
     pub hash: BodyId,
     /// Where to read it; `None`: its encoding is broken, or it stands in pieces.
     pub content: Option<ContentRef>,
 }
 
 /// What a mail is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MailKind {
     /// Documents to keep.

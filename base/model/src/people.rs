@@ -1,6 +1,7 @@
 //! Professionals, devices and organisations that write, send and receive.
 //! Source: dmp-xds.md §7.3, hl7v2.md §2.7, cda.md §2.4.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{PersonId, StructureId};
@@ -11,7 +12,7 @@ pub const PERSON_AUTHORITY: &str = "1.2.250.1.71.4.2.1";
 pub const STRUCTURE_AUTHORITY: &str = "1.2.250.1.71.4.2.2";
 
 /// A professional, or the patient as author of a document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Person {
     /// National identifier with its type digit, when known.
     pub id: Option<PersonId>,
@@ -24,7 +25,7 @@ pub struct Person {
 }
 
 /// A system that writes or sends without a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Device {
     /// Identifier of the device in its structure, when known.
     pub id: Option<PersonId>,
@@ -35,7 +36,7 @@ pub struct Device {
 }
 
 /// A structure: establishment, practice, service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Organization {
     /// National identifier with its type digit, when known.
     pub id: Option<StructureId>,

@@ -3,8 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    answer::Answer, appointment::Appointment, document::DocumentSubmission, event::PatientEvent,
-    identity::PatientIdentity, mail::SecureMail, report::DeliveryReport,
+    answer::Answer,
+    appointment::Appointment,
+    document::{DocumentSubmission, SubmittedDocument},
+    event::PatientEvent,
+    hl7_message::Hl7Message,
+    identity::{LocalId, PatientIdentity},
+    ids::DocumentUniqueId,
+    mail::SecureMail,
+    report::DeliveryReport,
 };
 
 /// A format-neutral thing: what mappings produce and sinks accept.
@@ -23,6 +30,8 @@ pub enum Shape {
     PatientEvent(Box<PatientEvent>),
     /// A rendez-vous.
     Appointment(Box<Appointment>),
+    /// A message to send as it is.
+    Hl7Message(Box<Hl7Message>),
 }
 
 impl Shape {
@@ -35,6 +44,7 @@ impl Shape {
             Self::Answer(_) => "answer",
             Self::PatientEvent(_) => "patient-event",
             Self::Appointment(_) => "appointment",
+            Self::Hl7Message(_) => "hl7-message",
         }
     }
 
@@ -42,11 +52,7 @@ impl Shape {
     pub fn as_submission(&self) -> Option<&DocumentSubmission> {
         match self {
             Self::DocumentSubmission(submission) => Some(submission),
-            Self::DeliveryReport(_)
-            | Self::SecureMail(_)
-            | Self::Answer(_)
-            | Self::PatientEvent(_)
-            | Self::Appointment(_) => None,
+            _ => None,
         }
     }
 
@@ -64,7 +70,30 @@ impl Shape {
             Self::DocumentSubmission(submission) => Some(&submission.patient),
             Self::PatientEvent(event) => Some(&event.patient),
             Self::Appointment(appointment) => Some(&appointment.patient),
-            Self::DeliveryReport(_) | Self::SecureMail(_) | Self::Answer(_) => None,
+            Self::DeliveryReport(_) | Self::SecureMail(_) | Self::Answer(_) | Self::Hl7Message(_) => None,
+        }
+    }
+
+    /// The numbers its patient is known by, the INS apart when it has a place of its own.
+    pub fn local_ids(&self) -> &[LocalId] {
+        match self {
+            Self::Hl7Message(message) => &message.patient_ids,
+            _ => self.patient().map(|patient| &*patient.local_ids).unwrap_or_default(),
+        }
+    }
+
+    /// The documents it brings, with those they replace or belong to.
+    pub fn document_ids(&self) -> Vec<&DocumentUniqueId> {
+        match self {
+            Self::DocumentSubmission(submission) => {
+                let mut ids = Vec::new();
+                for SubmittedDocument { unique_id, replaces, set_id, .. } in &submission.documents {
+                    ids.extend([Some(unique_id), replaces.as_ref(), set_id.as_ref()].into_iter().flatten());
+                }
+                ids
+            }
+            Self::Hl7Message(message) => message.documents.iter().collect(),
+            _ => Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Checked texts, as JSON describes them: a string of a named format. Mappings look the name up in [`FORMATS`].
 //! In: a text. Out: whether it is of the format. Source: the type that each row names.
 
-use crate::{DocumentTime, Ins, Oid};
+use crate::{DocumentTime, Ins, MailId, MessageControlId, MssAddress, Oid};
 
 /// A text that not every text is.
 #[derive(Clone, Copy)]
@@ -25,6 +25,21 @@ pub const FORMATS: &[TextFormat] = &[
         name: "ins",
         expected: "un matricule INS de 15 caractères, clé comprise",
         accepts: |text| Ins::parse(text).is_ok(),
+    },
+    TextFormat {
+        name: "control-id",
+        expected: "un numéro de message de 1 à 199 caractères",
+        accepts: |text| MessageControlId::parse(text).is_ok(),
+    },
+    TextFormat {
+        name: "mss-address",
+        expected: "une adresse MSSanté",
+        accepts: |text| MssAddress::parse(text).is_ok(),
+    },
+    TextFormat {
+        name: "mail-id",
+        expected: "un Message-ID gauche@droite",
+        accepts: |text| MailId::parse(text).is_ok(),
     },
     TextFormat { name: "oid", expected: "un OID", accepts: |text| Oid::parse(text).is_ok() },
 ];

@@ -37,6 +37,8 @@ pub struct Settings {
     pub senders: Vec<SenderRule>,
     /// Where its ZAM go; `None`: it gets none.
     pub send_to: Option<Target>,
+    /// MSH-3 to MSH-6 of what a mapping sends to it and leaves open: how we are called, how it is called.
+    pub ends: [String; 4],
     /// What a positive ZAM^Z02 stands for.
     pub z02_on: Z02On,
     /// What the text says, or what the field does.
@@ -156,6 +158,7 @@ impl Settings {
         let senders = read_senders(fields, diagnoses);
         let send_to_node = fields.node("send_to");
         let send_to = send_to_node.and_then(|node| scalar(node, "send_to", Target::parse, diagnoses));
+        let ends = read_ends(fields, diagnoses);
         let z02_on = fields.choice(
             "z02_on",
             Z02On::default(),
@@ -192,6 +195,7 @@ impl Settings {
             acknowledgements,
             senders,
             send_to,
+            ends,
             z02_on,
             mode,
             limits,
@@ -226,6 +230,20 @@ fn read_senders(fields: &mut Fields<'_>, diagnoses: &mut Diagnoses) -> Vec<Sende
         senders.push(rule);
     }
     senders
+}
+
+/// `sending_as: { application: …, facility: … }`, `receiver: { application: …, facility: … }`.
+fn read_ends(fields: &mut Fields<'_>, diagnoses: &mut Diagnoses) -> [String; 4] {
+    let mut end = |key: &'static str, application: &str| {
+        let given = fields.node(key).and_then(|node| Fields::of(node, key, diagnoses));
+        let Some(mut block) = given else { return [application.to_owned(), String::new()] };
+        let names = [("application", application), ("facility", "")]
+            .map(|(key, default)| block.or(key, default.to_owned(), parse::text, diagnoses));
+        block.finish(diagnoses);
+        names
+    };
+    let ([a, b], [c, d]) = (end("sending_as", "JONCTION"), end("receiver", ""));
+    [a, b, c, d]
 }
 
 fn read_limits(fields: &mut Fields<'_>, diagnoses: &mut Diagnoses) -> Limits {

@@ -15,7 +15,10 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use jonction_hl7v2::{AckCode, Limits as Hl7Limits, Message, ack, admission, profiles::Profile};
+use jonction_hl7v2::{
+    AckCode, Limits as Hl7Limits, Message, Path, ack, admission, application_error::application_error,
+    profiles::Profile,
+};
 use jonction_model::{BodyId, Clock, Entropy, Mode, Severity, run_checks};
 use jonction_net::{Listener, ServerTls, Stream, serve};
 use jonction_ports::{Peer, Stop, StopHandle};
@@ -210,6 +213,10 @@ impl Shared {
         else {
             return Ok(true);
         };
+        let ack = match fault {
+            Some(Fault::Application(code)) => with_application_code(&ack, code).unwrap_or(ack),
+            _ => ack,
+        };
         let frame = encode(&ack);
         match fault {
             Some(Fault::NoAck) => return Ok(true),
@@ -249,7 +256,7 @@ impl Shared {
         self.verdicts.record(kind, checks.iter().map(|check| check.id).collect(), findings);
         let refused = admission::refusals(message, profile).iter().any(|f| f.severity == Severity::Error);
         match fault {
-            Some(Fault::AckAe) => AckCode::AE,
+            Some(Fault::AckAe | Fault::Application(_)) => AckCode::AE,
             Some(Fault::AckAr) => AckCode::AR,
             _ if refused => AckCode::AE,
             _ => AckCode::AA,
@@ -272,6 +279,17 @@ impl Shared {
         drop(memory);
         self.count.send_modify(|count| *count += 1);
     }
+}
+
+/// The acknowledgement with a functional code in ERR-5.
+fn with_application_code(ack: &Bytes, code: &str) -> Option<Bytes> {
+    let message = Message::parse(ack.clone(), &Hl7Limits::default()).ok()?;
+    let label = application_error(code).map_or("", |error| error.label);
+    let parts = [("ERR-5.1", code), ("ERR-5.2", label), ("ERR-5.3", "applicationErrorCondition")];
+    let edits = parts
+        .iter()
+        .try_fold(message.edit(), |edits, (path, text)| edits.set(&Path::parse(path).ok()?, text).ok())?;
+    Some(edits.apply())
 }
 
 /// The message with another MSH-10.

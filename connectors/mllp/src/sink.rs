@@ -1,6 +1,6 @@
-//! The way back: delivery reports written as ZAM and sent to whoever sent the documents.
-//! In: `DeliveryReport`. Out: ZAM^Z01, Z02, Z03 over a link of our own, until acknowledged.
-//! Source: hl7v2.md §2.13, architecture §4.3, §4.4, §10 (Z02). Deliberately absent: reports on reports.
+//! What leaves over MLLP: delivery reports written as ZAM for whoever sent the documents, messages that mappings wrote.
+//! In: `DeliveryReport`, `Hl7Message`. Out: bytes prepared once, over a link of our own, until acknowledged.
+//! Source: hl7v2.md §2.13 and §3, architecture §4.3, §4.4, §10 (Z02). Deliberately absent: reports on reports.
 
 use std::time::Duration;
 
@@ -8,10 +8,12 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use jonction_hl7v2::{
     AckView, Limits as Hl7Limits, Message, Path,
+    outgoing::Sealing,
     zam::{self, ZamEvent},
 };
 use jonction_model::{
-    DeliveryReport, Finding, PartnerName, Place, ReportChannel, ReportCode, ReportStage, Shape, Verdict,
+    DeliveryReport, Environment, Finding, PartnerName, Place, ReportChannel, ReportCode, ReportStage, Shape,
+    Verdict,
 };
 use jonction_net::ClientTls;
 use jonction_ports::{
@@ -27,13 +29,20 @@ use crate::{
     outgoing::{Outgoing, SendError},
 };
 
-/// Largest ZAM.
-const ZAM_BYTES_MAX: u64 = 1 << 20;
+mod message;
+
+use message::MESSAGE_BYTES_MAX;
+
+/// What the sink adds to MSH at most.
+const HEADER_BYTES: u64 = 64 << 10;
 
 /// Sink of one partner.
 #[derive(Debug)]
 pub struct MllpSink {
     partner: PartnerName,
+    environment: Environment,
+    /// MSH-3 to MSH-6 of messages that leave them open.
+    ends: [String; 4],
     z02_on: Z02On,
     acknowledgements: Acknowledgements,
     outgoing: Outgoing,
@@ -42,10 +51,17 @@ pub struct MllpSink {
 impl MllpSink {
     /// A sink that calls where the settings say; `None` when they name no receiver.
     /// `tls` is made from the identity and the anchors the settings name; needed when [`Target::tls`] is set.
-    pub fn new(partner: PartnerName, settings: &Settings, tls: Option<ClientTls>) -> Option<Self> {
+    pub fn new(
+        partner: PartnerName,
+        settings: &Settings,
+        environment: Environment,
+        tls: Option<ClientTls>,
+    ) -> Option<Self> {
         let target = settings.send_to.clone()?;
         Some(Self {
             partner,
+            environment,
+            ends: settings.ends.clone(),
             z02_on: settings.z02_on,
             acknowledgements: settings.acknowledgements,
             outgoing: Outgoing::new(target, tls, &settings.limits),
@@ -60,8 +76,16 @@ impl MllpSink {
         tls: Option<ClientTls>,
         limits: &Limits,
     ) -> Self {
+        let (environment, ends) = (Environment::Test, <[String; 4]>::default());
         let acknowledgements = Acknowledgements::Original;
-        Self { partner, z02_on, acknowledgements, outgoing: Outgoing::new(target, tls, limits) }
+        let outgoing = Outgoing::new(target, tls, limits);
+        Self { partner, environment, ends, z02_on, acknowledgements, outgoing }
+    }
+
+    /// MSH-3 to MSH-6 of messages that leave them open.
+    #[must_use]
+    pub fn ends(self, ends: [&str; 4]) -> Self {
+        Self { ends: ends.map(str::to_owned), ..self }
     }
 
     /// Whether this report is told at all, and as which ZAM. Source: hl7v2.md §2.13 « How many ».
@@ -96,6 +120,7 @@ impl Sink for MllpSink {
             Shape::DeliveryReport(report) => {
                 self.told(report).map(|event| part(event, report)).into_iter().collect()
             }
+            Shape::Hl7Message(message) => vec![message::part(message)],
             Shape::DocumentSubmission(_)
             | Shape::SecureMail(_)
             | Shape::Answer(_)
@@ -105,29 +130,43 @@ impl Sink for MllpSink {
     }
 
     fn prepare(&self, delivery: &Delivery, tools: &Tools) -> Result<Prepared, Outcome> {
-        let Shape::DeliveryReport(report) = &*delivery.shape else {
-            return Err(cannot_write("cette forme de données n'est pas un compte rendu de remise"));
+        let (control_id, now) = (new_control_id(&*tools.entropy), tools.clock.now());
+        let (event, bytes) = match &*delivery.shape {
+            Shape::DeliveryReport(report) => {
+                let built = zam::write(report, &control_id, now).map_err(|_| {
+                    cannot_write("le compte rendu d'un courriel ne nomme pas son destinataire")
+                })?;
+                (ZamEvent::of(report).as_str(), built.bytes)
+            }
+            Shape::Hl7Message(message) => {
+                let sealing = Sealing {
+                    control_id: &control_id,
+                    now,
+                    environment: self.environment,
+                    ends: self.ends.each_ref().map(String::as_str),
+                };
+                let bytes = message::put_together(message, &*tools.bodies, &sealing)?;
+                (message.kind.as_str(), bytes)
+            }
+            _ => return Err(cannot_write("cette forme de données ne s'écrit pas en HL7 v2 sans traduction")),
         };
-        let control_id = new_control_id(&*tools.entropy);
-        let built = zam::write(report, &control_id, tools.clock.now())
-            .map_err(|_| cannot_write("le compte rendu d'un courriel ne nomme pas son destinataire"))?;
         Ok(Prepared {
-            ids: json!({ "control_id": control_id, "event": ZamEvent::of(report).as_str() }),
-            pieces: vec![Piece::New(asking(self.acknowledgements, built.bytes))],
+            ids: json!({ "control_id": control_id, "event": event }),
+            pieces: vec![Piece::New(asking(self.acknowledgements, bytes))],
             keys: vec![IndexKey { kind: KeyKind::ControlId, value: control_id }],
         })
     }
 
     fn attempt<'a>(
         &'a self,
-        _: &'a Delivery,
+        delivery: &'a Delivery,
         artefact: &'a Artefact,
         tools: &'a Tools,
     ) -> BoxFuture<'a, AttemptReport> {
         Box::pin(async move {
             let mut report = AttemptReport {
                 outcome: Outcome::Park {
-                    finding: Finding::error("mllp.no-artefact", "le ZAM préparé est illisible"),
+                    finding: Finding::error("mllp.no-artefact", "le message préparé est illisible"),
                 },
                 peer: Some(self.outgoing.target().endpoint.to_string()),
                 code: None,
@@ -140,7 +179,7 @@ impl Sink for MllpSink {
                 Ok(reply) => {
                     report.bytes_sent = bytes;
                     report.code = Some(reply.ack.code.as_str().to_owned());
-                    report.outcome = outcome_of(&reply.ack, reply.elapsed);
+                    report.outcome = outcome_of(&reply.ack, reply.elapsed, &delivery.shape);
                     report.notes.extend((!reply.whole).then(no_application_ack));
                 }
                 Err(error) => {
@@ -148,7 +187,7 @@ impl Sink for MllpSink {
                     report.outcome = outcome_of_error(&error);
                 }
             }
-            tracing::debug!(partner = %self.partner, bytes, outcome = name(&report.outcome), "zam attempted");
+            tracing::debug!(partner = %self.partner, bytes, outcome = name(&report.outcome), "message attempted");
             report
         })
     }
@@ -181,22 +220,27 @@ fn no_application_ack() -> Finding {
     .remedy("vérifier avec lui ; s'il n'en donne jamais, écrire « acknowledgements: original »")
 }
 
-/// The ZAM as prepared, and its own number as written in it.
+/// The message as prepared, and its own number as written in it.
 fn read_artefact(artefact: &Artefact, tools: &Tools) -> Option<(Bytes, String)> {
     let [piece] = artefact.pieces.as_slice() else { return None };
-    let message = tools.bodies.read(piece, ZAM_BYTES_MAX).ok()?;
-    let header = Message::parse(message.clone(), &Hl7Limits::default()).ok()?.header();
+    let message = tools.bodies.read(piece, MESSAGE_BYTES_MAX + HEADER_BYTES).ok()?;
+    let limits = Hl7Limits { message_bytes_max: usize::MAX, ..Hl7Limits::default() };
+    let header = Message::parse(message.clone(), &limits).ok()?.header();
     Some((message, header.control_id))
 }
 
-fn outcome_of(ack: &AckView, elapsed: Duration) -> Outcome {
+fn outcome_of(ack: &AckView, elapsed: Duration, shape: &Shape) -> Outcome {
     let code = ack.code;
     if code.is_positive() {
         return Outcome::Done {
             detail: format!("acquitté {} en {} ms", code.as_str(), elapsed.as_millis())
         };
     }
-    let finding = refusal(ack);
+    let carries = matches!(shape, Shape::Hl7Message(_));
+    if let (true, false, Some(outcome)) = (carries, code.may_be_sent_again(), message::functional(ack)) {
+        return outcome;
+    }
+    let finding = refusal(ack, if carries { &MESSAGE } else { &ZAM });
     if code.may_be_sent_again() {
         Outcome::Retry { after: None, finding }
     } else {
@@ -205,18 +249,32 @@ fn outcome_of(ack: &AckView, elapsed: Duration) -> Outcome {
     }
 }
 
+/// How a refusal speaks of what was sent.
+struct Words {
+    later: &'static str,
+    refused: &'static str,
+    remedy: &'static str,
+}
+
+const ZAM: Words = Words {
+    later: "le correspondant ne peut pas recevoir l'accusé pour le moment",
+    refused: "le correspondant refuse l'accusé",
+    remedy: "voir avec l'éditeur du logiciel destinataire ; l'accusé suit hl7v2.md §2.13",
+};
+
+const MESSAGE: Words = Words {
+    later: "le correspondant ne peut pas recevoir le message pour le moment",
+    refused: "le correspondant refuse le message",
+    remedy: "corriger la traduction à l'endroit dit, ou voir avec l'éditeur du logiciel destinataire",
+};
+
 /// What the receiver complains of. Its own texts may quote the message: only codes and places are kept.
-fn refusal(ack: &AckView) -> Finding {
+fn refusal(ack: &AckView, words: &Words) -> Finding {
     let again = ack.code.may_be_sent_again();
-    let sentence = if again {
-        "le correspondant ne peut pas recevoir l'accusé pour le moment"
-    } else {
-        "le correspondant refuse l'accusé"
-    };
+    let sentence = if again { words.later } else { words.refused };
     let code = if again { "mllp.answered-later" } else { "mllp.refused-by-receiver" };
-    let finding = Finding::error(code, sentence)
-        .remedy("voir avec l'éditeur du logiciel destinataire ; l'accusé suit hl7v2.md §2.13")
-        .expected("MSA-1 = AA", ack.code.as_str());
+    let finding =
+        Finding::error(code, sentence).remedy(words.remedy).expected("MSA-1 = AA", ack.code.as_str());
     match ack.errors.first() {
         Some(error) => {
             let place: String =
@@ -235,7 +293,7 @@ fn outcome_of_error(error: &SendError) -> Outcome {
 }
 
 fn cannot_write(sentence: &str) -> Outcome {
-    Outcome::Park { finding: Finding::error("mllp.cannot-write-zam", sentence) }
+    Outcome::Park { finding: Finding::error("mllp.cannot-write", sentence) }
 }
 
 fn name(outcome: &Outcome) -> &'static str {

@@ -179,7 +179,13 @@ async fn a_receiver_of_enhanced_mode_is_asked_for_both_acknowledgements_and_wait
     let mut told = Vec::new();
     for _ in 0..4 {
         // One link for each: this receiver answers once per connection.
-        let sink = MllpSink::new(PartnerName::parse("lps").unwrap(), &enhanced, None).unwrap();
+        let sink = MllpSink::new(
+            PartnerName::parse("lps").unwrap(),
+            &enhanced,
+            jonction_model::Environment::Test,
+            None,
+        )
+        .unwrap();
         let report = attempted(&sink).await;
         let outcome = match &report.outcome {
             Outcome::Done { .. } => "done".to_owned(),

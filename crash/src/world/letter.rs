@@ -118,6 +118,7 @@ pub(crate) fn control_id(shape: &Shape) -> String {
         Shape::SecureMail(mail) => mail.message_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         Shape::PatientEvent(event) => event.source.control_id.clone(),
         Shape::Appointment(appointment) => appointment.source.control_id.clone(),
+        Shape::Hl7Message(message) => message.kind.clone(),
     }
 }
 

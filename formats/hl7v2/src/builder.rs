@@ -26,6 +26,21 @@ impl Position {
         Self { field: number, repetition: 1, component: 1, subcomponent: 1 }
     }
 
+    /// Field, repetition, component, subcomponent.
+    pub const fn numbers(self) -> [u16; 4] {
+        [self.field, self.repetition, self.component, self.subcomponent]
+    }
+
+    /// Number of its field.
+    pub const fn field_number(self) -> u16 {
+        self.field
+    }
+
+    /// Number of its repetition.
+    pub const fn repetition_number(self) -> u16 {
+        self.repetition
+    }
+
     /// Another repetition.
     pub const fn repetition(self, number: u16) -> Self {
         Self { repetition: number, ..self }

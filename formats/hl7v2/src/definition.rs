@@ -82,6 +82,12 @@ impl Structure {
         Self::named(structure)
     }
 
+    /// Whether a segment may stand in it. A Z segment that no text defines may stand anywhere.
+    pub fn takes(self, segment: &str) -> bool {
+        self.segments().any(|known| known == segment)
+            || (segment.starts_with('Z') && segments::fields(segment).is_none())
+    }
+
     /// The message types written in this structure.
     pub fn types(self) -> impl Iterator<Item = &'static str> {
         structures::EVENTS.iter().filter(move |(_, of)| *of == self.name).map(|(kind, _)| *kind)
@@ -110,8 +116,7 @@ pub fn type_of(segment: &str, field: usize) -> Option<&'static str> {
 /// A Z segment that no text defines is open: nothing of it is checked.
 pub fn standing(structures: &[Structure], path: &Path) -> Result<Standing, Unknown> {
     let segment = path.segment();
-    let local = segment.starts_with('Z') && segments::fields(segment).is_none();
-    if !local && !structures.iter().any(|structure| structure.segments().any(|known| known == segment)) {
+    if !structures.iter().any(|structure| structure.takes(segment)) {
         let mut known: Vec<_> = structures.iter().flat_map(|structure| structure.segments()).collect();
         known.sort_unstable();
         known.dedup();

@@ -4,6 +4,7 @@
 
 pub mod ack;
 pub mod admission;
+pub mod application_error;
 pub mod batch;
 pub mod bench_support;
 pub mod builder;
@@ -23,6 +24,7 @@ pub mod limits;
 pub mod matrix;
 pub mod message;
 pub mod note;
+pub mod outgoing;
 pub mod path;
 pub mod profiles;
 pub mod value;

@@ -4,6 +4,7 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
+    builder::Position,
     message::{Message, Segment},
     value::Value,
 };
@@ -103,6 +104,22 @@ impl Path {
     /// Whether it says which of several repetitions it means.
     pub fn picks_repetition(&self) -> bool {
         self.field.as_ref().is_some_and(|field| field.which != Which::Any)
+    }
+
+    /// Occurrence of the segment and place in it, when the path says them by numbers alone: nothing said is the first.
+    /// `None`: a condition picks, or the path goes down to no field.
+    pub fn fixed(&self) -> Option<(u16, Position)> {
+        let number = |which: &Which| match which {
+            Which::Any => Some(1),
+            Which::Nth(number) => Some(*number),
+            Which::Where(_) => None,
+        };
+        let field = self.field.as_ref()?;
+        let place = Position::field(field.number)
+            .repetition(number(&field.which)?)
+            .component(field.component.unwrap_or(1))
+            .subcomponent(field.subcomponent.unwrap_or(1));
+        Some((number(&self.which)?, place))
     }
 
     /// First value in one given segment; absent when no repetition fits.

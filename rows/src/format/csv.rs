@@ -92,7 +92,7 @@ impl Format for Csv {
             };
             return Err(PathFault::unknown(format!("aucune colonne ne s'appelle « {text} »"), remedy));
         };
-        Ok(Found { path: Column(at), kind: Kind::Text, several: false, closed: None, usual: &[] })
+        Ok(Found { path: Column(at), kind: Kind::Text, several: false, closed: None, usual: Vec::new() })
     }
 
     fn first<'t>(path: &Column, node: Self::Node<'t>) -> Option<Cow<'t, str>> {

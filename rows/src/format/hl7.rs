@@ -76,7 +76,7 @@ impl Hl7Path {
 
 impl Hl7 {
     /// The whole path that a relative one stands for, and where it starts from.
-    fn parse(&self, text: &str, within: Option<&Hl7Path>) -> Result<Hl7Path, PathFault> {
+    pub(crate) fn parse(&self, text: &str, within: Option<&Hl7Path>) -> Result<Hl7Path, PathFault> {
         let relative = text.starts_with(['.', '-']);
         let Some(around) = within.filter(|_| relative).map(Hl7Path::path) else {
             if relative {
@@ -106,7 +106,7 @@ impl Hl7 {
         Ok(Hl7Path::Repetition { path, below })
     }
 
-    fn explain(&self, path: &Path, unknown: Unknown) -> PathFault {
+    pub(crate) fn explain(&self, path: &Path, unknown: Unknown) -> PathFault {
         let types = self.structures.iter().map(|structure| structure.name).collect::<Vec<_>>().join(", ");
         match unknown {
             Unknown::Segment(known) => PathFault::unknown(
@@ -186,7 +186,13 @@ impl Format for Hl7 {
         let within_one = !matches!(parsed, Hl7Path::Message(_));
         let of_segment = matches!(parsed, Hl7Path::Segment(_)) && several && path_repeats(self, path);
         let several = if within_one { of_segment } else { several };
-        Ok(Found { path: parsed, kind, several, closed, usual: codes })
+        Ok(Found {
+            path: parsed,
+            kind,
+            several,
+            closed,
+            usual: codes.iter().map(|code| (*code).to_owned()).collect(),
+        })
     }
 
     fn first<'t>(path: &Hl7Path, node: Self::Node<'t>) -> Option<Cow<'t, str>> {

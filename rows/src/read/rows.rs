@@ -3,7 +3,12 @@
 
 use jonction_settings::{Diagnoses, Fields, Node, Span, Value as Yaml, fields::scalar, parse};
 
-use super::{items, single, source::Checked, tables::NamedTable};
+use super::{
+    goal::{Aim, Goal, What},
+    items, single,
+    source::Checked,
+    tables::NamedTable,
+};
 use crate::{
     ROWS_MAX,
     condition::Condition,
@@ -12,7 +17,6 @@ use crate::{
     kind::{Kind, Leaf},
     plan::{Action, Call, Choice, Input, Missing, Pipe, Row, Told, Unknown},
     record::Layout,
-    target::Target,
 };
 
 mod scope;
@@ -39,7 +43,7 @@ pub(super) struct Scope<F: Format> {
 
 /// Where a scope stands: in the shape, and in the tree.
 struct Around<'a, F: Format> {
-    target: &'a Target,
+    goal: &'a Goal<'a>,
     within: Option<&'a F::Path>,
     prefix: &'a str,
 }
@@ -74,7 +78,7 @@ impl<'d, F: Format> RowsReader<'d, F> {
     }
 
     /// `let`: `nom: chemin`, or `nom: { from: …, fn: … }`. Each may read those before it.
-    pub(super) fn lets(&mut self, node: &Node) -> Vec<Pipe<F>> {
+    pub(super) fn lets(&mut self, node: &Node, within: Option<&F::Path>) -> Vec<Pipe<F>> {
         let Some(entries) = node.as_map() else {
             self.diagnoses
                 .error("settings.not-a-block", &node.span, "« let » : un bloc de noms est attendu")
@@ -97,11 +101,11 @@ impl<'d, F: Format> RowsReader<'d, F> {
                     else {
                         continue;
                     };
-                    let typed = self.typed(&mut fields, &Leaf::Text, None);
+                    let typed = self.typed(&mut fields, &Leaf::Text, within);
                     fields.finish(self.diagnoses);
                     typed
                 }
-                _ => self.source(&entry.value, None).map(|checked| {
+                _ => self.source(&entry.value, within).map(|checked| {
                     self.first_of_several(&entry.value, &checked);
                     let (kind, span) = (Some(checked.kind), entry.value.span.clone());
                     Typed {
@@ -125,12 +129,12 @@ impl<'d, F: Format> RowsReader<'d, F> {
     /// Rows that write into one record.
     pub(super) fn scope(
         &mut self,
-        target: &Target,
+        goal: &Goal<'_>,
         node: &Node,
         within: Option<&F::Path>,
         prefix: &str,
     ) -> Scope<F> {
-        let around = Around { target, within, prefix };
+        let around = Around { goal, within, prefix };
         let mut gathered = Gathered::default();
         if node.as_list().is_none() {
             self.diagnoses
@@ -150,8 +154,8 @@ impl<'d, F: Format> RowsReader<'d, F> {
             }
             self.row(item, &around, &mut gathered);
         }
-        self.compare(&gathered, target, &node.span);
-        gathered.into_scope(target)
+        self.compare(&gathered, goal, &node.span);
+        gathered.into_scope(goal)
     }
 
     fn row(&mut self, node: &Node, around: &Around<'_, F>, gathered: &mut Gathered<F>) -> Option<()> {
@@ -159,10 +163,15 @@ impl<'d, F: Format> RowsReader<'d, F> {
         let to = fields.required_node("to", self.diagnoses)?;
         let path = scalar(to, "to", parse::text, self.diagnoses)?;
         let number = self.told.len();
-        let target =
-            if around.prefix.is_empty() { path.clone() } else { format!("{}[].{path}", around.prefix) };
+        let target = match (around.prefix, path.starts_with(['.', '-'])) {
+            ("", _) => path.clone(),
+            (prefix, true) => format!("{prefix}[]{path}"),
+            (prefix, false) => format!("{prefix}[].{path}"),
+        };
         self.told.push(Told { target: target.clone(), line: to.span.line });
-        let found = match around.target.find(&path) {
+        // Only the row itself says whether a field of a message is one place or repetitions.
+        let makes = matches!(around.goal, Goal::Message(..)) && fields.node("each").is_some();
+        let Aim { key, spot, what } = match around.goal.find(&path, makes) {
             Ok(found) => found,
             Err(fault) => {
                 let span = to.inside(fault.offset, fault.length);
@@ -170,30 +179,35 @@ impl<'d, F: Format> RowsReader<'d, F> {
                 return None;
             }
         };
-        let slot = gathered.slot(&path);
-        let (when, action) = match found {
-            Target::List(element) => self.each(&mut fields, element, around, &target, slot)?,
-            Target::Leaf(leaf) => {
+        let slot = gathered.slot(&key);
+        let (when, action) = match what {
+            What::List(element) => {
+                let place = (slot, gathered.of(&key).count());
+                self.each(&mut fields, &element, around, &target, place)?
+            }
+            What::Leaf(leaf) => {
                 let when = fields.node("when").map(|node| self.condition(node, around.within));
-                let choices = self.choices(&mut fields, leaf, around.within);
-                let missing = self.missing(
-                    &mut fields,
-                    leaf,
-                    around.target.requires(&path) && around.prefix.is_empty(),
-                );
+                let choices = self.choices(&mut fields, &leaf, around.within);
+                let missing =
+                    self.missing(&mut fields, &leaf, around.goal.requires(&key) && around.prefix.is_empty());
                 fields.finish(self.diagnoses);
-                let action = Action::Write { slot, leaf: leaf.clone(), choices: choices?, missing: missing? };
+                let action = Action::Write { slot, leaf, choices: choices?, missing: missing? };
                 (when.map_or(Some(None), |when| when.map(Some))?, action)
             }
-            Target::Object(members) => {
-                let names: Vec<_> = members.iter().map(|member| format!("{path}.{}", member.name)).collect();
+            What::Block(names) => {
                 self.diagnoses
                     .error("mapping.unknown-target", &to.span, format!("« {path} » est un bloc de champs"))
                     .remedy(format!("viser l'un d'eux : {}", names.join(", ")));
                 return None;
             }
         };
-        gathered.rows.push(Placed { row: Row { number, when, action }, path, span: to.span.clone() });
+        gathered.rows.push(Placed {
+            row: Row { number, when, action },
+            path: key,
+            spot,
+            label: path.into(),
+            span: to.span.clone(),
+        });
         Some(())
     }
 
@@ -201,10 +215,10 @@ impl<'d, F: Format> RowsReader<'d, F> {
     fn each(
         &mut self,
         fields: &mut Fields<'_>,
-        element: &Target,
+        element: &Goal<'_>,
         around: &Around<'_, F>,
         target: &str,
-        slot: usize,
+        (slot, rank): (usize, usize),
     ) -> Option<(Option<Condition<F>>, Action<F>)> {
         let each = fields.required_node("each", self.diagnoses);
         let when = fields.node("when");
@@ -222,7 +236,8 @@ impl<'d, F: Format> RowsReader<'d, F> {
         };
         let when = when.map(|node| self.condition(node, Some(&path)));
         let scope = self.scope(element, rows?, Some(&path), target);
-        let action = Action::Each { slot, path, rows: scope.rows, slots: scope.slots, layout: scope.layout };
+        let action =
+            Action::Each { slot, rank, path, rows: scope.rows, slots: scope.slots, layout: scope.layout };
         Some((when.map_or(Some(None), |when| when.map(Some))?, action))
     }
 
@@ -295,7 +310,10 @@ impl<'d, F: Format> RowsReader<'d, F> {
                 (Input::First(sources.into_iter().map(|checked| checked.source).collect()), kind, usual)
             }
         };
-        let (calls, kind) = self.calls(functions, kind);
+        let (mut calls, kind) = self.calls(functions, kind);
+        if kind == Kind::Content {
+            calls.push(Call::Content);
+        }
         if let Some(functions) = functions {
             self.table_lacks(&calls, &usual, functions);
         }

@@ -17,13 +17,13 @@ pub(super) struct Checked<F: Format> {
     pub(super) kind: Kind,
     pub(super) several: bool,
     pub(super) closed: Option<Vec<String>>,
-    pub(super) usual: &'static [&'static str],
+    pub(super) usual: Vec<String>,
 }
 
 impl<F: Format> Checked<F> {
     /// Every code that may stand there, as far as that is known.
     pub(super) fn codes(&self) -> Vec<String> {
-        self.closed.clone().unwrap_or_else(|| self.usual.iter().map(|code| (*code).to_owned()).collect())
+        self.closed.clone().unwrap_or_else(|| self.usual.clone())
     }
 }
 
@@ -51,7 +51,7 @@ impl<F: Format> RowsReader<'_, F> {
                     kind,
                     several: false,
                     closed: None,
-                    usual: &[],
+                    usual: Vec::new(),
                 });
             }
             let remedy = match nearest(name, self.lets.iter().map(String::as_str)) {
@@ -112,12 +112,12 @@ impl<F: Format> RowsReader<'_, F> {
     /// A text that a French list does not have is told: the condition would wait for it in vain.
     fn usual(&mut self, node: &Node, asked: &parser::Asked, checked: &Checked<F>) {
         for text in &asked.wanted {
-            if checked.usual.is_empty() || checked.usual.contains(&&**text) {
+            if checked.usual.is_empty() || checked.usual.iter().any(|code| **code == **text) {
                 continue;
             }
             let length = asked.source.chars().count();
             let known = checked.usual.join(", ");
-            let remedy = match nearest(text, checked.usual.iter().copied()) {
+            let remedy = match nearest(text, checked.usual.iter().map(String::as_str)) {
                 Some(near) => format!("vouliez-vous « {near} » ? codes : {known}"),
                 None => format!("codes : {known}"),
             };

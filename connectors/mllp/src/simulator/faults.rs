@@ -8,6 +8,8 @@ use jonction_simkit::{FaultRow, FaultTable};
 pub enum Fault {
     /// Refuses for good.
     AckAe,
+    /// Refuses with this functional code (table 0533).
+    Application(&'static str),
     /// Refuses for now.
     AckAr,
     /// Acknowledges another message.
@@ -36,6 +38,13 @@ pub enum Fault {
 #[rustfmt::skip]
 pub const FAULTS: FaultTable<Fault> = &[
     row("ack-ae", "refuse le message (AE)", Fault::AckAe),
+    row("refuse-900", "refuse le document : version incorrecte (AE, 207, 900)", Fault::Application("900")),
+    row("refuse-901", "refuse le document : auteur non autorisé (AE, 207, 901)", Fault::Application("901")),
+    row("refuse-902", "refuse le document : patient inconnu (AE, 207, 902)", Fault::Application("902")),
+    row("refuse-903", "refuse le document : pas d'INS (AE, 207, 903)", Fault::Application("903")),
+    row("refuse-904", "refuse le document : autre INS (AE, 207, 904)", Fault::Application("904")),
+    row("refuse-905", "refuse le document : INS incomplet (AE, 207, 905)", Fault::Application("905")),
+    row("refuse-906", "refuse le document : autre cause (AE, 207, 906)", Fault::Application("906")),
     row("ack-ar", "demande de renvoyer plus tard (AR)", Fault::AckAr),
     row("foreign-ack", "acquitte un autre numéro de message", Fault::ForeignAck),
     row("late-ack", "acquitte trop tard", Fault::LateAck),

@@ -102,6 +102,7 @@ pub(crate) fn settings() -> Settings {
             network: None,
         }],
         send_to: None,
+        ends: <[String; 4]>::default(),
         messages: Messages::Documents,
         acknowledgements: Acknowledgements::Original,
         z02_on: Z02On::Dsn,

@@ -8,7 +8,9 @@ use crate::{
     analysis::{Space, World},
     condition::Condition,
     format::Format,
+    message::{Item, Segment, Spot},
     plan::{Action, Choice, Input, Missing, Row},
+    read::goal::Goal,
     record::{Field, Layout},
     target::Target,
 };
@@ -17,6 +19,10 @@ use crate::{
 pub(super) struct Placed<F: Format> {
     pub(super) row: Row<F>,
     pub(super) path: String,
+    /// Of a message: where it writes.
+    pub(super) spot: Option<Spot>,
+    /// The target, as people name it.
+    pub(super) label: Box<str>,
     pub(super) span: Span,
 }
 
@@ -42,14 +48,37 @@ impl<F: Format> Gathered<F> {
         })
     }
 
-    fn of<'g>(&'g self, path: &'g str) -> impl Iterator<Item = &'g Placed<F>> {
+    pub(super) fn of<'g>(&'g self, path: &'g str) -> impl Iterator<Item = &'g Placed<F>> {
         self.rows.iter().filter(move |placed| placed.path == path)
     }
 
-    pub(super) fn into_scope(self, target: &Target) -> Scope<F> {
-        let layout = self.layout(target, "").unwrap_or(Layout::Object(Vec::new()));
+    pub(super) fn into_scope(self, goal: &Goal<'_>) -> Scope<F> {
+        let layout = match goal {
+            Goal::Shape(target) => self.layout(target, "").unwrap_or(Layout::Object(Vec::new())),
+            Goal::Message(..) => Layout::Message(Segment::group(self.places())),
+        };
         let slots = self.targets.len();
         Scope { rows: self.rows.into_iter().map(|placed| placed.row).collect(), slots, layout }
+    }
+
+    /// The places of a message, each once.
+    fn places(&self) -> Vec<(Spot, Item)> {
+        let place = |(slot, key): (usize, &String)| {
+            let rows: Vec<_> = self.of(key).collect();
+            let first = rows.first()?;
+            let elements = rows.iter().filter_map(|placed| match &placed.row.action {
+                Action::Each { layout: Layout::Message(segments), .. } => {
+                    Some(segments.first().map(|segment| segment.items().to_vec()).unwrap_or_default())
+                }
+                Action::Each { .. } | Action::Write { .. } => None,
+            });
+            let elements = elements.collect();
+            let spot = first.spot.clone()?;
+            let may_tell = rows.iter().any(|placed| may_tell(&placed.row));
+            let label = first.label.clone();
+            Some((spot.clone(), Item { place: spot.place, slot, may_tell, label, elements }))
+        };
+        self.targets.iter().enumerate().filter_map(place).collect()
     }
 
     /// Where the slots stand; `None` where no row writes.
@@ -57,12 +86,13 @@ impl<F: Format> Gathered<F> {
         let slot = self.targets.iter().position(|known| known == path);
         match target {
             Target::Leaf(_) => slot.map(Layout::Leaf),
+            Target::Content | Target::Other => None,
             Target::List(_) => {
-                let element = self.of(path).find_map(|placed| match &placed.row.action {
+                let elements = self.of(path).filter_map(|placed| match &placed.row.action {
                     Action::Each { layout, .. } => Some(layout.clone()),
                     Action::Write { .. } => None,
                 });
-                slot.zip(element).map(|(slot, element)| Layout::List(Some((slot, Box::new(element)))))
+                slot.map(|slot| Layout::List(Some((slot, elements.collect()))))
             }
             Target::Object(members) => {
                 let mut fields = Vec::new();
@@ -79,6 +109,16 @@ impl<F: Format> Gathered<F> {
                 (!fields.is_empty()).then_some(Layout::Object(fields))
             }
         }
+    }
+}
+
+/// Whether a row can say something of its own: constants do not.
+fn may_tell<F: Format>(row: &Row<F>) -> bool {
+    match &row.action {
+        Action::Write { choices, .. } => {
+            choices.iter().any(|choice| !matches!(choice.pipe.input, Input::Const(_)))
+        }
+        Action::Each { .. } => true,
     }
 }
 
@@ -108,7 +148,7 @@ fn applies<F: Format>(row: &Row<F>, space: &Space, world: &World) -> bool {
 
 impl<F: Format> RowsReader<'_, F> {
     /// Compares the rows of each target, then looks for targets that nothing sets.
-    pub(super) fn compare(&mut self, gathered: &Gathered<F>, target: &Target, span: &Span) {
+    pub(super) fn compare(&mut self, gathered: &Gathered<F>, goal: &Goal<'_>, span: &Span) {
         for placed in &gathered.rows {
             self.never_holds(placed);
         }
@@ -118,7 +158,14 @@ impl<F: Format> RowsReader<'_, F> {
                 rows[..at].iter().any(|first| self.twice(first, second));
             }
         }
-        self.not_set(gathered, target, "", true, span);
+        match goal {
+            Goal::Shape(target) => self.not_set(gathered, target, "", true, span),
+            Goal::Message(..) => {
+                for key in goal.required() {
+                    self.leaf_not_set(gathered, key, true, span);
+                }
+            }
+        }
     }
 
     fn never_holds(&mut self, placed: &Placed<F>) {
@@ -174,7 +221,7 @@ impl<F: Format> RowsReader<'_, F> {
                     let needed = (needed && member.required) || written;
                     self.not_set(gathered, &member.target, &below, needed, span);
                 }
-                Target::Leaf(_) | Target::List(_) => {}
+                Target::Leaf(_) | Target::List(_) | Target::Content | Target::Other => {}
             }
         }
     }

@@ -1,20 +1,17 @@
 //! The way back: which reports become which ZAM, how they are sent, what each misbehaviour of the receiver makes of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
-
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use jonction_hl7v2::{Limits as Hl7Limits, Message, parse_ack};
-use jonction_mllp::{Limits, Lps, LpsSettings, MllpSink, Received, Target, Z02On};
+use jonction_mllp::{Lps, LpsSettings, Received, Z02On};
 use jonction_model::{
-    DeliveryReport, Entropy, Masked, MessageControlId, Origin, OsEntropy, PartnerName, ReportChannel,
-    ReportCode, ReportRecipient, ReportStage, RouteName, SeededEntropy, Shape, SystemClock, Verdict,
+    DeliveryReport, Masked, MessageControlId, Origin, OsEntropy, ReportChannel, ReportCode, ReportRecipient,
+    ReportStage, Shape, SystemClock, Verdict,
 };
-use jonction_net::Endpoint;
-use jonction_ports::{
-    Artefact, AttemptReport, Delivery, DeliveryId, MemoryBodies, MessageId, Outcome, Part, Piece, Sink, Tools,
-};
+use jonction_ports::{AttemptReport, Sink};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::world::{World, outcome, sink_to};
 
 fn report(channel: ReportChannel, stage: ReportStage, verdict: Verdict) -> DeliveryReport {
     DeliveryReport {
@@ -40,83 +37,18 @@ fn report(channel: ReportChannel, stage: ReportStage, verdict: Verdict) -> Deliv
     }
 }
 
-fn refused() -> Verdict {
-    Verdict::Negative(ReportCode::new("550", "boîte inexistante ou indisponible"))
-}
-
-struct World {
-    lps: Lps,
-    sink: MllpSink,
-    tools: Tools,
-    bodies: Arc<MemoryBodies>,
+fn shape(report: DeliveryReport) -> Shape {
+    Shape::DeliveryReport(Box::new(report))
 }
 
 impl World {
-    /// A receiver that plays these faults, and a sink that waits a second for it.
-    fn with(faults: &[&str]) -> Self {
-        let settings =
-            LpsSettings { late: Duration::from_secs(3), ..LpsSettings::at("127.0.0.1:0".parse().unwrap()) };
-        let lps = Lps::start(settings, None, Arc::new(SystemClock), Arc::new(OsEntropy)).unwrap();
-        lps.play(faults.iter().copied()).unwrap();
-        let sink = sink_to(lps.local_addr().port(), Z02On::Dsn);
-        let bodies = Arc::new(MemoryBodies::default());
-        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(1));
-        let tools = Tools { bodies: bodies.clone(), clock: Arc::new(SystemClock), entropy };
-        Self { lps, sink, tools, bodies }
-    }
-
-    fn delivery(&self, report: DeliveryReport) -> Delivery {
-        let shape = Shape::DeliveryReport(Box::new(report));
-        let part: Part = self.sink.parts(&shape).remove(0);
-        Delivery {
-            id: DeliveryId(1),
-            message: MessageId(1),
-            route: RouteName::parse("cr").unwrap(),
-            sink: PartnerName::parse("sil").unwrap(),
-            shape: Arc::new(shape),
-            part,
-            attempt: 1,
-            after_unknown: false,
-            received_at: "2026-01-15T09:15:00Z".parse().unwrap(),
-        }
-    }
-
-    /// What the engine does: prepares once, stores.
-    fn prepared(&self, delivery: &Delivery) -> Artefact {
-        let prepared = self.sink.prepare(delivery, &self.tools).unwrap();
-        let pieces = prepared.pieces.iter().map(|piece| match piece {
-            Piece::New(bytes) | Piece::Shared { bytes, .. } => self.bodies.put(bytes.clone()),
-            Piece::Stored(content) => content.clone(),
-        });
-        Artefact { ids: prepared.ids.clone(), pieces: pieces.collect() }
-    }
-
     async fn attempts(&self, report: DeliveryReport, n: usize) -> Vec<AttemptReport> {
-        let delivery = self.delivery(report);
-        let artefact = self.prepared(&delivery);
-        let mut reports = Vec::new();
-        for _ in 0..n {
-            reports.push(self.sink.attempt(&delivery, &artefact, &self.tools).await);
-        }
-        reports
+        self.attempts_of(shape(report), n).await
     }
 }
 
-fn sink_to(port: u16, z02_on: Z02On) -> MllpSink {
-    let target = Target { endpoint: Endpoint { host: "127.0.0.1".to_owned(), port }, tls: false };
-    let mut limits = Limits::default();
-    limits.client.ack_timeout = Duration::from_secs(1);
-    MllpSink::to(PartnerName::parse("sil").unwrap(), target, z02_on, None, &limits)
-}
-
-fn outcome(report: &AttemptReport) -> String {
-    match &report.outcome {
-        Outcome::Done { .. } => "done".to_owned(),
-        Outcome::Retry { finding, .. } => format!("retry {}", finding.check),
-        Outcome::Park { finding } => format!("park {}", finding.check),
-        Outcome::Refuse { finding, code } => format!("refuse {} {}", finding.check, code.code),
-        Outcome::Unknown { finding } => format!("unknown {}", finding.check),
-    }
+fn refused() -> Verdict {
+    Verdict::Negative(ReportCode::new("550", "boîte inexistante ou indisponible"))
 }
 
 #[test]
@@ -169,7 +101,8 @@ async fn a_refused_mail_is_told_and_read_back_by_the_sender() {
 #[tokio::test]
 async fn every_attempt_sends_the_same_bytes_under_the_number_that_was_prepared() {
     let world = World::with(&["ack-ar first 2"]);
-    let delivery = world.delivery(report(ReportChannel::Dmp, ReportStage::Submission, Verdict::Positive));
+    let delivery =
+        world.delivery(shape(report(ReportChannel::Dmp, ReportStage::Submission, Verdict::Positive)));
     let artefact = world.prepared(&delivery);
     let mut outcomes = Vec::new();
     for _ in 0..3 {
@@ -188,6 +121,13 @@ async fn every_attempt_sends_the_same_bytes_under_the_number_that_was_prepared()
 async fn each_misbehaviour_has_its_outcome_and_never_spoils_the_next_attempt() {
     let rows = [
         ("ack-ae", "refuse mllp.refused-by-receiver AE"),
+        ("refuse-900", "refuse mllp.refused-by-receiver AE"),
+        ("refuse-901", "refuse mllp.refused-by-receiver AE"),
+        ("refuse-902", "refuse mllp.refused-by-receiver AE"),
+        ("refuse-903", "refuse mllp.refused-by-receiver AE"),
+        ("refuse-904", "refuse mllp.refused-by-receiver AE"),
+        ("refuse-905", "refuse mllp.refused-by-receiver AE"),
+        ("refuse-906", "refuse mllp.refused-by-receiver AE"),
         ("ack-ar", "retry mllp.answered-later"),
         ("foreign-ack", "unknown mllp.foreign-ack"),
         ("late-ack", "unknown mllp.ack-timeout"),
@@ -226,7 +166,8 @@ async fn a_doubled_answer_is_never_taken_for_the_answer_to_the_next_message() {
 #[tokio::test]
 async fn nobody_there_is_a_retry_because_nothing_left() {
     let world = World::with(&[]);
-    let delivery = world.delivery(report(ReportChannel::Dmp, ReportStage::Submission, Verdict::Positive));
+    let delivery =
+        world.delivery(shape(report(ReportChannel::Dmp, ReportStage::Submission, Verdict::Positive)));
     let artefact = world.prepared(&delivery);
     let World { lps, sink, tools, .. } = world;
     lps.stop().await;
