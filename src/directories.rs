@@ -15,6 +15,7 @@ use jonction_directory::{
 };
 use jonction_finess::{FinessPuller, FinessSettings};
 use jonction_model::{Clock, directory::Source};
+use jonction_mssante::{ListPuller, ListSettings};
 use jonction_net::client_config;
 use jonction_ports::{
     Directory as _, PullError, Puller, Stop,
@@ -62,6 +63,7 @@ enum Block {
     Api(ApiSettings),
     Finess(FinessSettings),
     Ror(Box<RorSettings>),
+    List(ListSettings),
 }
 
 impl Block {
@@ -71,6 +73,7 @@ impl Block {
             Self::Api(settings) => settings.trust.as_ref(),
             Self::Finess(settings) => settings.trust.as_ref(),
             Self::Ror(settings) => settings.trust.as_ref(),
+            Self::List(settings) => settings.trust.as_ref(),
         }
     }
 
@@ -102,7 +105,7 @@ impl Settings {
             changed_max: fields.or("changed_max", usual.changed_max, percent, diagnoses),
         };
         let mut sources = Vec::new();
-        for source in [Source::Rpps, Source::AnnuaireFhir, Source::Mssante, Source::Finess, Source::Ror] {
+        for source in Source::ALL {
             let Some(node) = fields.node(source.name()) else { continue };
             let Some(mut block) = Fields::of(node, format!("l'annuaire {source}"), diagnoses) else {
                 continue;
@@ -114,7 +117,10 @@ impl Settings {
                 }
                 Source::AnnuaireFhir => ApiSettings::read(&mut block, diagnoses).map(Block::Api),
                 Source::Finess => FinessSettings::read(dir, &mut block, diagnoses).map(Block::Finess),
-                _ => FlatSettings::read(source, dir, &mut block, diagnoses).map(Block::Flat),
+                Source::ListeBlanche => ListSettings::read(dir, &mut block, diagnoses).map(Block::List),
+                Source::Rpps | Source::Mssante => {
+                    FlatSettings::read(source, dir, &mut block, diagnoses).map(Block::Flat)
+                }
             };
             block.finish(diagnoses);
             let Some(read) = read else { continue };
@@ -199,6 +205,18 @@ pub(crate) fn open(data: &Path, clock: Arc<dyn Clock>) -> Result<Arc<Store>, Fai
     Ok(Arc::new(Store::open(&folder(data), clock)?))
 }
 
+/// Brings the directories into the memory of the system while the gateway starts; nothing waits for it, not even a stop.
+pub(crate) fn warm(store: &Arc<Store>) {
+    let store = store.clone();
+    let through = move || {
+        if let Err(error) = store.warm() {
+            warn!(error_code = error.code(), "directories not read through");
+        }
+    };
+    // Without a thread to spare, the first look-ups read the disk.
+    let _ = std::thread::Builder::new().name("directory-warm".to_owned()).spawn(through);
+}
+
 fn folder(data: &Path) -> PathBuf {
     data.join(FOLDER)
 }
@@ -236,6 +254,7 @@ pub(crate) fn pullers(
             }
             Block::Flat(flat) => Arc::new(FlatPuller::new(flat.clone(), client, downloads, clock.clone())),
             Block::Finess(finess) => Arc::new(FinessPuller::new(finess.clone(), client, downloads)),
+            Block::List(list) => Arc::new(ListPuller::new(list.clone(), client, downloads, clock.clone())),
             Block::Ror(ror) => {
                 let secret = ror_secret(ror, &project.dir)?;
                 // The certificate is shown to the token endpoint, and to nobody else.

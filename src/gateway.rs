@@ -113,6 +113,7 @@ impl Gateway {
         let certificates = Certificates::open(&checked.project, start.data)?;
         let store = directories::open(start.data, clock.clone())?;
         checked.put_directories(store.clone());
+        directories::warm(&store);
         let renewals = Renewals::default();
         let wiring = Wiring {
             certificates: &certificates,
@@ -122,6 +123,7 @@ impl Gateway {
             entropy,
             source_id: gateway.source_id.clone(),
             gateway: gateway.name.clone(),
+            directory: Some(store.clone()),
             base: &checked.project.dir,
             free_ports: start.free_ports,
             trial: false,

@@ -13,9 +13,11 @@ use jonction_engine::{
     LaneSettings,
     route::{Registry, config::KnownPartner},
 };
-use jonction_model::{Clock, Entropy, Environment, Mode, Oid, PartnerName, nearest};
+use jonction_model::{
+    Clock, Entropy, Environment, Mode, Oid, PartnerName, directory::Source as DirectorySource, nearest,
+};
 use jonction_net::{ClientTls, client_config, probe::ProbeTls};
-use jonction_ports::{Admission, Probe, Sink, Source};
+use jonction_ports::{Admission, Directory, Probe, Sink, Source};
 use jonction_settings::{Diagnoses, Fields, Form, Secret, Span};
 
 use crate::{
@@ -44,6 +46,8 @@ pub(crate) struct Wiring<'w> {
     pub(crate) source_id: Oid,
     /// Name of the gateway, shown in archives.
     pub(crate) gateway: String,
+    /// The national directories, where they are open.
+    pub(crate) directory: Option<Arc<dyn Directory>>,
     /// Folder secrets are relative to.
     pub(crate) base: &'w std::path::Path,
     /// Whether listening addresses are replaced by free ports.
@@ -144,6 +148,8 @@ pub(crate) struct Names<'n> {
     pub(crate) trust: Vec<Option<&'n String>>,
     /// Partners that give it tokens.
     pub(crate) tokens: Vec<&'n PartnerName>,
+    /// Directories that must be pulled for it.
+    pub(crate) directories: Vec<DirectorySource>,
 }
 
 type Reader = fn(&mut Fields<'_>, &Reading<'_>, &mut Diagnoses) -> Option<Box<dyn Configured>>;
@@ -218,6 +224,17 @@ fn unknown_connector(written: &str, span: &Span, diagnoses: &mut Diagnoses) {
 
 fn check_names(partner: &Partner, configured: &dyn Configured, project: &Project, diagnoses: &mut Diagnoses) {
     let names = configured.names();
+    for source in &names.directories {
+        if !project.directories.sources().any(|known| known == *source) {
+            diagnoses
+                .error(
+                    "partner.unknown-directory",
+                    &partner.name_span,
+                    format!("rien ne tire l'annuaire « {source} » dont ce partenaire a besoin"),
+                )
+                .remedy(format!("ajouter  directories: {{ {source}: {{ every: 6h }} }}"));
+        }
+    }
     for token in &names.tokens {
         let gives = |partner: &&Partner| partner.connector == "psc";
         if !project.partners.iter().filter(gives).any(|partner| partner.name == **token) {

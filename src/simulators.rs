@@ -61,8 +61,11 @@ struct MssanteBlock {
     imap: Option<SocketAddr>,
     /// Pages that show what arrived.
     pages: Option<SocketAddr>,
+    /// Where the liste blanche of its domains is published.
+    list: Option<SocketAddr>,
     domains: Vec<Domain>,
     faults: Vec<String>,
+    list_faults: Vec<String>,
 }
 
 struct LpsBlock {
@@ -105,6 +108,7 @@ fn read_mssante(node: &Node, diagnoses: &mut Diagnoses) -> Option<MssanteBlock> 
     let listen = fields.required("listen", parse::socket_address, diagnoses);
     let imap = fields.optional("imap", parse::socket_address, diagnoses);
     let pages = fields.optional("pages", loopback, diagnoses);
+    let list = fields.optional("whitelist", parse::socket_address, diagnoses);
     let mut domains = Vec::new();
     for node in fields.list("domains") {
         let Some(mut block) = Fields::of(node, "un domaine", diagnoses) else { continue };
@@ -134,8 +138,11 @@ fn read_mssante(node: &Node, diagnoses: &mut Diagnoses) -> Option<MssanteBlock> 
     let faults = read_faults(&mut fields, "faults", diagnoses, |rules| {
         mssante::faults::Faults::none(0).replace(rules.iter().copied())
     });
+    let list_faults = read_faults(&mut fields, "whitelist_faults", diagnoses, |rules| {
+        FaultPlan::parse(mssante::list::FAULTS, rules.iter().copied(), 0).map(|_| ())
+    });
     fields.finish(diagnoses);
-    Some(MssanteBlock { listen: listen?, imap, pages, domains, faults })
+    Some(MssanteBlock { listen: listen?, imap, pages, list, domains, faults, list_faults })
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
@@ -231,6 +238,7 @@ pub(crate) struct Running {
     pub(crate) mssante: Option<mssante::Simulator>,
     mssante_imap: Option<SocketAddr>,
     mssante_pages: Option<SocketAddr>,
+    mssante_list: Option<SocketAddr>,
     pub(crate) lps: Option<Lps>,
     pub(crate) annuaire: Option<annuaire::Simulator>,
     pub(crate) finess: Option<finess::Simulator>,
@@ -259,6 +267,7 @@ impl Simulators {
             mssante: None,
             mssante_imap: None,
             mssante_pages: None,
+            mssante_list: None,
             lps: None,
             annuaire: None,
             finess: None,
@@ -310,6 +319,15 @@ impl Simulators {
                 let address = simulator.serve_pages(at(declared)).map_err(cannot(declared))?;
                 addresses.insert(declared.port(), address);
                 running.mssante_pages = Some(address);
+            }
+            if let Some(declared) = block.list {
+                let address = simulator.serve_whitelist(at(declared), Some(open_tls(&authority)?));
+                let address = address.map_err(cannot(declared))?;
+                let rules: Vec<&str> = block.list_faults.iter().map(String::as_str).collect();
+                let planned = simulator.play_list(&rules);
+                planned.map_err(|error| StartError::Other { name: "mssante", detail: error.sentence })?;
+                addresses.insert(declared.port(), address);
+                running.mssante_list = Some(address);
             }
             running.mssante = Some(simulator);
         }
@@ -447,7 +465,13 @@ impl Running {
                 operators.iter().flat_map(|o| &o.domains).map(|d| d.name.as_str()).collect();
             let imap = self.mssante_imap.map(|at| format!("  imap {at}")).unwrap_or_default();
             let pages = self.mssante_pages.map(|at| format!("  boîtes http://{at}/")).unwrap_or_default();
-            format!("mssante  smtp {}{imap}     mTLS   {}{pages}", mssante.address(), domains.join(", "))
+            let list =
+                self.mssante_list.map(|at| format!("  liste blanche https://{at}/")).unwrap_or_default();
+            format!(
+                "mssante  smtp {}{imap}     mTLS   {}{pages}{list}",
+                mssante.address(),
+                domains.join(", ")
+            )
         });
         let lps = self
             .lps

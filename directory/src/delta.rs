@@ -37,6 +37,7 @@ pub(crate) fn apply(
             Record::Structure(record) => work.put(*record)?,
             Record::Mailbox(record) => work.put(*record)?,
             Record::Offer(record) => work.put(*record)?,
+            Record::Domain(record) => work.put(*record)?,
             Record::Holdings(held) => work.put_holdings(*held)?,
         }
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::civil::Date;
-use jonction_model::directory::{Mailbox, Offer, Position, Professional, Record, Structure};
+use jonction_model::directory::{Domain, Kind, Mailbox, Offer, Position, Professional, Record, Structure};
 use jonction_ports::{DirectoryError, Records};
 use rusqlite::{Connection, params};
 
@@ -45,7 +45,8 @@ pub struct Draft {
     structures: Sorter,
     mailboxes: Sorter,
     offers: Sorter,
-    prints: [Prints; 4],
+    domains: Sorter,
+    prints: [Prints; Kind::ALL.len()],
     scratch: [Printer; 2],
 }
 
@@ -58,6 +59,7 @@ pub(crate) struct Read {
     structures: Sorted,
     mailboxes: Sorted,
     offers: Sorted,
+    domains: Sorted,
     /// One sorted list for each kind, in the order of `Kind::ALL`.
     pub(crate) prints: Vec<Vec<(i64, u64)>>,
 }
@@ -75,6 +77,7 @@ impl Draft {
             structures: sorter("structures"),
             mailboxes: sorter("mailboxes"),
             offers: sorter("offers"),
+            domains: sorter("domains"),
             memory,
             words: WordTable::default(),
             prints: Default::default(),
@@ -94,11 +97,12 @@ impl Draft {
             site.walk(&mut writer);
             self.structures.push(key, &writer.out)?;
         }
-        let sorter = match T::KIND as usize {
-            0 => &mut self.professionals,
-            1 => &mut self.structures,
-            2 => &mut self.mailboxes,
-            _ => &mut self.offers,
+        let sorter = match T::KIND {
+            Kind::Professional => &mut self.professionals,
+            Kind::Structure => &mut self.structures,
+            Kind::Mailbox => &mut self.mailboxes,
+            Kind::Offer => &mut self.offers,
+            Kind::Domain => &mut self.domains,
         };
         Ok(sorter.push(key, &part)?)
     }
@@ -113,6 +117,7 @@ impl Draft {
             structures: self.structures.sorted()?,
             mailboxes: self.mailboxes.sorted()?,
             offers: self.offers.sorted()?,
+            domains: self.domains.sorted()?,
             prints: self.prints.into_iter().map(Prints::finish).collect(),
         })
     }
@@ -125,6 +130,7 @@ impl Records for Draft {
             Record::Structure(record) => self.take(*record),
             Record::Mailbox(record) => self.take(*record),
             Record::Offer(record) => self.take(*record),
+            Record::Domain(record) => self.take(*record),
             Record::Holdings(held) => held.mailboxes.into_iter().try_for_each(|mailbox| self.take(mailbox)),
         };
         Ok(taken?)
@@ -152,6 +158,7 @@ impl Read {
         work.kind::<Professional>(&mut self.professionals, |_| {})?;
         work.kind::<Mailbox>(&mut self.mailboxes, |_| {})?;
         work.kind::<Offer>(&mut self.offers, |offer| communes.note(&offer.address.commune, offer.position))?;
+        work.kind::<Domain>(&mut self.domains, |_| {})?;
         let mut postings =
             std::mem::replace(&mut work.postings, Sorter::new(&self.folder, "none", 0)).sorted()?;
         drop(work);

@@ -3,6 +3,8 @@
 
 use std::{
     collections::HashMap,
+    fs::File,
+    io::{self, Read as _},
     ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock},
@@ -11,7 +13,7 @@ use std::{
 
 use jiff::civil::Date;
 use jonction_model::directory::{Position, Source, Sourced, Structure};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{CachedStatement, Connection, OpenFlags};
 
 use crate::{
     error::Error,
@@ -23,6 +25,8 @@ use crate::{
 const POOL_MAX: usize = 16;
 /// Page cache of one connection, in KiB: the upper levels of the trees at national size; the system caches the rest.
 const CACHE_KIB: u32 = 4096;
+/// Bytes read at once when a file is read through.
+const WARMING_BYTES: usize = 1 << 20;
 /// How long a look-up waits for who writes, or for a connection.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -53,6 +57,14 @@ impl Generation {
             returned: Condvar::new(),
             communes: OnceLock::new(),
         })
+    }
+
+    /// Reads the file through, so that look-ups find its pages in the memory of the system.
+    pub(crate) fn warm(&self) -> io::Result<()> {
+        let mut file = File::open(&self.path)?;
+        let mut buffer = vec![0; WARMING_BYTES];
+        while file.read(&mut buffer)? > 0 {}
+        Ok(())
     }
 
     /// Its source.
@@ -131,7 +143,14 @@ pub(crate) struct Reading<'r> {
 impl Reading<'_> {
     /// A record by its key. The sites of a practice stay references.
     pub(crate) fn get<T: Stored>(&self, key: i64) -> Result<Option<Sourced<T>>, Error> {
-        let mut select = self.db.prepare_cached(T::SQL[0])?;
+        self.select(&mut self.db.prepare_cached(T::SQL[0])?, key)
+    }
+
+    fn select<T: Stored>(
+        &self,
+        select: &mut CachedStatement<'_>,
+        key: i64,
+    ) -> Result<Option<Sourced<T>>, Error> {
         let mut rows = select.query([key])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let bytes = row.get_ref(0)?.as_blob().map_err(|_| Error::Damaged("a record"))?;
@@ -152,12 +171,15 @@ impl Reading<'_> {
         Ok(read)
     }
 
-    /// A site that a reference stands for. A reference to nothing leaves the commune, which is all there is.
-    pub(crate) fn site(&self, site: &mut Structure) -> Result<(), Error> {
-        let Some(key) = terms::referenced(site) else { return Ok(()) };
-        match self.get::<Structure>(key)? {
-            Some(found) => *site = found.record,
-            None => site.technical_id.clear(),
+    /// The sites that references stand for. A reference to nothing leaves the commune, which is all there is.
+    pub(crate) fn sites<'s>(&self, sites: impl Iterator<Item = &'s mut Structure>) -> Result<(), Error> {
+        let mut select = self.db.prepare_cached(Structure::SQL[0])?;
+        for site in sites {
+            let Some(key) = terms::referenced(site) else { continue };
+            match self.select::<Structure>(&mut select, key)? {
+                Some(found) => *site = found.record,
+                None => site.technical_id.clear(),
+            }
         }
         Ok(())
     }

@@ -8,7 +8,9 @@ use jiff::civil::Date;
 use jonction_model::{
     MssAddress, PersonId, StructureId,
     clock::paris,
-    directory::{Kind, Mailbox, MailboxKind, Offer, Position, Professional, Source, Sourced, Structure},
+    directory::{
+        Domain, Kind, Mailbox, MailboxKind, Offer, Position, Professional, Source, Sourced, Structure,
+    },
 };
 use jonction_ports::{
     Directory, DirectoryError,
@@ -132,17 +134,11 @@ pub(crate) fn whole_professional(
 }
 
 pub(crate) fn sites_of_practices(reading: &Reading<'_>, person: &mut Professional) -> Result<(), Error> {
-    for site in person.practices.iter_mut().filter_map(|practice| practice.site.as_deref_mut()) {
-        reading.site(site)?;
-    }
-    Ok(())
+    reading.sites(person.practices.iter_mut().filter_map(|practice| practice.site.as_deref_mut()))
 }
 
 pub(crate) fn sites_of_holders(reading: &Reading<'_>, mailbox: &mut Mailbox) -> Result<(), Error> {
-    for site in mailbox.holders.iter_mut().filter_map(|holder| holder.site.as_deref_mut()) {
-        reading.site(site)?;
-    }
-    Ok(())
+    reading.sites(mailbox.holders.iter_mut().filter_map(|holder| holder.site.as_deref_mut()))
 }
 
 impl Store {
@@ -359,6 +355,17 @@ impl Directory for Store {
             _ => Nothing::NoMailbox,
         });
         Ok(Resolution { candidates, nothing })
+    }
+
+    fn domain(&self, name: &str) -> Result<Option<Sourced<Domain>>, DirectoryError> {
+        let view = self.view()?;
+        for generation in view.ranked(Kind::Domain) {
+            let found = generation.read(|reading| reading.get::<Domain>(terms::domain_key(name)))?;
+            if let Some(found) = found.filter(|found| found.record.name == name) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     fn states(&self) -> Vec<SourceState> {

@@ -6,8 +6,8 @@ use jiff::civil::Date;
 use jonction_model::{
     PersonId, StructureId,
     directory::{
-        Capacity, Coded, Contact, Diploma, Holder, Mailbox, MailboxKind, Offer, Position, PostalAddress,
-        Practice, Professional, Structure, Zone, ZoneKind,
+        Capacity, Coded, Contact, Diploma, Domain, Holder, Mailbox, MailboxKind, Offer, Position,
+        PostalAddress, Practice, Professional, Structure, Zone, ZoneKind,
     },
 };
 
@@ -30,9 +30,13 @@ pub(crate) trait Pack: Sized {
 
     /// A list. `one` walks an item.
     fn list<T: Default>(&mut self, items: &mut Vec<T>, mut one: impl FnMut(&mut Self, &mut T)) {
+        /// Items made room for at once.
+        const USUAL: usize = 8;
         let mut count = items.len() as u64;
         self.number(&mut count);
-        // Grows item by item: a damaged count cannot allocate more than the bytes there are.
+        // Grows item by item beyond what is usual: a damaged count cannot allocate more than the bytes there are.
+        let usual = usize::try_from(count).map_or(USUAL, |count| count.min(USUAL));
+        items.reserve_exact(usual.saturating_sub(items.len()));
         let mut at = 0;
         while at < count && !self.failed() {
             let index = usize::try_from(at).unwrap_or(usize::MAX);
@@ -217,6 +221,12 @@ fn holder(p: &mut impl Pack, record: &mut Holder) {
     p.coded(&mut record.profession);
     p.coded(&mut record.skill);
     p.site(&mut record.site);
+}
+
+/// A domain.
+pub(crate) fn domain(p: &mut impl Pack, record: &mut Domain) {
+    p.text(&mut record.name);
+    p.list(&mut record.operators, |p, operator| p.word(operator));
 }
 
 /// An offer.

@@ -4,7 +4,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, BufWriter, Read, Write as _},
+    io::{self, BufRead as _, BufReader, BufWriter, Read, Write as _},
     path::Path,
 };
 
@@ -87,6 +87,12 @@ impl Kept {
         ))
     }
 
+    /// How long the next list is. A file that was written before a kind of record existed has no list of it.
+    fn length(&mut self) -> io::Result<u64> {
+        let ended = self.0.as_mut().map(|file| file.fill_buf().map(<[u8]>::is_empty)).transpose()?;
+        if ended.unwrap_or(true) { Ok(0) } else { self.number() }
+    }
+
     fn number(&mut self) -> io::Result<u64> {
         let mut bytes = [0; 8];
         match &mut self.0 {
@@ -102,7 +108,7 @@ impl Kept {
         new: &[(i64, u64)],
         mut tell: impl FnMut(i64, Change),
     ) -> io::Result<Difference> {
-        let mut left = self.number()?;
+        let mut left = self.length()?;
         let mut difference = Difference { before: left, after: new.len() as u64, ..Difference::default() };
         let mut new = new.iter().copied().peekable();
         while left > 0 {
@@ -209,6 +215,19 @@ mod tests {
             Kept::open(Some(&path)).unwrap().compare(&new, |key, change| told.push((key, change))).unwrap();
         assert_eq!(told, [(2, Change::Changed), (3, Change::Moved), (4, Change::Added)]);
         assert_eq!((difference.before, difference.after, difference.removed), (3, 4, 0));
+    }
+
+    #[test]
+    fn a_file_written_before_a_kind_existed_has_nothing_of_it_and_one_that_is_cut_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("prints");
+        write(&path, &[listed(&[(1, 1)])]).unwrap();
+        let mut kept = Kept::open(Some(&path)).unwrap();
+        assert!(kept.compare(&listed(&[(1, 1)]), |_, _| {}).unwrap().is_none());
+        assert_eq!(kept.compare(&listed(&[(7, 7)]), |_, _| {}).unwrap().added, 1);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        assert!(Kept::open(Some(&path)).unwrap().compare(&[], |_, _| {}).is_err());
     }
 
     proptest! {

@@ -188,6 +188,13 @@ impl Store {
         })
     }
 
+    /// Brings the snapshots in use into the memory of the system: a page that is not there costs a look-up a read of the
+    /// disk. One just pulled is there already. Reads every file through: not on a thread that serves.
+    pub fn warm(&self) -> Result<(), Error> {
+        let view = self.view()?;
+        Ok(view.sources.iter().try_for_each(|(_, generation)| generation.warm())?)
+    }
+
     /// Where it is.
     pub fn folder(&self) -> &Path {
         &self.folder

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use jiff::civil::Date;
-use jonction_model::directory::{Kind, Mailbox, Offer, Professional, Structure};
+use jonction_model::directory::{Domain, Kind, Mailbox, Offer, Professional, Structure};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{
@@ -13,7 +13,8 @@ use crate::{
     prints, terms,
 };
 
-/// Format of the file. Another one is not read: the source is pulled again.
+/// Format of the file. Another one is not read: the source is pulled again. A kind of record that came later has a table
+/// of its own, which only a source that tells such records is asked for.
 pub(crate) const FORMAT: i64 = 2;
 
 const SCHEMA: &str = "
@@ -22,6 +23,7 @@ CREATE TABLE professional(key INTEGER PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE structure(key INTEGER PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE mailbox(key INTEGER PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE offer(key INTEGER PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE domain(key INTEGER PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE posting(term INTEGER NOT NULL, target INTEGER NOT NULL, PRIMARY KEY(term, target)) WITHOUT ROWID;
 CREATE TABLE commune(code TEXT PRIMARY KEY, latitude REAL NOT NULL, longitude REAL NOT NULL) WITHOUT ROWID;
 ";
@@ -197,6 +199,33 @@ impl Stored for Offer {
         out.text(&mut self.structure.as_ref().map_or_else(String::new, |id| id.as_str().to_owned()));
         out.text(&mut self.address.commune.clone());
     }
+}
+
+impl Stored for Domain {
+    const KIND: Kind = Kind::Domain;
+    const SQL: [&'static str; 3] = sql!("domain");
+
+    fn walk(&mut self, p: &mut impl pack::Pack) {
+        pack::domain(p, self);
+    }
+
+    fn key(&self) -> i64 {
+        terms::domain_key(&self.name)
+    }
+
+    // Found by its name alone, which is its key.
+    fn terms(&self) -> Vec<i64> {
+        Vec::new()
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.operators.extend(other.operators);
+        self.operators.sort_unstable();
+        self.operators.dedup();
+    }
+
+    // It stands nowhere.
+    fn place(&self, _: &mut Printer) {}
 }
 
 /// The print of a record, or of a part.

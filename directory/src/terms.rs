@@ -100,6 +100,11 @@ pub(crate) fn offer_key(id: &str) -> i64 {
     key_of(id)
 }
 
+/// Key of a domain.
+pub(crate) fn domain_key(name: &str) -> i64 {
+    key_of(name)
+}
+
 /// Splits a name term. Layout: sound of the family name 24, its letters 18, sound of the first given name 17.
 pub(crate) struct NameTerm {
     sound: u64,

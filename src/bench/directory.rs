@@ -26,6 +26,8 @@ use crate::failure::{Failure, io};
 
 /// Look-ups of each kind: enough for a 99th percentile.
 const LOOKUPS: usize = 20_000;
+/// Few: each brings its pages, and their neighbours, into memory.
+const COLD_LOOKUPS: usize = 1_000;
 const CHANGES: usize = 10_000;
 const SEED: u64 = 1;
 
@@ -50,7 +52,12 @@ fn measured(folder: &Path) -> Result<Vec<Measure>, Failure> {
     let peak = memory_mb("self", "VmHWM").unwrap_or(0.0);
     let disk = store.disk_bytes(Source::Rpps)? + store.disk_bytes(Source::Mssante)?;
     let people = sample(&store)?;
-    let key = lookups(&people, |person| store.professional(&person.id).map(|found| found.is_some()))?;
+    let by_key = |person: &Professional| store.professional(&person.id).map(|found| found.is_some());
+    [Source::Rpps, Source::Mssante].iter().for_each(|source| cool(&snapshot_file(folder, *source)));
+    let cold = lookups(people.get(..COLD_LOOKUPS).unwrap_or(&people), by_key)?;
+    // As the gateway does when it starts.
+    store.warm()?;
+    let key = lookups(&people, by_key)?;
     let boxes = lookups(&people, |person| store.mailboxes_of(&person.id).map(|_| true))?;
     let named = lookups(&people, |person| {
         let query = ProfessionalQuery {
@@ -114,6 +121,14 @@ fn measured(folder: &Path) -> Result<Vec<Measure>, Failure> {
         ),
         m("directory-key", "un professionnel par son RPPS, 99e centile", "us", key, None, Goal::AtMost(20.0)),
         m(
+            "directory-key-cold",
+            "de même quand le disque doit être lu, 99e centile",
+            "us",
+            cold,
+            None,
+            Goal::None,
+        ),
+        m(
             "directory-boxes",
             "les boîtes d'un professionnel, 99e centile",
             "us",
@@ -173,6 +188,10 @@ fn cool(path: &Path) {
         .arg(format!("if={}", path.display()))
         .args(["iflag=nocache", "count=0", "status=none"])
         .status();
+}
+
+fn snapshot_file(folder: &Path, source: Source) -> PathBuf {
+    folder.join("annuaires").join(source.name()).join("1.sqlite")
 }
 
 fn count_lines(paths: &[PathBuf]) -> Result<f64, Failure> {

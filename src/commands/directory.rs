@@ -186,6 +186,18 @@ fn lookup(store: &Store, typed: &str, common: &Common) -> Result<u8, Failure> {
         }
         return Ok(if found { exit::DONE } else { nothing(common) });
     }
+    // A domain has points; no identifier has.
+    if text.contains('.') {
+        let domain = store.domain(&text.to_ascii_lowercase())?;
+        if let Some(domain) = &domain {
+            if common.json {
+                out::json(&json!({"domain": domain}));
+            } else {
+                out::write(&show::domain(domain));
+            }
+        }
+        return Ok(if domain.is_some() { exit::DONE } else { nothing(common) });
+    }
     let person = match text.len() {
         11 => PersonId::normalise(&text, "RPPS"),
         _ => PersonId::prefixed(&text),

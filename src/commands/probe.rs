@@ -76,6 +76,7 @@ pub(super) async fn run(args: &ProbeArgs, common: &Common) -> Result<u8, Failure
         entropy: Arc::new(OsEntropy),
         source_id: checked.project.gateway.source_id.clone(),
         gateway: checked.project.gateway.name.clone(),
+        directory: None,
         base: &checked.project.dir,
         free_ports: args.ports == Ports::Auto,
         trial: false,

@@ -54,7 +54,8 @@ fn check(folder: Folder<'_>, common: &Common) -> Option<Checked> {
 fn trial(checked: Checked, data: &Path) -> Result<Trial, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let certificates = Certificates::open(&checked.project, data)?;
-    checked.put_directories(directories::open(data, clock.clone())?);
+    let store = directories::open(data, clock.clone())?;
+    checked.put_directories(store.clone());
     let gateway = &checked.project.gateway;
     let wiring = Wiring {
         certificates: &certificates,
@@ -64,6 +65,7 @@ fn trial(checked: Checked, data: &Path) -> Result<Trial, Failure> {
         entropy: Arc::new(OsEntropy),
         source_id: gateway.source_id.clone(),
         gateway: gateway.name.clone(),
+        directory: Some(store),
         base: &checked.project.dir,
         free_ports: false,
         trial: false,

@@ -26,7 +26,7 @@ impl Configured for Dmp {
         Names {
             identities: vec![&self.0.identity, &self.0.seal],
             trust: vec![self.0.trust.as_ref()],
-            tokens: Vec::new(),
+            ..Names::default()
         }
     }
 

@@ -53,7 +53,7 @@ impl Configured for Mllp {
     fn names(&self) -> Names<'_> {
         let tls = self.0.identity.is_some() || self.0.send_to.as_ref().is_some_and(|target| target.tls);
         let trust = if tls { vec![self.0.trust.as_ref()] } else { Vec::new() };
-        Names { identities: self.0.identity.iter().collect(), trust, tokens: Vec::new() }
+        Names { identities: self.0.identity.iter().collect(), trust, ..Names::default() }
     }
 
     fn listens_on(&self) -> Option<u16> {

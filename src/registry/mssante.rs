@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use jonction_model::PartnerName;
+use jonction_model::{PartnerName, directory};
 use jonction_mssante::{
     MssanteProbe,
-    config::{AuthSettings, CollectSettings, LoginSettings, Settings},
+    config::{AuthSettings, CollectSettings, ListOrigin, LoginSettings, Settings},
     sink::{MssanteSink, SinkParts},
     source::{Access, MailboxSource, Reach, SourceTools},
 };
@@ -100,6 +100,10 @@ impl Configured for Mssante {
             identities: self.0.identity.iter().collect(),
             trust: vec![self.0.trust.as_ref()],
             tokens: tokens.collect(),
+            directories: match self.0.whitelist.as_ref().map(|list| &list.origin) {
+                Some(ListOrigin::Directory) => vec![directory::Source::ListeBlanche],
+                _ => Vec::new(),
+            },
         }
     }
 
@@ -118,6 +122,7 @@ impl Configured for Mssante {
                 password,
                 environment: wiring.environment,
                 clock: wiring.clock.clone(),
+                directory: wiring.directory.clone(),
                 source_id: wiring.source_id.clone(),
                 defaults: Defaults::default(),
                 origin: Origin {

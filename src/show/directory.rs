@@ -9,7 +9,7 @@ use jonction_directory::{
     gaps::{Gap, Missing},
 };
 use jonction_model::directory::{
-    Coded, Kind, Mailbox, Offer, Practice, Professional, Source, Sourced, Structure,
+    self, Coded, Kind, Mailbox, Offer, Practice, Professional, Source, Sourced, Structure,
 };
 use jonction_ports::directory::{Found, SourceState};
 
@@ -24,6 +24,7 @@ fn kind(kind: Kind, count: u64) -> String {
         Kind::Structure => "structure",
         Kind::Mailbox => "boîte",
         Kind::Offer => "offre",
+        Kind::Domain => "domaine",
     };
     format!("{} {word}{}", number(count), if count > 1 { "s" } else { "" })
 }
@@ -215,6 +216,16 @@ pub(crate) fn structure(found: &Sourced<Structure>, mailboxes: &[Sourced<Mailbox
         None => {}
     }
     text + &boxes(mailboxes)
+}
+
+/// A domain of the liste blanche and its operators.
+pub(crate) fn domain(found: &Sourced<directory::Domain>) -> String {
+    let mut text =
+        format!("{}   dans la liste blanche du {}\n", found.record.name, found.date.strftime("%d/%m/%Y"));
+    for operator in &found.record.operators {
+        text += &format!("  opérateur  {operator}\n");
+    }
+    text
 }
 
 /// A mailbox and who holds it.

@@ -59,7 +59,7 @@ fn a_first_pull_then_nothing_new(desk: &Desk, dir: &str) {
         "changements jusqu'au",
     ]);
     let status = desk.ask_json(["directory", "status"]).exits(0).json();
-    assert_eq!(status.len(), 5);
+    assert_eq!(status.len(), 6);
     for line in &status[..2] {
         assert!(line["in_use"]["counts"]["professional"].as_u64().unwrap() > 1_900, "{line}");
     }
@@ -71,6 +71,10 @@ fn questions_have_answers(desk: &Desk) {
     assert_eq!(found[0]["professional"]["family"], "MARTIN");
     assert_eq!(found[0]["professional"]["source"], "annuaire-fhir", "believed before the files");
     desk.ask(["directory", "lookup", "JEAN.MARTIN.45@d0.exemple.mssante.fr"]).exits(0).says(["810933333352"]);
+    desk.ask(["directory", "lookup", "D0.exemple.mssante.fr"])
+        .exits(0)
+        .says(["dans la liste blanche du", "opérateur  CN=localhost"]);
+    desk.ask(["directory", "lookup", "inconnu.mssante.example"]).exits(1).says(["rien n'est connu"]);
     desk.ask(["directory", "lookup", "10999990020"]).exits(1).says(["rien n'est connu"]);
     // Written as it is heard.
     let heard = desk.ask_json(["directory", "search", "--name", "martain", "--given", "jan"]).exits(0).json();

@@ -5,7 +5,7 @@
 use jiff::civil::Date;
 use jonction_model::{
     MssAddress, PersonId, StructureId,
-    directory::{Mailbox, Offer, Position, Professional, Record, Source, Sourced, Structure},
+    directory::{Domain, Mailbox, Offer, Position, Professional, Record, Source, Sourced, Structure},
 };
 
 /// The directories could not answer: the store is missing or damaged. Never « nothing found ».
@@ -47,6 +47,9 @@ pub trait Directory: Send + Sync {
 
     /// Where to send a document meant for someone: candidates, best first, each with its reason.
     fn resolve(&self, need: &Need) -> Result<Resolution, DirectoryError>;
+
+    /// A domain of the liste blanche, in lower case and A-labels. How old the list is, [`Directory::states`] says.
+    fn domain(&self, name: &str) -> Result<Option<Sourced<Domain>>, DirectoryError>;
 
     /// What each source holds, and how old it is. Sources never pulled are absent.
     fn states(&self) -> Vec<SourceState>;

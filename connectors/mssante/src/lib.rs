@@ -10,6 +10,7 @@
 //! source/        the port of the way in: mailboxes watched, each mail journaled, then moved
 //! client.rs      sockets, TLS, timeouts, pool: the shell of the session
 //! whitelist.rs   liste blanche of the espace de confiance
+//! puller.rs      the same, pulled like a directory
 //! simulator/     the operator: another parser, its own decisions, faults by name
 //! incoming/      a mail received, understood: kind, shapes, notices
 //! checks/        what a mail shows: rows M and X of mssante.md §7
@@ -21,6 +22,7 @@ pub mod config;
 pub mod imap;
 pub mod incoming;
 pub mod probe;
+pub mod puller;
 mod punycode;
 pub mod session;
 pub mod simulator;
@@ -30,6 +32,7 @@ pub mod whitelist;
 
 pub use config::Settings;
 pub use probe::MssanteProbe;
+pub use puller::{ListPuller, ListSettings};
 pub use simulator::{Simulator, SimulatorSettings};
 pub use sink::{MssanteSink, SinkParts};
 pub use source::MailboxSource;

@@ -8,7 +8,8 @@ use std::{
 };
 
 use jiff::Timestamp;
-use jonction_model::Mode;
+use jonction_model::{Mode, directory::Source};
+use jonction_ports::Directory;
 use quick_xml::{Reader, escape::resolve_predefined_entity, events::Event};
 
 use crate::punycode;
@@ -106,6 +107,27 @@ pub enum Listed {
     NotInStaleList,
 }
 
+impl Listed {
+    /// What a whole list of that date says of a domain it does not have.
+    fn absent(generated_at: Timestamp, now: Timestamp, age_max: Duration) -> Self {
+        let age = now.duration_since(generated_at).unsigned_abs();
+        if now > generated_at && age > age_max { Self::NotInStaleList } else { Self::No }
+    }
+
+    /// What the list of the directories says: only a whole one is ever put in use there. `None`: no list was ever pulled,
+    /// or the directories cannot be read.
+    pub fn in_directory(
+        directory: &dyn Directory,
+        domain: &str,
+        now: Timestamp,
+        age_max: Duration,
+    ) -> Option<Self> {
+        let list = directory.states().into_iter().find(|state| state.source == Source::ListeBlanche)?;
+        let found = directory.domain(&normalise(domain)).ok()?;
+        Some(if found.is_some() { Self::Yes } else { Self::absent(list.date, now, age_max) })
+    }
+}
+
 impl Whitelist {
     /// Reads a list. Tolerant mode takes a list without its closing tag (or cut inside an entry, which is left out)
     /// and says that it is not complete. Errors: over a limit, not XML, a DTD, cut in strict mode.
@@ -142,14 +164,16 @@ impl Whitelist {
 
     /// What the list says of a domain. Exact match, never a parent: depth is free in this space.
     pub fn lookup(&self, domain: &str, now: Timestamp, age_max: Duration) -> Listed {
-        if self.domains.contains_key(normalise(domain).as_str()) {
-            return Listed::Yes;
+        match self.domains.contains_key(normalise(domain).as_str()) {
+            true => Listed::Yes,
+            false if !self.complete => Listed::NotInCutList,
+            false => Listed::absent(self.generated_at, now, age_max),
         }
-        if !self.complete {
-            return Listed::NotInCutList;
-        }
-        let age = now.duration_since(self.generated_at).unsigned_abs();
-        if now > self.generated_at && age > age_max { Listed::NotInStaleList } else { Listed::No }
+    }
+
+    /// Each domain with the DN of its operators.
+    pub fn domains(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
+        self.domains.iter().map(|(name, dns)| (name.as_ref(), dns.iter().map(AsRef::as_ref)))
     }
 
     /// DN of the operators of a domain.

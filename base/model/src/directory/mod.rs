@@ -29,11 +29,14 @@ pub enum Source {
     Finess,
     /// Répertoire de l'offre et des ressources.
     Ror,
+    /// Liste blanche of the MSSanté space.
+    ListeBlanche,
 }
 
 impl Source {
     /// Every source, in the order screens show them.
-    pub const ALL: [Source; 5] = [Self::Rpps, Self::AnnuaireFhir, Self::Mssante, Self::Finess, Self::Ror];
+    pub const ALL: [Source; 6] =
+        [Self::Rpps, Self::AnnuaireFhir, Self::Mssante, Self::Finess, Self::Ror, Self::ListeBlanche];
 
     /// Name in files, commands and screens.
     pub fn name(self) -> &'static str {
@@ -43,6 +46,7 @@ impl Source {
             Self::Mssante => "mssante",
             Self::Finess => "finess",
             Self::Ror => "ror",
+            Self::ListeBlanche => "liste-blanche",
         }
     }
 
@@ -58,10 +62,10 @@ impl Source {
             (Kind::Structure, Self::Finess) => 0,
             (Kind::Structure, Self::Rpps) => 1,
             (Kind::Structure, Self::AnnuaireFhir) => 2,
-            (Kind::Structure, Self::Ror) => 3,
+            (Kind::Structure, Self::Ror | Self::ListeBlanche) => 3,
             (_, Self::AnnuaireFhir) => 0,
             (_, Self::Rpps | Self::Mssante | Self::Ror) => 1,
-            (_, Self::Finess) => 2,
+            (_, Self::Finess | Self::ListeBlanche) => 2,
         }
     }
 }
@@ -84,11 +88,14 @@ pub enum Kind {
     Mailbox,
     /// What an establishment offers.
     Offer,
+    /// A domain of the MSSanté space.
+    Domain,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 4] = [Self::Professional, Self::Structure, Self::Mailbox, Self::Offer];
+    pub const ALL: [Kind; 5] =
+        [Self::Professional, Self::Structure, Self::Mailbox, Self::Offer, Self::Domain];
 
     /// Name in reports.
     pub fn name(self) -> &'static str {
@@ -97,6 +104,7 @@ impl Kind {
             Self::Structure => "structure",
             Self::Mailbox => "mailbox",
             Self::Offer => "offer",
+            Self::Domain => "domain",
         }
     }
 }
@@ -112,6 +120,8 @@ pub enum Record {
     Mailbox(Box<Mailbox>),
     /// One offer of the ROR.
     Offer(Box<Offer>),
+    /// One domain of the liste blanche.
+    Domain(Box<Domain>),
     /// Every mailbox of one holder: those it had and that are not told are no longer its own.
     Holdings(Box<Holdings>),
 }
@@ -141,6 +151,15 @@ impl Coded {
     pub fn text(&self) -> &str {
         if self.label.is_empty() { &self.code } else { &self.label }
     }
+}
+
+/// A domain that mails may be written to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Domain {
+    /// Lower case, A-labels.
+    pub name: String,
+    /// DN of the certificates of its operators, in the order of their letters.
+    pub operators: Vec<String>,
 }
 
 /// A record with where it was read and when that source said so.

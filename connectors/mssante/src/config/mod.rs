@@ -116,12 +116,21 @@ pub enum WithoutPdf {
 /// Where the list is and how old it may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WhitelistSettings {
-    /// File, kept up to date by whoever fetches it.
-    pub file: PathBuf,
+    /// Where it is.
+    pub origin: ListOrigin,
     /// Older than this, it no longer says no.
     pub age_max: Duration,
     /// Whether a cut list is read.
     pub mode: Mode,
+}
+
+/// Where the list is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListOrigin {
+    /// A file, read when the gateway starts.
+    File(PathBuf),
+    /// The directories, where it is pulled on a schedule.
+    Directory,
 }
 
 /// Default texts, in French, without any datum of a person.

@@ -5,13 +5,13 @@
 use std::{net::IpAddr, path::Path, time::Duration};
 
 use jonction_mime::Token;
-use jonction_model::{Environment, Mode, MssAddress};
+use jonction_model::{Environment, Mode, MssAddress, directory::Source};
 use jonction_net::Endpoint;
 use jonction_settings::{Diagnoses, Fields, Node, Secret, parse};
 
 use super::{
-    Allow, AuthSettings, Limits, PoolSettings, SenderRule, Settings, Texts, Timeouts, WhitelistSettings,
-    WithoutPdf, mailboxes,
+    Allow, AuthSettings, Limits, ListOrigin, PoolSettings, SenderRule, Settings, Texts, Timeouts,
+    WhitelistSettings, WithoutPdf, mailboxes,
 };
 use crate::session::Security;
 
@@ -86,7 +86,7 @@ impl Settings {
                     span,
                     "sans liste blanche, rien n'empêche d'écrire à un domaine inconnu",
                 )
-                .remedy("« whitelist: { file: listeblanchemssante.xml } »");
+                .remedy("« whitelist: { directory: liste-blanche } »");
         }
         let allow = [("allow", Allow::Allow), ("refuse", Allow::Refuse)];
         let without_qualified_ins = fields.choice("without_qualified_ins", Allow::Allow, &allow, diagnoses);
@@ -219,7 +219,8 @@ fn read_whitelist(
     diagnoses: &mut Diagnoses,
 ) -> Option<WhitelistSettings> {
     let mut block = Fields::of(fields.node("whitelist")?, "la liste blanche", diagnoses)?;
-    let file = block.required("file", parse::text, diagnoses);
+    let file = block.optional("file", parse::text, diagnoses);
+    let directory = block.optional("directory", the_list, diagnoses);
     let age_max = block.or("age_max", Duration::from_secs(24 * 3600), parse::duration, diagnoses);
     let mode = block.choice(
         "reading",
@@ -227,8 +228,24 @@ fn read_whitelist(
         &[("tolerant", Mode::Tolerant), ("strict", Mode::Strict)],
         diagnoses,
     );
+    let span = block.span();
     block.finish(diagnoses);
-    Some(WhitelistSettings { file: base.join(file?), age_max, mode })
+    let origin = match (file, directory) {
+        (Some(file), None) => ListOrigin::File(base.join(file)),
+        (None, Some(())) => ListOrigin::Directory,
+        _ => {
+            diagnoses
+                .error("mssante.whitelist-origin", span, "la liste blanche vient d'un seul endroit")
+                .remedy("« directory: liste-blanche », tirée par le bloc directories ; ou « file: … »");
+            return None;
+        }
+    };
+    Some(WhitelistSettings { origin, age_max, mode })
+}
+
+fn the_list(text: &str) -> Result<(), String> {
+    let name = Source::ListeBlanche.name();
+    if text == name { Ok(()) } else { Err(format!("{name}, la source de ce nom dans directories")) }
 }
 
 fn read_texts(fields: &mut Fields<'_>, diagnoses: &mut Diagnoses) -> Texts {

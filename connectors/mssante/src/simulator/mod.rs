@@ -5,6 +5,7 @@
 mod dialogue;
 pub mod faults;
 mod imap;
+pub mod list;
 mod page;
 mod post;
 pub mod robots;
@@ -17,7 +18,7 @@ use jonction_mime::{Limits as MimeLimits, Mail};
 use jonction_model::{Clock, Finding, Mode};
 use jonction_net::{Limits, Listener, ServerTls, Stream, serve, upgrade_server};
 use jonction_ports::{Stop, StopHandle};
-use jonction_simkit::VerdictLog;
+use jonction_simkit::{FaultPlan, PlanError, VerdictLog};
 use jonction_web::Server;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -50,11 +51,13 @@ pub struct Simulator {
     running: JoinHandle<()>,
     imap: Option<JoinHandle<()>>,
     pages: Option<Server>,
+    list: Option<Server>,
 }
 
 struct Shared {
     world: Arc<World>,
     faults: Arc<Faults>,
+    list_faults: FaultPlan<list::Fault>,
     verdicts: VerdictLog,
     tls: ServerTls,
     clock: Arc<dyn Clock>,
@@ -85,6 +88,7 @@ impl Simulator {
         let address = listener.local_addr();
         let shared = Arc::new(Shared {
             faults: Arc::new(Faults::none(settings.seed)),
+            list_faults: FaultPlan::none(list::FAULTS, settings.seed),
             world: World::new(settings, clock.clone()),
             verdicts: VerdictLog::default(),
             tls,
@@ -97,7 +101,7 @@ impl Simulator {
                 let shared = handler.clone();
                 async move { shared.converse(stream, stop).await }
             }));
-        Ok(Self { shared, address, stop, running, imap: None, pages: None })
+        Ok(Self { shared, address, stop, running, imap: None, pages: None, list: None })
     }
 
     /// Opens the IMAP service over the same mailboxes. Port 0 lets the system choose; where it is, is answered.
@@ -130,6 +134,25 @@ impl Simulator {
         let address = server.address();
         self.pages = Some(server);
         Ok(address)
+    }
+
+    /// Publishes the liste blanche of its domains, as the espace de confiance does. Errors: the address cannot be had.
+    pub fn serve_whitelist(&mut self, address: SocketAddr, tls: Option<ServerTls>) -> io::Result<SocketAddr> {
+        let shared = self.shared.clone();
+        let server = Server::start(address, tls, Arc::new(move |asked| list::answer(&shared, &asked)))?;
+        let address = server.address();
+        self.list = Some(server);
+        Ok(address)
+    }
+
+    /// Replaces the fault plan of the liste blanche.
+    pub fn play_list(&self, rules: &[&str]) -> Result<(), PlanError> {
+        self.shared.list_faults.replace(rules.iter().copied())
+    }
+
+    /// Where the liste blanche is published, once it is served.
+    pub fn whitelist_url(&self) -> Option<String> {
+        self.list.as_ref().map(|server| format!("{}{}", server.origin(), list::PATH))
     }
 
     /// Puts a mail into a mailbox, as another operator would deliver it: unjudged.

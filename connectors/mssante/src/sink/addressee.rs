@@ -2,14 +2,14 @@
 //! In: a submission, a recipient, settings, the liste blanche. Out: an addressee, or why not, with its code.
 //! Source: mssante.md §1.4, §1.5, §2.9; hl7v2.md §2.7, §2.9; architecture §4.6.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jonction_model::{
     DocumentSubmission, Environment, Finding, MssAddress, NotQualified, ObstacleScope, QualifiedIdentity,
     Recipient, RecipientKind, ReportCode, ids::PATIENT_DOMAIN, smtp_code::smtp_report_code,
 };
-use jonction_ports::Due;
+use jonction_ports::{Directory, Due};
 
 use crate::{
     config::{Allow, Settings},
@@ -63,13 +63,41 @@ impl PatientMailbox {
     }
 }
 
+/// The liste blanche, wherever it is.
+#[derive(Clone, Copy)]
+pub(crate) enum List<'g> {
+    File(&'g Whitelist),
+    Directory(&'g dyn Directory),
+}
+
+impl List<'_> {
+    fn lookup(self, domain: &str, now: Timestamp, age_max: Duration) -> Option<Listed> {
+        match self {
+            Self::File(list) => Some(list.lookup(domain, now, age_max)),
+            Self::Directory(directory) => Listed::in_directory(directory, domain, now, age_max),
+        }
+    }
+}
+
 /// What the gates look at.
 pub(crate) struct Gates<'g> {
     pub(crate) settings: &'g Settings,
     pub(crate) environment: Environment,
     /// `None`: no list is loaded.
-    pub(crate) whitelist: Option<&'g Arc<Whitelist>>,
+    pub(crate) whitelist: Option<List<'g>>,
     pub(crate) now: Timestamp,
+}
+
+/// Nobody chooses a mailbox here: a step of the route does, before anything is owed (decision 0048).
+fn without_address(recipient: &Recipient) -> Finding {
+    let finding = if recipient.given_address.expose().trim().is_empty() {
+        Finding::error("mssante.no-address", "le destinataire n'est nommé que par son identifiant, sans adresse")
+            .remedy("ajouter l'étape « enrich: directory/mailboxes@only » à la route, ou porter l'adresse en PRT-15.4")
+    } else {
+        Finding::error("mssante.not-an-address", "l'adresse du destinataire n'est pas une adresse MSSanté")
+            .remedy("corriger PRT-15.4 dans le logiciel émetteur")
+    };
+    finding.requirement("mssante.md §1.3")
 }
 
 fn refused(code: u16, finding: Finding) -> Due {
@@ -111,13 +139,7 @@ impl Gates<'_> {
             return Err(Due::Refused { finding: Box::new(obstacle.finding.clone()), code });
         }
         let Some(address) = &recipient.address else {
-            let finding = Finding::error(
-                "mssante.not-an-address",
-                "l'adresse du destinataire n'est pas une adresse MSSanté",
-            )
-            .remedy("corriger PRT-15.4 dans le logiciel émetteur")
-            .requirement("mssante.md §1.3");
-            return Err(refused(if patient { 553 } else { 513 }, finding));
+            return Err(refused(if patient { 553 } else { 513 }, without_address(recipient)));
         };
         let addressee = match patient {
             true => self.patient(submission, address),
@@ -178,7 +200,7 @@ impl Gates<'_> {
     fn listed(&self, address: &MssAddress) -> Result<(), Due> {
         let Some(settings) = &self.settings.whitelist else { return Ok(()) };
         let (code, sentence) =
-            match self.whitelist.map(|list| list.lookup(address.domain(), self.now, settings.age_max)) {
+            match self.whitelist.and_then(|list| list.lookup(address.domain(), self.now, settings.age_max)) {
                 Some(Listed::Yes) => return Ok(()),
                 Some(Listed::No) => {
                     let finding = Finding::error(

@@ -22,19 +22,19 @@ use jonction_model::{
 };
 use jonction_net::{ClientTls, Endpoint};
 use jonction_ports::{
-    Artefact, AttemptReport, Bodies, BoxFuture, Delivery, Due, Ending, IndexKey, KeyKind, Outcome, Part,
-    Piece, Prepared, Sink, Tools,
+    Artefact, AttemptReport, Bodies, BoxFuture, Delivery, Directory, Due, Ending, IndexKey, KeyKind, Outcome,
+    Part, Piece, Prepared, Sink, Tools,
 };
 use jonction_xds::{Defaults, xdm::Origin};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     client::{Client, Operator},
-    config::{AuthSettings, Settings, WithoutPdf},
+    config::{AuthSettings, ListOrigin, Settings, WithoutPdf},
     session::{Auth, SessionConfig, reply::ReplyLimits},
     whitelist::{self, Whitelist, WhitelistError},
 };
-use addressee::{Addressee, Gates, is_wanted};
+use addressee::{Addressee, Gates, List, is_wanted};
 use lot::{Lot, LotCache, LotError, LotRequest};
 
 /// What the program hands to a sink beside its settings.
@@ -47,6 +47,8 @@ pub struct SinkParts {
     pub environment: Environment,
     /// Time, for the age of the liste blanche.
     pub clock: Arc<dyn Clock>,
+    /// The directories, for a liste blanche that is pulled.
+    pub directory: Option<Arc<dyn Directory>>,
     /// OID of this gateway: sourceId of the lots.
     pub source_id: Oid,
     /// What fills the holes of XDS metadata.
@@ -88,6 +90,7 @@ pub struct MssanteSink {
     /// One per mailbox of ours: with EXTERNAL a connection belongs to its mailbox.
     clients: HashMap<MssAddress, Client>,
     whitelist: RwLock<Option<Arc<Whitelist>>>,
+    directory: Option<Arc<dyn Directory>>,
     lots: LotCache,
 }
 
@@ -144,15 +147,17 @@ impl MssanteSink {
             origin: parts.origin,
             clients,
             whitelist: RwLock::default(),
+            directory: parts.directory,
             lots: LotCache::default(),
         }
     }
 
     /// Reads the liste blanche of the settings again and puts it in force; says how many domains it has.
-    /// `Ok(None)`: no list is set. Errors: not readable, older, much shorter; the one in force then stays.
+    /// `Ok(None)`: no list is set, or it is in the directories. Errors: not readable, older, much shorter; the one in force then stays.
     pub fn reload_whitelist(&self) -> Result<Option<usize>, ReloadError> {
         let Some(settings) = &self.settings.whitelist else { return Ok(None) };
-        let bytes = fs::read(&settings.file)?;
+        let ListOrigin::File(file) = &settings.origin else { return Ok(None) };
+        let bytes = fs::read(file)?;
         let list = Whitelist::read(&bytes, settings.mode, &whitelist::Limits::default())?;
         let domains = list.len();
         self.use_whitelist(list)?;
@@ -170,11 +175,15 @@ impl MssanteSink {
     }
 
     fn judge(&self, submission: &DocumentSubmission, index: usize) -> Result<Addressee, Due> {
-        let whitelist = self.whitelist.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let file = self.whitelist.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let whitelist = match self.settings.whitelist.as_ref().map(|list| &list.origin) {
+            Some(ListOrigin::Directory) => self.directory.as_deref().map(List::Directory),
+            _ => file.as_deref().map(List::File),
+        };
         let gates = Gates {
             settings: &self.settings,
             environment: self.environment,
-            whitelist: whitelist.as_ref(),
+            whitelist,
             now: self.clock.now(),
         };
         gates.judge(submission, index)

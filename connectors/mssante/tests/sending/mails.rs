@@ -4,7 +4,11 @@ use jonction_model::{
     DeliveryReport, Finding, Obstacle, ObstacleScope, Operation, ReportCode, Severity, Shape, Verdict,
     ids::PATIENT_DOMAIN,
 };
-use jonction_mssante::{config::Allow, session::Security, simulator::ServerAuth};
+use jonction_mssante::{
+    config::{Allow, ListOrigin, WhitelistSettings},
+    session::Security,
+    simulator::ServerAuth,
+};
 use jonction_ports::{Due, Ending, Outcome, Piece, Sink as _};
 
 use crate::world::{DOCTOR, OURS, World, patient_address, pdf, recipient, refusal, why};
@@ -139,8 +143,8 @@ fn a_whitelist_that_cannot_be_read_or_shrinks_leaves_the_old_one_in_force() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("listeblanche.xml");
     let world = World::with_runtime_and(|settings| {
-        settings.whitelist = Some(jonction_mssante::config::WhitelistSettings {
-            file: file.clone(),
+        settings.whitelist = Some(WhitelistSettings {
+            origin: ListOrigin::File(file.clone()),
             age_max: std::time::Duration::from_secs(24 * 3600),
             mode: jonction_model::Mode::Strict,
         });
@@ -202,8 +206,8 @@ fn masks_and_obstacles_close_their_destination_only() {
 fn the_whitelist_refuses_only_when_it_is_whole_and_fresh() {
     use jonction_model::Clock as _;
     let world = World::with_runtime_and(|settings| {
-        settings.whitelist = Some(jonction_mssante::config::WhitelistSettings {
-            file: "/nowhere".into(),
+        settings.whitelist = Some(WhitelistSettings {
+            origin: ListOrigin::File("/nowhere".into()),
             age_max: std::time::Duration::from_secs(24 * 3600),
             mode: jonction_model::Mode::Tolerant,
         });
@@ -340,4 +344,21 @@ fn a_report_repeats_what_was_received() {
 
     assert_eq!(report.recipient.unwrap().address.expose(), "  Mailto:Camille.Martin@Ville.mssante.example");
     assert_eq!((report.verdict, report.wanted), (Verdict::Negative(code), false));
+}
+
+#[test]
+fn a_recipient_named_by_number_alone_is_refused_with_the_step_that_finds_the_mailbox() {
+    let world = World::with_runtime();
+    let mut submission = world.submission(&[DOCTOR, OURS]);
+    submission.recipients[0].address = None;
+    submission.recipients[0].given_address = "".into();
+    submission.recipients[1].address = None;
+    let remedy = |due: Due| match due {
+        Due::Refused { finding, .. } => (finding.check.clone(), finding.remedy.unwrap_or_default()),
+        other => panic!("not refused: {other:?}"),
+    };
+    let (check, named) = remedy(world.due(&submission, 0));
+    assert_eq!(check, "mssante.no-address");
+    assert!(named.contains("enrich: directory/mailboxes@only"), "{named}");
+    assert_eq!(remedy(world.due(&submission, 1)).0, "mssante.not-an-address");
 }

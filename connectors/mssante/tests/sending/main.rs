@@ -6,6 +6,7 @@ mod collecting;
 mod faults;
 mod hostile;
 mod independent;
+mod list;
 mod mails;
 mod samples;
 mod tools;

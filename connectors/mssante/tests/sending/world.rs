@@ -112,11 +112,16 @@ pub(crate) fn sink(settings: Settings, password: Option<&str>) -> MssanteSink {
 }
 
 pub(crate) fn sink_with(settings: Settings, password: Option<&str>, leaf: Leaf) -> MssanteSink {
-    let parts = SinkParts {
+    MssanteSink::new(settings, parts(password, leaf))
+}
+
+pub(crate) fn parts(password: Option<&str>, leaf: Leaf) -> SinkParts {
+    SinkParts {
         tls: client_tls(leaf),
         password: password.map(str::to_owned),
         environment: Environment::Test,
         clock: Arc::new(SystemClock),
+        directory: None,
         source_id: Oid::parse("1.2.250.1.999.1").unwrap(),
         defaults: Defaults {
             facility_type: Some("SA01".to_owned()),
@@ -128,8 +133,7 @@ pub(crate) fn sink_with(settings: Settings, password: Option<&str>, leaf: Leaf) 
             software: "Jonction".to_owned(),
             contact: "dsi@hopital-a.mssante.example".to_owned(),
         },
-    };
-    MssanteSink::new(settings, parts)
+    }
 }
 
 impl World {

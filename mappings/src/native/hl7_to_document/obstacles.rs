@@ -229,11 +229,16 @@ impl Judge<'_> {
 
     fn addresses(&mut self) {
         for fault in self.recipients.faults {
-            let (motif, sentence) = match fault.fault {
-                AddressFault::Absent => (Motif::NoAddress, "un destinataire n'a pas d'adresse MSSanté"),
+            let (motif, sentence, remedy) = match fault.fault {
+                AddressFault::Absent => (
+                    Motif::NoAddress,
+                    "un destinataire n'a pas d'adresse MSSanté",
+                    "la mettre en PRT-15.4 dans le logiciel émetteur, ou la demander à l'annuaire : étape « enrich: directory/mailboxes@only » de la route",
+                ),
                 AddressFault::Malformed => (
                     Motif::MalformedAddress,
                     "l'adresse d'un destinataire n'est pas une adresse : accent, espace, saut de ligne ou domaine manquant",
+                    "corriger l'adresse en PRT-15.4 dans le logiciel émetteur",
                 ),
             };
             self.forbid(Rule {
@@ -242,7 +247,7 @@ impl Judge<'_> {
                 check: "hl7v2/H086",
                 path: format!("{}-15.4", self.recipients.path(fault.recipient)),
                 sentence,
-                remedy: "corriger l'adresse en PRT-15.4 dans le logiciel émetteur",
+                remedy,
             });
         }
     }
