@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jonction_model::{
     PartnerName,
     clock::moment,
-    directory::{Mailbox, Offer, Professional, Record, Source, Structure},
+    directory::{Domain, Mailbox, Offer, Professional, Record, Source, Structure},
 };
 use jonction_rows::Extent;
 use jonction_settings::{Diagnoses, Fields, Node, parse, typed};
@@ -189,12 +189,12 @@ impl Reader<'_> {
 /// A line of a directory: one key says of what kind.
 fn record(node: &Node, diagnoses: &mut Diagnoses) -> Option<(Source, Record)> {
     let mut fields = Fields::of(node, "une ligne d'annuaire", diagnoses)?;
-    let entries = fields.one_of(&["professional", "structure", "mailbox", "offer"], diagnoses);
+    let entries = fields.one_of(&["professional", "structure", "mailbox", "offer", "domain"], diagnoses);
     fields.finish(diagnoses);
     let [entry] = entries.as_slice() else {
         diagnoses
             .error("case.wrong-record", &node.span, "une ligne d'annuaire a une seule clé")
-            .remedy("écrire professional, structure, mailbox ou offer, puis ses champs");
+            .remedy("écrire professional, structure, mailbox, offer ou domain, puis ses champs");
         return None;
     };
     let value = &entry.value;
@@ -206,6 +206,7 @@ fn record(node: &Node, diagnoses: &mut Diagnoses) -> Option<(Source, Record)> {
             typed::<Structure>(value).map(|one| (Source::Finess, Record::Structure(Box::new(one))))
         }
         "mailbox" => typed::<Mailbox>(value).map(|one| (Source::Mssante, Record::Mailbox(Box::new(one)))),
+        "domain" => typed::<Domain>(value).map(|one| (Source::ListeBlanche, Record::Domain(Box::new(one)))),
         _ => typed::<Offer>(value).map(|one| (Source::Ror, Record::Offer(Box::new(one)))),
     };
     read.map_err(|error| {

@@ -144,7 +144,8 @@ impl Stage {
         let clock = Arc::new(ManualClock::at(at));
         let entropy = Arc::new(SeededEntropy::new(SEED));
         let shelf = Shelf::default();
-        shelf.put(bench.directory(records, clock.clone())?);
+        let directory = bench.directory(records, clock.clone())?;
+        shelf.put(directory.clone());
         let routes = bench.routes(files, steps, &shelf, &mut Diagnoses::default());
         let gateway = &bench.project.gateway;
         let certificates = bench.certificates(year_of(at))?;
@@ -156,6 +157,7 @@ impl Stage {
             entropy: entropy.clone(),
             source_id: gateway.source_id.clone(),
             gateway: gateway.name.clone(),
+            directory: Some(directory),
             base: &bench.project.dir,
             free_ports: false,
             trial: true,

@@ -154,11 +154,12 @@ impl Coded {
 }
 
 /// A domain that mails may be written to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Domain {
     /// Lower case, A-labels.
     pub name: String,
     /// DN of the certificates of its operators, in the order of their letters.
+    #[serde(default)]
     pub operators: Vec<String>,
 }
 
