@@ -54,6 +54,14 @@ impl Files for Disk {
         self.open_file(path, false)?.0.sync()
     }
 
+    fn rewrite(&self, path: &Path) -> io::Result<()> {
+        let file = self.open_file(path, false)?.0;
+        let mut bytes = vec![0; usize::try_from(file.length()?).unwrap_or(0)];
+        let count = file.read_at(&mut bytes, 0)?;
+        file.write_at(&bytes[..count], 0)?;
+        file.sync()
+    }
+
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         Self::sync_dir(self, path)
     }

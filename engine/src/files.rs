@@ -65,6 +65,9 @@ pub trait Files: Debug + Send + Sync {
     fn list(&self, folder: &Path) -> io::Result<Vec<OsString>>;
     /// Makes the bytes of a file durable, whoever wrote them.
     fn sync_file(&self, path: &Path) -> io::Result<()>;
+    /// Writes the bytes of a file over themselves and makes them durable. After a sync that failed, a system takes for
+    /// written what it could not write, and the next sync says yes (« fsyncgate »): only bytes written again are sure.
+    fn rewrite(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a folder durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Takes the store for this process, until the guard is dropped.
@@ -116,6 +119,9 @@ pub(crate) fn durable_dir(files: &dyn Files, path: &Path) -> io::Result<()> {
     }
 }
 
+/// Bytes of a file that are rewritten at once.
+const REWRITTEN_AT_ONCE: usize = 1 << 20;
+
 /// The system's own.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemFiles;
@@ -160,6 +166,22 @@ impl Files for SystemFiles {
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
+    }
+
+    fn rewrite(&self, path: &Path) -> io::Result<()> {
+        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+        let mut bytes = vec![0; REWRITTEN_AT_ONCE];
+        let mut at = 0;
+        loop {
+            file.seek(io::SeekFrom::Start(at))?;
+            let count = file.read(&mut bytes)?;
+            if count == 0 {
+                return file.sync_all();
+            }
+            file.seek(io::SeekFrom::Start(at))?;
+            file.write_all(&bytes[..count])?;
+            at += count as u64;
+        }
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

@@ -10,6 +10,8 @@ use crate::world::{Fate, Letter, Parked, Taken, envelope};
 
 /// Why something damaged waits.
 const DAMAGED: &str = "journal.body-damaged";
+/// The same, when the bit flipped in the name of the key it is sealed with: another key is asked for, for a minute.
+const UNREADABLE: &str = "journal.body-unreadable";
 
 impl Oracle {
     /// What left on a damaged store is byte for byte what it would have been.
@@ -40,6 +42,7 @@ impl Oracle {
         let damaged = file.map(body_name);
         let is_it =
             |bytes: &[u8]| damaged.as_ref().is_some_and(|name| *name == BodyId::of(bytes).to_string());
+        let is_why = |why: &str| [DAMAGED, UNREADABLE].contains(&why);
         let mut fate = Fate::Harmless;
         if !rests {
             self.broken("a damaged store comes to no rest".to_owned());
@@ -58,7 +61,8 @@ impl Oracle {
             };
             if journey.state != MessageState::Routed {
                 let why = journey.error.as_deref();
-                if !(is_it(&letter.text) && journey.state == MessageState::Parked && why == Some(DAMAGED)) {
+                if !(is_it(&letter.text) && journey.state == MessageState::Parked && why.is_some_and(is_why))
+                {
                     self.wrong(
                         Kind::Lost,
                         format!("{id}: {} ({why:?}), and undamaged", journey.state.word()),
@@ -69,7 +73,7 @@ impl Oracle {
             for delivery in &journey.deliveries {
                 let why = delivery.finding.as_ref().map(|finding| finding.check.as_str());
                 let needs_it = is_it(&letter.text) || is_it(&envelope(uid_of(delivery)));
-                let waits = needs_it && delivery.state == DeliveryState::Parked && why == Some(DAMAGED);
+                let waits = needs_it && delivery.state == DeliveryState::Parked && why.is_some_and(is_why);
                 let behind = delivery.state == DeliveryState::Waiting
                     && held.contains(&(delivery.sink.to_string(), letter.patient));
                 if delivery.state != DeliveryState::Delivered && !waits && !behind {

@@ -74,3 +74,31 @@ fn an_ending_that_the_disk_refused_is_journaled_when_there_is_room_again() {
         assert_eq!(wrong, []);
     }
 }
+
+/// Frames that a killed process had not synced were read from memory, a sync that failed made the system forget them, and
+/// the next commit stood durable behind a hole: the power gone, the store was refused.
+#[test]
+fn what_a_killed_process_had_not_synced_is_written_again_before_anything_stands_behind_it() {
+    let before_sync = |nth| Some((Moment::Nth(Site { kind: Kind::Sync, what: What::Wal }, nth), Cut::Before));
+    let mut met = 0;
+    for (seed, nth) in (30..42).map(|seed| (seed, 1 + seed % 5)) {
+        for from in (1..13).step_by(3) {
+            let wrong = world(seed, 4, async |world| {
+                let killed = Plan { cut: before_sync(nth), spares_disk: true, faults: vec![] };
+                if world.live(killed).await != End::Cut {
+                    return;
+                }
+                let fault = Fault { from, until: from + 3, kinds: &[Kind::Sync], failure: Failure::Device };
+                world.live(Plan { faults: vec![fault], ..Plan::default() }).await;
+                met += 1;
+                assert_eq!(
+                    world.live(Plan::default()).await,
+                    End::Rest,
+                    "seed {seed}, sync {nth}, from {from}"
+                );
+            });
+            assert_eq!(wrong, [], "seed {seed}, sync {nth}, from {from}");
+        }
+    }
+    assert!(met > 40, "{met} deaths only");
+}

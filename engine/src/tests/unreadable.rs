@@ -86,6 +86,10 @@ impl Files for Dead {
         SystemFiles.sync_file(path)
     }
 
+    fn rewrite(&self, path: &Path) -> io::Result<()> {
+        SystemFiles.rewrite(path)
+    }
+
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         SystemFiles.sync_dir(path)
     }

@@ -130,6 +130,7 @@ impl SqliteJournal {
     ) -> Result<(Self, IndexHasher), Error> {
         let files = &storage.files;
         wal::judge(&**files, path)?;
+        wal::make_durable(&**files, path)?;
         let mut connection = connect(storage, path, OpenFlags::default())?;
         connection.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")?;
         configure(&connection)?;

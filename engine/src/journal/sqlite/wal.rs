@@ -7,7 +7,7 @@
 
 use std::{
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use crate::{error::Error, files::Files, store_fault::StoreFault};
@@ -26,15 +26,13 @@ type Sum = [u32; 2];
 
 /// Refuses a log that is damaged. None, or an empty one, is no fault.
 pub(super) fn judge(files: &dyn Files, database: &Path) -> Result<(), Error> {
-    let mut name = database.as_os_str().to_owned();
-    name.push("-wal");
-    let path = Path::new(&name);
-    if !files.exists(path) {
+    let path = log_of(database);
+    if !files.exists(&path) {
         return Ok(());
     }
     let whole = || {
         let mut header = [0; HEADER];
-        let mut file = io::BufReader::with_capacity(1 << 18, files.open(path)?);
+        let mut file = io::BufReader::with_capacity(1 << 18, files.open(&path)?);
         if !fill(&mut file, &mut header)? {
             return Ok(true);
         }
@@ -44,10 +42,26 @@ pub(super) fn judge(files: &dyn Files, database: &Path) -> Result<(), Error> {
         true => Ok(()),
         false => Err(Error::Unusable {
             fault: StoreFault::Damaged,
-            path: Some(path.to_owned()),
+            path: Some(path.clone()),
             cause: "a commit that was durable stands behind a damaged frame of the log".to_owned(),
         }),
     }
+}
+
+/// Makes what stands in a log durable, before anything is written behind it. A process that was killed may have left
+/// frames that it had not synced: SQLite takes them for committed, and they are read from the system's memory only.
+pub(super) fn make_durable(files: &dyn Files, database: &Path) -> Result<(), Error> {
+    let path = log_of(database);
+    if !files.exists(&path) {
+        return Ok(());
+    }
+    files.rewrite(&path).map_err(Error::io(format!("rewrite {}", path.display())))
+}
+
+fn log_of(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
 }
 
 /// Fills the buffer; `false`: the file ends before.
