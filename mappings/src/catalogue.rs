@@ -37,6 +37,7 @@ pub const CATALOGUE: &[Entry] = &[
     entry!("csv-to-patient-event"),
     entry!("patient-event-to-adt", "events.csv", "cancellations.csv"),
     entry!("submission-to-mdm"),
+    entry!("hl7v2-clean-up"),
 ];
 
 /// The mappings of the catalogue as steps, each under its name, behind the verb `map`.

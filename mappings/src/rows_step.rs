@@ -74,7 +74,7 @@ impl Step for RowsStep {
             Finding::error("mapping.message-unreadable", "le message conservé n'a pas pu être relu")
                 .remedy("voir le journal de la passerelle, puis rejouer le message")
         })?;
-        let mapped = self.mapping.run(&bytes, &self.limits)?;
+        let mapped = self.mapping.run_stored(&bytes, &self.limits, &flow.message)?;
         join(&mut flow.findings, mapped.notes);
         flow.shapes.extend(mapped.shapes);
         Ok(())

@@ -31,6 +31,11 @@ pub(crate) trait Format: fmt::Debug + Send + Sync + 'static {
     /// The elements at a path, so many at most.
     fn each<'t>(path: &Self::Path, node: Self::Node<'t>, max: usize) -> Vec<Self::Node<'t>>;
 
+    /// Segment (from 0) and repetition of the message that an element of an `each` is; nothing where trees have neither.
+    fn origin(_: Self::Node<'_>) -> Option<(usize, Option<usize>)> {
+        None
+    }
+
     /// Where the first text of a path stands in this message: `PID-3[2].1`.
     fn place(path: &Self::Path, node: Self::Node<'_>) -> String;
 }

@@ -15,6 +15,7 @@ mod plan;
 mod read;
 mod record;
 mod run;
+mod same;
 mod shapes;
 mod table;
 mod target;

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use jonction_hl7v2::{Limits, Message};
-use jonction_model::{Finding, Place, Shape};
+use jonction_model::{ContentRef, Finding, Place, Shape};
 
 use crate::{
     ELEMENTS_MAX,
@@ -14,9 +14,10 @@ use crate::{
         tree::{self, Tree, TreePath},
     },
     message::Item,
-    plan::Plan,
+    plan::{Output, Plan},
     record::{Cell, Layout, Record},
     run::Run,
+    same::{self, Changed},
     unread::unread,
 };
 
@@ -121,6 +122,7 @@ impl Mapping {
     /// Maps the bytes of a message or of a file. Errors: the finding that parks it.
     pub fn run(&self, bytes: &Bytes, limits: &Limits) -> Result<Mapped, Finding> {
         match &self.compiled {
+            Compiled::Hl7(Plan { output: Output::Same(_), .. }) => self.change(&parse(bytes, limits)?, None),
             Compiled::Hl7(_) => self.run_hl7(&parse(bytes, limits)?),
             Compiled::Csv(plan) => {
                 let sheet = plan.format.read(bytes)?;
@@ -152,8 +154,28 @@ impl Mapping {
     /// Maps a parsed HL7 v2 message. Errors: the finding that parks it; it is of another type, or the mapping reads CSV.
     pub fn run_hl7(&self, message: &Message) -> Result<Mapped, Finding> {
         let Compiled::Hl7(plan) = &self.compiled else { return Err(not_hl7(&self.name)) };
+        if matches!(plan.output, Output::Same(_)) {
+            return self.change(message, None);
+        }
         plan.format.takes(message)?;
         one(plan, Node::Message(message))
+    }
+
+    /// The same as [`Self::run`], of a message that is stored there: what a mapping leaves alone is kept by its place.
+    pub fn run_stored(&self, bytes: &Bytes, limits: &Limits, stored: &ContentRef) -> Result<Mapped, Finding> {
+        match &self.compiled {
+            Compiled::Hl7(Plan { output: Output::Same(_), .. }) => {
+                self.change(&parse(bytes, limits)?, Some(stored))
+            }
+            _ => self.run(bytes, limits),
+        }
+    }
+
+    /// A message, changed.
+    fn change(&self, message: &Message, stored: Option<&ContentRef>) -> Result<Mapped, Finding> {
+        let Compiled::Hl7(plan) = &self.compiled else { return Err(not_hl7(&self.name)) };
+        let Changed { shape, notes, .. } = same::change(plan, message, stored, None)?;
+        Ok(Mapped { shapes: vec![shape], notes })
     }
 
     /// The same as [`Self::run`], with the account of every value.
@@ -165,6 +187,12 @@ impl Mapping {
                 let unread = unread(plan, &message);
                 let mut account =
                     Account { wrote: vec![false; plan.told.len()], unread, ..Account::default() };
+                if let Output::Same(_) = &plan.output {
+                    let Changed { shape, notes, wrote, values } =
+                        same::change(plan, &message, None, Some(account.wrote))?;
+                    let mapped = Mapped { shapes: vec![shape], notes };
+                    return Ok(Account { mapped, wrote, values: vec![values], unread: Vec::new() });
+                }
                 account.add(plan, Node::Message(&message))?;
                 Ok(account)
             }
@@ -240,11 +268,11 @@ fn not_hl7(name: &str) -> Finding {
 
 impl Hl7 {
     /// Errors: a message of a type the mapping does not read.
-    fn takes(&self, message: &Message) -> Result<(), Finding> {
+    pub(crate) fn takes(&self, message: &Message) -> Result<(), Finding> {
         let kind = message.msh().field(9);
         let (code, event) = (kind.component(1).trimmed(), kind.component(2).trimmed());
         let known = |kind: &str| kind.split_once('^').is_some_and(|(c, e)| c == code && e == event);
-        if self.types.iter().any(|kind| known(kind)) {
+        if self.types.is_empty() || self.types.iter().any(|kind| known(kind)) {
             return Ok(());
         }
         Err(Finding::error("mapping.other-message", "la traduction ne lit pas ce type de message")
@@ -301,6 +329,8 @@ fn tell<F: Format>(
                 tell(plan, &field.layout, record, &path, told);
             }
         }
+        // Told by what changes the message.
+        Layout::Same(_) => {}
         Layout::Message(segments) => {
             segments.iter().for_each(|segment| tell_items(plan, segment.items(), record, path, told));
         }

@@ -13,6 +13,7 @@ use crate::{
     format::hl7::Hl7,
     kind::Value,
     record::{Cell, Record},
+    same::replaced_characters,
 };
 
 /// A place that rows write.
@@ -189,13 +190,7 @@ impl Writer {
         let built = self.builder.finish();
         let limits = Limits { message_bytes_max: usize::MAX, ..Limits::default() };
         let message = Message::parse(built.bytes.clone(), &limits).map_err(|error| error.finding())?;
-        let note = (built.replaced > 0).then(|| {
-            let count = built.replaced;
-            let sentence = format!("{count} caractères n'existent pas dans le jeu de caractères du message");
-            Finding::warning("mapping.replaced-characters", sentence)
-                .at(Place::path("MSH-18"))
-                .remedy("écrire UNICODE UTF-8 en MSH-18, si le destinataire le lit")
-        });
+        let note = (built.replaced > 0).then(|| replaced_characters(built.replaced));
         Ok((Shape::Hl7Message(Box::new(described(&message, pieces(&built.bytes, &self.contents)))), note))
     }
 }

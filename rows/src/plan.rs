@@ -8,6 +8,7 @@ use crate::{
     function::{Given, Known},
     kind::{Leaf, Value},
     record::Layout,
+    same::Same,
     shapes::ShapeKind,
     table::Table,
 };
@@ -33,13 +34,15 @@ pub(crate) enum Output {
     Shape(&'static ShapeKind),
     /// A message of one of these types.
     Message(Hl7),
+    /// The message itself, changed.
+    Same(Same),
 }
 
 impl Output {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Shape(shape) => shape.name,
-            Self::Message(_) => "hl7-message",
+            Self::Message(_) | Self::Same(_) => "hl7-message",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Mapping files: raw → plan, with every mistake of the file at once.
 //! In: a YAML node with places; how to read the files beside it. Out: a [`Mapping`], or diagnoses in French.
 
+use jonction_hl7v2::{Charset, Path};
 use jonction_model::{BodyId, nearest};
 use jonction_settings::{Diagnoses, Entry, Fields, Node, Span, fields::scalar, parse};
 
@@ -14,6 +15,7 @@ use crate::{
     },
     mapping::Compiled,
     plan::{Output, Plan},
+    same::Same,
     shapes::{SHAPES, ShapeKind},
     target::Target,
 };
@@ -42,8 +44,9 @@ impl Mapping {
         let before = diagnoses.counts().0;
         let mut fields = Fields::of(node, "la traduction", diagnoses)?;
         let name = fields.required("mapping", name, diagnoses);
-        let from = fields.required_node("from", diagnoses);
-        let output = fields.required_node("to", diagnoses).and_then(|node| read_to(node, diagnoses));
+        let from = fields.required_node("from", diagnoses).and_then(|node| read_from(node, diagnoses));
+        let output =
+            fields.required_node("to", diagnoses).and_then(|node| read_to(node, from.as_ref(), diagnoses));
         let tables = match fields.node("tables") {
             Some(node) => tables::read(node, read_file, diagnoses),
             None => Vec::new(),
@@ -53,7 +56,7 @@ impl Mapping {
         fields.finish(diagnoses);
         let body = Body { output: output?, tables, lets, rows: rows?, whole: &node.span };
         let version = body.version(node);
-        let compiled = match read_from(from?, diagnoses)? {
+        let compiled = match from? {
             From::Hl7(format) => Compiled::Hl7(body.compile(format, None, diagnoses)?),
             From::Csv(format) => Compiled::Csv(body.compile(format, None, diagnoses)?),
             From::Shape(format, per) => Compiled::Shape(body.compile(format, per.as_ref(), diagnoses)?, per),
@@ -91,6 +94,7 @@ impl Body<'_> {
         let target;
         let goal = match &self.output {
             Output::Message(format) => Goal::Message(format, None),
+            Output::Same(same) => Goal::Same(&same.format, None),
             Output::Shape(shape) => {
                 target = read_target(shape, self.whole, diagnoses)?;
                 Goal::Shape(&target)
@@ -138,15 +142,76 @@ fn read_target(shape: &ShapeKind, span: &Span, diagnoses: &mut Diagnoses) -> Opt
         .ok()
 }
 
-/// `to: patient-event`, or `to: { hl7v2: [ADT^A01] }`.
-fn read_to(node: &Node, diagnoses: &mut Diagnoses) -> Option<Output> {
+/// `to: patient-event`, `to: { hl7v2: [ADT^A01] }`, or `to: { hl7v2: same, charset: …, drop: […] }` of what is read.
+fn read_to(node: &Node, from: Option<&From>, diagnoses: &mut Diagnoses) -> Option<Output> {
     if node.as_map().is_none() {
         return read_shape(node, "to", |shape| shape.build.is_some(), diagnoses).map(Output::Shape);
     }
     let mut fields = Fields::of(node, "to", diagnoses)?;
     let types = fields.required_node("hl7v2", diagnoses);
+    if types.and_then(Node::as_text) == Some("same") {
+        let same = read_same(&mut fields, from, diagnoses);
+        fields.finish(diagnoses);
+        return same.map(Output::Same);
+    }
     fields.finish(diagnoses);
-    read_types(types?, diagnoses).map(Output::Message)
+    match types?.as_text() {
+        Some("any") => {
+            diagnoses
+                .error("mapping.unknown-message", &types?.span, "un message à écrire a un type")
+                .remedy("nommer des types, ou écrire « same » : le message lu, changé");
+            None
+        }
+        _ => read_types(types?, diagnoses).map(Output::Message),
+    }
+}
+
+/// The message that is read, changed: its charset, what is taken out, then rows.
+fn read_same(fields: &mut Fields<'_>, from: Option<&From>, diagnoses: &mut Diagnoses) -> Option<Same> {
+    type Make = Option<fn() -> Charset>;
+    let charsets: [(&str, Make); 2] =
+        [("UNICODE UTF-8", Some(Charset::utf8)), ("8859/15", Some(Charset::latin9))];
+    let charset = fields.choice("charset", None, &charsets, diagnoses).map(|make| make());
+    let drop = fields.list("drop");
+    let From::Hl7(format) = from? else {
+        diagnoses
+            .error("mapping.same", fields.span(), "« same » change le message lu, et « from » n'en lit pas")
+            .remedy("écrire « from: { hl7v2: any } », ou nommer les types à écrire");
+        return None;
+    };
+    let (mut paths, mut local) = (Vec::new(), false);
+    for item in drop {
+        let Some(text) = scalar(item, "drop", parse::text, diagnoses) else { continue };
+        if text == "local" {
+            local = true;
+            continue;
+        }
+        let fault = format.path(&text, None).err();
+        let path = Path::parse(&text).ok();
+        match (fault, path) {
+            (Some(fault), _) => {
+                let rest = text.chars().count().saturating_sub(fault.offset).max(1);
+                diagnoses
+                    .error(fault.code, &item.inside(fault.offset, rest), fault.sentence)
+                    .remedy(fault.remedy);
+            }
+            (None, Some(path))
+                if path.component().is_none() && !path.picks_repetition() && path.segment() != "MSH" =>
+            {
+                paths.push(path);
+            }
+            _ => {
+                diagnoses
+                    .error(
+                        "mapping.drop",
+                        &item.span,
+                        "« drop » ôte des segments ou des champs entiers, hors MSH",
+                    )
+                    .remedy("écrire un segment (ZFU), certains (NTE[2='P']), un champ (PID-19) ou local");
+            }
+        }
+    }
+    Some(Same { format: format.clone(), charset, drop: paths, local })
 }
 
 fn read_shape(
@@ -233,6 +298,10 @@ fn items(node: &Node) -> &[Node] {
 fn read_types(node: &Node, diagnoses: &mut Diagnoses) -> Option<Hl7> {
     use jonction_hl7v2::definition::{Structure, known_names};
     let mut types: Vec<&'static str> = Vec::new();
+    if node.as_text() == Some("any") {
+        let structures = known_names().filter_map(Structure::named).collect();
+        return Some(Hl7 { types, structures });
+    }
     let before = diagnoses.counts().0;
     for item in items(node) {
         let Some(text) = scalar(item, "hl7v2", parse::text, diagnoses) else { continue };

@@ -11,7 +11,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use crate::{kind::Value, message::Segment};
+use crate::{kind::Value, message::Segment, same::Change};
 
 /// What one slot holds.
 #[derive(Debug)]
@@ -32,18 +32,21 @@ pub(crate) struct Writer {
     pub(crate) place: Option<Box<str>>,
 }
 
-/// The slots of a shape, or of one element of a list; and which of the rows that make this list made it.
+/// The slots of a shape, or of one element of a list; and which of the rows that make this list made it, of which place.
 #[derive(Debug)]
-pub(crate) struct Record<'t>(pub(crate) Vec<Option<Cell<'t>>>, pub(crate) usize);
+pub(crate) struct Record<'t>(pub(crate) Vec<Option<Cell<'t>>>, pub(crate) usize, pub(crate) Origin);
+
+/// Segment (from 0) and repetition of a message that an element is made of.
+pub(crate) type Origin = Option<(usize, Option<usize>)>;
 
 impl Record<'_> {
     pub(crate) fn new(slots: usize) -> Self {
-        Self::of_row(slots, 0)
+        Self::of_row(slots, 0, None)
     }
 
-    /// An element that the row of this rank, among those of its list, makes.
-    pub(crate) fn of_row(slots: usize, rank: usize) -> Self {
-        Self(std::iter::repeat_with(|| None).take(slots).collect(), rank)
+    /// An element that the row of this rank, among those of its list, makes of a place.
+    pub(crate) fn of_row(slots: usize, rank: usize, origin: Origin) -> Self {
+        Self(std::iter::repeat_with(|| None).take(slots).collect(), rank, origin)
     }
 }
 
@@ -56,6 +59,8 @@ pub(crate) enum Layout {
     List(Option<(usize, Vec<Layout>)>),
     /// The places of a message, or of one of its segments or repetitions.
     Message(Vec<Segment>),
+    /// The places that change in a message, or in each of its segments or repetitions.
+    Same(Vec<Change>),
 }
 
 /// A field that rows write, or that must be there.
@@ -95,7 +100,7 @@ impl Layout {
         match self {
             Self::Leaf(slot) => matches!(record.0[*slot], Some(Cell::One { telling: true, .. })),
             Self::Object(fields) => fields.iter().any(|field| field.layout.tells(record)),
-            Self::List(None) | Self::Message(_) => false,
+            Self::List(None) | Self::Message(_) | Self::Same(_) => false,
             Self::List(Some((slot, _))) => {
                 matches!(&record.0[*slot], Some(Cell::Many(all)) if !all.is_empty())
             }
@@ -107,7 +112,7 @@ impl Layout {
     fn missing(&self, record: &Record<'_>) -> Option<String> {
         match self {
             Self::Leaf(slot) => record.0[*slot].is_none().then(String::new),
-            Self::List(_) | Self::Message(_) => None,
+            Self::List(_) | Self::Message(_) | Self::Same(_) => None,
             Self::Object(fields) => fields
                 .iter()
                 .filter(|field| field.required)
@@ -125,7 +130,7 @@ impl Layout {
 
     fn prune_inside(&self, record: &mut Record<'_>, dropped: &mut Vec<String>) {
         match self {
-            Self::Leaf(_) | Self::List(None) | Self::Message(_) => {}
+            Self::Leaf(_) | Self::List(None) | Self::Message(_) | Self::Same(_) => {}
             Self::List(Some((slot, elements))) => {
                 if let Some(Cell::Many(all)) = &mut record.0[*slot] {
                     all.retain_mut(|one| {
@@ -162,7 +167,7 @@ impl Layout {
     fn clear(&self, record: &mut Record<'_>) {
         match self {
             Self::Leaf(slot) | Self::List(Some((slot, _))) => record.0[*slot] = None,
-            Self::List(None) | Self::Message(_) => {}
+            Self::List(None) | Self::Message(_) | Self::Same(_) => {}
             Self::Object(fields) => fields.iter().for_each(|field| field.layout.clear(record)),
         }
     }
@@ -173,7 +178,7 @@ impl Layout {
             Self::Leaf(slot) => record.0[*slot].is_some(),
             Self::Object(_) => required || self.tells(record),
             Self::List(_) => true,
-            Self::Message(_) => false,
+            Self::Message(_) | Self::Same(_) => false,
         }
     }
 }
@@ -209,7 +214,7 @@ impl<'de> Deserializer<'de> for Place<'_, '_> {
                 _ => visitor.visit_seq(Elements { elements, records: [].iter() }),
             },
             Layout::List(None) => visitor.visit_seq(Elements { elements: &[], records: [].iter() }),
-            Layout::Message(_) => Err(Incomplete::custom("")),
+            Layout::Message(_) | Layout::Same(_) => Err(Incomplete::custom("")),
         }
     }
 

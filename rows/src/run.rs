@@ -54,6 +54,10 @@ impl<'p, F: Format> Run<'p, F> {
         Self { plan, notes: Notes::default(), wrote: None }
     }
 
+    pub(crate) fn note(&mut self, finding: Finding) {
+        self.notes.push(finding);
+    }
+
     /// The record of a node, whole. Errors: what parks the message.
     pub(crate) fn record(&mut self, node: F::Node<'p>) -> Result<Record<'p>, Finding> {
         let mut lets: Vec<Said<'p>> = Vec::with_capacity(self.plan.lets.len());
@@ -92,7 +96,7 @@ impl<'p, F: Format> Run<'p, F> {
             }
             (Output::Shape(ShapeKind { build: Some(build), .. }), _) => build(place),
             (Output::Shape(shape), _) => Err(Incomplete(shape.name.to_owned())),
-            (Output::Message(_), _) => Err(Incomplete("le message".to_owned())),
+            (Output::Message(_) | Output::Same(_), _) => Err(Incomplete("le message".to_owned())),
         };
         built.map_err(|missing| {
             Finding::error("mapping.not-the-shape", format!("{} ne convient pas à la forme", missing.0))
@@ -119,7 +123,7 @@ impl<'p, F: Format> Run<'p, F> {
                     }
                 }
                 Action::Each { slot, rank, path, rows, slots, .. } => {
-                    let new = || Record::of_row(*slots, *rank);
+                    let new = |node| Record::of_row(*slots, *rank, F::origin(node));
                     let elements = self.each(row, path, rows, new, scene)?;
                     if let Some(Cell::Many(already)) = &mut record.0[*slot] {
                         already.extend(elements);
@@ -137,7 +141,7 @@ impl<'p, F: Format> Run<'p, F> {
         row: &Row<F>,
         path: &F::Path,
         rows: &'p [Row<F>],
-        new: impl Fn() -> Record<'p>,
+        new: impl Fn(F::Node<'p>) -> Record<'p>,
         scene: Scene<'_, 'p, F>,
     ) -> Result<Vec<Record<'p>>, Finding> {
         let mut nodes = F::each(path, scene.node, ELEMENTS_MAX + 1);
@@ -158,7 +162,7 @@ impl<'p, F: Format> Run<'p, F> {
             if row.when.as_ref().is_some_and(|when| !when.holds(scene)) {
                 continue;
             }
-            let mut element = new();
+            let mut element = new(node);
             if let Step::Went = self.rows(rows, scene, &mut element)? {
                 elements.push(element);
             }

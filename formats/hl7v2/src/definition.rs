@@ -84,8 +84,7 @@ impl Structure {
 
     /// Whether a segment may stand in it. A Z segment that no text defines may stand anywhere.
     pub fn takes(self, segment: &str) -> bool {
-        self.segments().any(|known| known == segment)
-            || (segment.starts_with('Z') && segments::fields(segment).is_none())
+        self.segments().any(|known| known == segment) || is_local(segment)
     }
 
     /// The message types written in this structure.
@@ -97,6 +96,11 @@ impl Structure {
     pub fn segments(self) -> impl Iterator<Item = &'static str> {
         self.segments.split(' ')
     }
+}
+
+/// Whether a segment is somebody's own: a Z segment that no French text defines.
+pub fn is_local(segment: &str) -> bool {
+    segment.starts_with('Z') && segments::fields(segment).is_none()
 }
 
 /// Every message type, then every structure, that is known.

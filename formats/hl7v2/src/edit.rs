@@ -1,7 +1,10 @@
 //! Changes on a copy of a message: what is not touched keeps its bytes.
 //! In: a message, paths, texts. Out: new bytes. Source: hl7v2.md §10.3 « patch list over the raw bytes ».
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use bytes::Bytes;
 
@@ -35,6 +38,8 @@ pub enum EditError {
 pub struct Edits<'m> {
     message: &'m Message,
     changes: BTreeMap<(usize, usize), Vec<Change>>,
+    /// Segments taken out, by their place.
+    dropped: BTreeSet<usize>,
     replaced: usize,
 }
 
@@ -58,7 +63,7 @@ type Tree = Vec<Vec<Vec<Vec<u8>>>>;
 
 impl<'m> Edits<'m> {
     pub(crate) fn new(message: &'m Message) -> Self {
-        Self { message, changes: BTreeMap::new(), replaced: 0 }
+        Self { message, changes: BTreeMap::new(), dropped: BTreeSet::new(), replaced: 0 }
     }
 
     /// Puts a text at the first place that fits the path, escaped and encoded as the message is.
@@ -66,6 +71,30 @@ impl<'m> Edits<'m> {
     /// A field, repetition or component that does not exist yet is added; a segment is not.
     /// Errors: see [`EditError`].
     pub fn set(mut self, path: &Path, text: &str) -> Result<Self, EditError> {
+        self.put(path, text).map(|()| self)
+    }
+
+    /// The same, in place.
+    pub fn put(&mut self, path: &Path, text: &str) -> Result<(), EditError> {
+        let bytes = self.encode(text)?;
+        let (segment, repetition) = path.locate(self.message).ok_or(EditError::NoSuchPlace)?;
+        self.change(segment, (repetition, path.picks_repetition()), path, bytes)
+    }
+
+    /// The same in one given segment, and in the repetition of this number when there is one; what the path says of
+    /// either is not asked. Errors: see [`EditError`].
+    pub fn set_in(
+        &mut self,
+        segment: Segment<'m>,
+        repetition: Option<usize>,
+        path: &Path,
+        text: &str,
+    ) -> Result<(), EditError> {
+        let bytes = self.encode(text)?;
+        self.change(segment, (repetition.unwrap_or(1), repetition.is_some()), path, bytes)
+    }
+
+    fn encode(&mut self, text: &str) -> Result<Vec<u8>, EditError> {
         let delimiters = self.message.delimiters();
         let escaped = escape(text, delimiters, LineBreak::Hex);
         if delimiters.escape.is_none() && escaped != text {
@@ -73,12 +102,34 @@ impl<'m> Edits<'m> {
         }
         let mut bytes = Vec::new();
         self.replaced += self.message.charset().as_used().encode(&escaped, &mut bytes);
-        self.put(path, bytes)
+        Ok(bytes)
+    }
+
+    /// Takes out every segment that fits the path; of a path to a field, every repetition of it.
+    /// Errors: the delimiters of a message cannot be taken out, nor its MSH.
+    pub fn drop_all(&mut self, path: &Path) -> Result<(), EditError> {
+        let message = self.message;
+        for segment in path.segments(message) {
+            match path.field() {
+                Some(1 | 2) | None if segment.is_header() => return Err(EditError::Delimiters),
+                None => {
+                    self.dropped.insert(segment.position());
+                }
+                Some(number) if !segment.field(number).raw().is_empty() => {
+                    let change = Change { depth: Depth::Field, bytes: Vec::new() };
+                    self.changes.entry((segment.position(), number)).or_default().push(change);
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Puts the null value `""`: the receiver erases its own.
-    pub fn set_null(self, path: &Path) -> Result<Self, EditError> {
-        self.put(path, b"\"\"".to_vec())
+    pub fn set_null(mut self, path: &Path) -> Result<Self, EditError> {
+        let (segment, repetition) = path.locate(self.message).ok_or(EditError::NoSuchPlace)?;
+        let place = (repetition, path.picks_repetition());
+        self.change(segment, place, path, b"\"\"".to_vec()).map(|()| self)
     }
 
     /// Characters that the charset of the message lacks and that were replaced.
@@ -86,21 +137,26 @@ impl<'m> Edits<'m> {
         self.replaced
     }
 
-    fn put(mut self, path: &Path, bytes: Vec<u8>) -> Result<Self, EditError> {
+    fn change(
+        &mut self,
+        segment: Segment<'m>,
+        (repetition, alone): (usize, bool),
+        path: &Path,
+        bytes: Vec<u8>,
+    ) -> Result<(), EditError> {
         let field = path.field().ok_or(EditError::NotAField)?;
-        let (segment, repetition) = path.locate(self.message).ok_or(EditError::NoSuchPlace)?;
         if segment.is_header() && field <= 2 {
             return Err(EditError::Delimiters);
         }
         let depth = match (path.component(), path.subcomponent()) {
             (Some(component), Some(sub)) => Depth::Subcomponent(repetition, component, sub),
             (Some(component), None) => Depth::Component(repetition, component),
-            (None, _) if path.picks_repetition() => Depth::Repetition(repetition),
+            (None, _) if alone => Depth::Repetition(repetition),
             (None, _) => Depth::Field,
         };
         self.check_delimiters(depth)?;
         self.changes.entry((segment.position(), field)).or_default().push(Change { depth, bytes });
-        Ok(self)
+        Ok(())
     }
 
     fn check_delimiters(&self, depth: Depth) -> Result<(), EditError> {
@@ -116,7 +172,7 @@ impl<'m> Edits<'m> {
     }
 
     /// The changed message.
-    pub fn apply(self) -> Bytes {
+    pub fn apply(&self) -> Bytes {
         let raw = self.message.raw();
         let mut out = Vec::with_capacity(raw.len() + 256);
         let mut from = 0;
@@ -129,12 +185,19 @@ impl<'m> Edits<'m> {
         out.into()
     }
 
-    /// One patch per changed field, in the order of the message.
-    fn patches(&self) -> Vec<(Range<usize>, Vec<u8>)> {
+    /// What is put in the place of what, in the order of the message: one patch per changed field or dropped segment.
+    pub fn patches(&self) -> Vec<(Range<usize>, Vec<u8>)> {
         let segments: Vec<Segment<'m>> = self.message.segments().collect();
         let mut written = (usize::MAX, 0);
         let mut patches = Vec::new();
+        for at in &self.dropped {
+            let end = segments.get(at + 1).map_or(self.message.raw().len(), |next| next.span().start);
+            patches.push((segments[*at].span().start..end, Vec::new()));
+        }
         for (&(at, number), changes) in &self.changes {
+            if self.dropped.contains(&at) {
+                continue;
+            }
             let segment = segments[at];
             let mut tree = take_apart(segment.field(number));
             changes.iter().for_each(|change| change.make(&mut tree));
@@ -150,6 +213,8 @@ impl<'m> Edits<'m> {
             written = (at, number);
             patches.push((segment.span().end..segment.span().end, tail));
         }
+        // Those of one place keep their order.
+        patches.sort_by_key(|(range, _)| range.start);
         patches
     }
 
@@ -262,6 +327,21 @@ mod tests {
             presence(message.edit().set(&path, quotes).unwrap()),
             (Presence::Valued, quotes.to_owned())
         );
+    }
+
+    #[test]
+    fn segments_and_fields_are_taken_out() {
+        let dropped = |path: &str| {
+            let message = Message::parse(Bytes::from_static(RAW.as_bytes()), &Limits::default()).unwrap();
+            let mut edits = message.edit();
+            edits.drop_all(&Path::parse(path).unwrap())?;
+            Ok::<_, EditError>(String::from_utf8(edits.apply().to_vec()).unwrap())
+        };
+        assert_eq!(dropped("PID").unwrap(), "MSH|^~\\&|A|B\nOBX|1|ED|||^t^XML^Base64^AAAA|\n");
+        assert_eq!(dropped("OBX").unwrap(), &RAW[..RAW.find("OBX").unwrap()]);
+        assert_eq!(dropped("PID-3").unwrap(), RAW.replace("x^^^ns&oid~y^^^^INS", ""));
+        assert_eq!(dropped("OBX[2='TX']").unwrap(), RAW);
+        assert_eq!(dropped("MSH"), Err(EditError::Delimiters));
     }
 
     #[test]

@@ -58,6 +58,20 @@ pub fn first_problem(raw: &[u8], delimiters: &Delimiters) -> Option<(EscapeProbl
     found
 }
 
+/// A leaf cut into plain texts and sequences (`true`); what is no sequence of the standard is plain.
+pub(crate) fn sequences<'a>(
+    raw: &'a [u8],
+    delimiters: &Delimiters,
+) -> impl Iterator<Item = (&'a [u8], bool)> {
+    let mut parts = Vec::new();
+    walk(raw, delimiters, &mut |part| match part {
+        Part::Plain(bytes) => parts.push((bytes, false)),
+        Part::Sequence(bytes, Meaning::Keep(Some(_))) => parts.push((bytes, false)),
+        Part::Sequence(bytes, _) => parts.push((bytes, true)),
+    });
+    parts.into_iter()
+}
+
 enum Part<'a> {
     Plain(&'a [u8]),
     /// The sequence with both its escape characters.

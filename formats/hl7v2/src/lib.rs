@@ -10,6 +10,7 @@ pub mod bench_support;
 pub mod builder;
 pub mod charset;
 pub mod checks;
+pub mod convert;
 pub mod definition;
 pub mod delimiters;
 pub mod edit;

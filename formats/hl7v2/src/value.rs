@@ -218,6 +218,11 @@ impl<'m> Value<'m> {
         self.part(Level::Literal, from..to)
     }
 
+    /// Where the base64 of an ED field stands.
+    pub(crate) fn payload_span(self) -> Option<Range<usize>> {
+        (self.payload != 0).then(|| self.payload().span())
+    }
+
     /// Subcomponent `number`, from 1, of this component (of the first one, for a field or a repetition).
     pub fn subcomponent(self, number: usize) -> Self {
         match self.level {

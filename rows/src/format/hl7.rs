@@ -16,7 +16,7 @@ use crate::kind::Kind;
 /// The message types a mapping reads.
 #[derive(Clone, Debug)]
 pub(crate) struct Hl7 {
-    /// `ADT^A01`, sorted.
+    /// `ADT^A01`, sorted; none: any message.
     pub(crate) types: Vec<&'static str>,
     /// Their structures, each once.
     pub(crate) structures: Vec<Structure>,
@@ -107,7 +107,8 @@ impl Hl7 {
     }
 
     pub(crate) fn explain(&self, path: &Path, unknown: Unknown) -> PathFault {
-        let types = self.structures.iter().map(|structure| structure.name).collect::<Vec<_>>().join(", ");
+        let names: Vec<_> = self.structures.iter().map(|structure| structure.name).collect();
+        let types = if self.types.is_empty() { "aucun message connu".to_owned() } else { names.join(", ") };
         match unknown {
             Unknown::Segment(known) => PathFault::unknown(
                 format!("{} n'existe pas dans {types}", path.segment()),
@@ -179,7 +180,7 @@ impl Format for Hl7 {
             Content::Composite(name) => Kind::Composite(name),
         };
         let event = path.segment() == "MSH" && path.field() == Some(9) && path.component() == Some(2);
-        let closed = event.then(|| {
+        let closed = (event && !self.types.is_empty()).then(|| {
             let events = self.types.iter().filter_map(|kind| kind.split_once('^'));
             events.map(|(_, event)| event.to_owned()).collect()
         });
@@ -252,6 +253,14 @@ impl Format for Hl7 {
             .filter(|node| !matches!(node, Node::Repetition(_, _, value) if value.raw().is_empty()))
             .take(max)
             .collect()
+    }
+
+    fn origin(node: Node<'_>) -> Option<(usize, Option<usize>)> {
+        match node {
+            Node::Message(_) => None,
+            Node::Segment(segment) => Some((segment.position(), None)),
+            Node::Repetition(segment, number, _) => Some((segment.position(), Some(number))),
+        }
     }
 
     fn place(path: &Hl7Path, node: Node<'_>) -> String {

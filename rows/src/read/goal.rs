@@ -7,7 +7,10 @@ use jonction_hl7v2::{
 };
 
 use crate::{
-    format::hl7::{Hl7, Hl7Path},
+    format::{
+        PathFault,
+        hl7::{Hl7, Hl7Path},
+    },
     kind::Leaf,
     message::Spot,
     target::{Target, TargetFault},
@@ -19,6 +22,8 @@ pub(super) enum Goal<'g> {
     Shape(&'g Target),
     /// A message; within an `each`, the segment or the field that it makes.
     Message(&'g Hl7, Option<Hl7Path>),
+    /// The message that is read, changed; within an `each`, its segments or repetitions.
+    Same(&'g Hl7, Option<Hl7Path>),
 }
 
 /// What a target is.
@@ -26,6 +31,8 @@ pub(super) struct Aim<'g> {
     /// Equal for two ways to write one place.
     pub(super) key: String,
     pub(super) spot: Option<Spot>,
+    /// Of a message that is changed: its path.
+    pub(super) path: Option<Path>,
     pub(super) what: What<'g>,
 }
 
@@ -50,9 +57,10 @@ impl<'g> Goal<'g> {
                     }
                     Target::Content | Target::Other => What::Block(Vec::new()),
                 };
-                Ok(Aim { key: path.to_owned(), spot: None, what })
+                Ok(Aim { key: path.to_owned(), spot: None, path: None, what })
             }
             Self::Message(format, within) => of_message(format, within.as_ref(), path, each),
+            Self::Same(format, within) => of_same(format, within.as_ref(), path, each),
         }
     }
 
@@ -61,6 +69,7 @@ impl<'g> Goal<'g> {
         match self {
             Self::Shape(target) => target.requires(key),
             Self::Message(..) => self.required().contains(&key),
+            Self::Same(..) => false,
         }
     }
 
@@ -88,23 +97,9 @@ fn of_message<'g>(
     text: &str,
     each: bool,
 ) -> Result<Aim<'g>, TargetFault> {
-    let outside = |wrong: crate::format::PathFault| TargetFault {
-        offset: wrong.offset,
-        length: text.chars().count().saturating_sub(wrong.offset).max(1),
-        sentence: wrong.sentence,
-        remedy: wrong.remedy,
-    };
-    let parsed = format.parse(text, within).map_err(outside)?;
-    if within.is_some() && matches!(parsed, Hl7Path::Message(_)) {
-        return Err(fault(
-            text,
-            "dans « each », une cible part de l'élément",
-            "commencer par un tiret (segment) ou par un point (répétition)",
-        ));
-    }
+    let parsed = read_path(format, within, text)?;
     let path = parsed.path();
-    let found = standing(&format.structures, path);
-    let Standing { content, codes, .. } = found.map_err(|unknown| outside(format.explain(path, unknown)))?;
+    let Standing { content, codes, .. } = stands(format, path, text)?;
     let segment: Box<str> = path.segment().into();
     if path.field().is_none() {
         if !each {
@@ -116,7 +111,7 @@ fn of_message<'g>(
         }
         let spot = Spot { segment, occurrence: 1, place: None };
         let what = What::List(Goal::Message(format, Some(parsed.clone())));
-        return Ok(Aim { key: path.to_string(), spot: Some(spot), what });
+        return Ok(Aim { key: path.to_string(), spot: Some(spot), path: None, what });
     }
     let Some((occurrence, place)) = path.fixed() else {
         return Err(fault(text, "une cible dit sa place par un nombre", "écrire par exemple PID-3[2].1"));
@@ -146,7 +141,74 @@ fn of_message<'g>(
     };
     // Repetitions have a slot of their own, beside that of the place they begin at.
     let key = if each { format!("{}[]", key(&spot)) } else { key(&spot) };
-    Ok(Aim { key, spot: Some(spot), what })
+    Ok(Aim { key, spot: Some(spot), path: None, what })
+}
+
+fn outside(text: &str) -> impl Fn(PathFault) -> TargetFault {
+    move |wrong| TargetFault {
+        offset: wrong.offset,
+        length: text.chars().count().saturating_sub(wrong.offset).max(1),
+        sentence: wrong.sentence,
+        remedy: wrong.remedy,
+    }
+}
+
+/// A path; within an `each`, one that starts from its element.
+fn read_path(format: &Hl7, within: Option<&Hl7Path>, text: &str) -> Result<Hl7Path, TargetFault> {
+    let parsed = format.parse(text, within).map_err(outside(text))?;
+    if within.is_some() && matches!(parsed, Hl7Path::Message(_)) {
+        return Err(fault(
+            text,
+            "dans « each », une cible part de l'élément",
+            "commencer par un tiret (segment) ou par un point (répétition)",
+        ));
+    }
+    Ok(parsed)
+}
+
+fn stands(format: &Hl7, path: &Path, text: &str) -> Result<Standing, TargetFault> {
+    standing(&format.structures, path).map_err(|unknown| outside(text)(format.explain(path, unknown)))
+}
+
+/// A place of the message that is read: the first one that the path means, or each element.
+fn of_same<'g>(
+    format: &'g Hl7,
+    within: Option<&Hl7Path>,
+    text: &str,
+    each: bool,
+) -> Result<Aim<'g>, TargetFault> {
+    let parsed = read_path(format, within, text)?;
+    let path = parsed.path().clone();
+    let Standing { content, codes, .. } = stands(format, &path, text)?;
+    if path.segment() == "MSH" && matches!(path.field(), Some(1 | 2 | 10 | 18)) {
+        let remedy = "ôter la ligne ; pour les séparateurs et le codage, écrire « charset » dans « to »";
+        return Err(fault(text, format!("{text} est donné par la passerelle"), remedy));
+    }
+    let what = match (each, path.field(), content) {
+        (true, ..) if within.is_some() => {
+            return Err(fault(
+                text,
+                "un « each » dans un autre ne change rien",
+                "écrire une ligne par champ",
+            ));
+        }
+        (true, ..) => What::List(Goal::Same(format, Some(parsed.clone()))),
+        (false, None, _) => {
+            return Err(fault(
+                text,
+                format!("« {text} » est un segment"),
+                "viser un champ, ou écrire « each »",
+            ));
+        }
+        (false, _, Content::Composite(_)) => {
+            let (sentence, remedy) =
+                (format!("{text} est fait de plusieurs composants"), format!("viser {text}.1"));
+            return Err(fault(text, sentence, remedy));
+        }
+        _ => What::Leaf(leaf(format, &path, codes)),
+    };
+    let key = if each { format!("{path}[]") } else { path.to_string() };
+    Ok(Aim { key, spot: None, path: Some(path), what })
 }
 
 /// What may stand at a place: any text, or a word of a list that is closed.

@@ -170,8 +170,8 @@ impl<'d, F: Format> RowsReader<'d, F> {
         };
         self.told.push(Told { target: target.clone(), line: to.span.line });
         // Only the row itself says whether a field of a message is one place or repetitions.
-        let makes = matches!(around.goal, Goal::Message(..)) && fields.node("each").is_some();
-        let Aim { key, spot, what } = match around.goal.find(&path, makes) {
+        let makes = !matches!(around.goal, Goal::Shape(_)) && fields.node("each").is_some();
+        let Aim { key, spot, path: changes, what } = match around.goal.find(&path, makes) {
             Ok(found) => found,
             Err(fault) => {
                 let span = to.inside(fault.offset, fault.length);
@@ -205,6 +205,7 @@ impl<'d, F: Format> RowsReader<'d, F> {
             row: Row { number, when, action },
             path: key,
             spot,
+            changes,
             label: path.into(),
             span: to.span.clone(),
         });
@@ -224,6 +225,17 @@ impl<'d, F: Format> RowsReader<'d, F> {
         let when = fields.node("when");
         let rows = fields.required_node("rows", self.diagnoses);
         let text = each.and_then(|node| scalar(node, "each", parse::text, self.diagnoses));
+        if let (Goal::Same(..), Some(text), Some(node)) = (element, &text, each)
+            && bare(text) != bare(target)
+        {
+            self.diagnoses
+                .error(
+                    "mapping.other-each",
+                    &node.span,
+                    format!("« to » dit {target}, et « each » autre chose"),
+                )
+                .remedy("écrire le même segment ou le même champ des deux côtés : c'est lui qui change");
+        }
         // `each` at its end: a key that has no business here is told first.
         let path = match self.format.path(&text?, around.within) {
             Ok(found) => found.path,
@@ -444,6 +456,14 @@ impl<'d, F: Format> RowsReader<'d, F> {
             }
         }
     }
+}
+
+/// A path without what stands in its brackets: `PID-3` of `PID-3[5='INS']`.
+fn bare(path: &str) -> String {
+    let outside = |(at, part): (usize, &str)| {
+        if at == 0 { Some(part.to_owned()) } else { part.split_once(']').map(|(_, rest)| rest.to_owned()) }
+    };
+    path.split('[').enumerate().filter_map(outside).collect()
 }
 
 /// The kind that a list of sources has in common.

@@ -1,6 +1,7 @@
 //! Rows of one record, together: who writes what, in which cases, and whether everything that must be there is.
 //! In: rows with their targets. Out: diagnoses; slots and layout. Source: decision 0035 (worlds).
 
+use jonction_hl7v2::Path;
 use jonction_settings::{Node, Span};
 
 use super::{RowsReader, Scope};
@@ -12,6 +13,7 @@ use crate::{
     plan::{Action, Choice, Input, Missing, Row},
     read::goal::Goal,
     record::{Field, Layout},
+    same::Change,
     target::Target,
 };
 
@@ -21,6 +23,8 @@ pub(super) struct Placed<F: Format> {
     pub(super) path: String,
     /// Of a message: where it writes.
     pub(super) spot: Option<Spot>,
+    /// Of a message that is changed: its path.
+    pub(super) changes: Option<Path>,
     /// The target, as people name it.
     pub(super) label: Box<str>,
     pub(super) span: Span,
@@ -56,9 +60,25 @@ impl<F: Format> Gathered<F> {
         let layout = match goal {
             Goal::Shape(target) => self.layout(target, "").unwrap_or(Layout::Object(Vec::new())),
             Goal::Message(..) => Layout::Message(Segment::group(self.places())),
+            Goal::Same(..) => Layout::Same(self.changes()),
         };
         let slots = self.targets.len();
         Scope { rows: self.rows.into_iter().map(|placed| placed.row).collect(), slots, layout }
+    }
+
+    /// The places that change, each once.
+    fn changes(&self) -> Vec<Change> {
+        let change = |(slot, key): (usize, &String)| {
+            let rows: Vec<_> = self.of(key).collect();
+            let elements = rows.iter().filter_map(|placed| match &placed.row.action {
+                Action::Each { layout: Layout::Same(changes), .. } => Some(changes.clone()),
+                Action::Each { .. } | Action::Write { .. } => None,
+            });
+            let first = rows.first()?;
+            let (path, label) = (first.changes.clone()?, first.label.clone());
+            Some(Change { path, slot, label, elements: elements.collect() })
+        };
+        self.targets.iter().enumerate().filter_map(change).collect()
     }
 
     /// The places of a message, each once.
@@ -160,6 +180,7 @@ impl<F: Format> RowsReader<'_, F> {
         }
         match goal {
             Goal::Shape(target) => self.not_set(gathered, target, "", true, span),
+            Goal::Same(..) => {}
             Goal::Message(..) => {
                 for key in goal.required() {
                     self.leaf_not_set(gathered, key, true, span);
