@@ -62,8 +62,8 @@ impl Space {
     /// Whether a condition holds in a world; none at all always does.
     pub(crate) fn holds<F: Format>(&self, condition: Option<&Condition<F>>, world: &World) -> bool {
         condition.is_none_or(|condition| {
-            condition.expression.truth(&|at| {
-                let question = &condition.questions[at];
+            condition.expression.truth(&|at, _| {
+                let question = &condition.questions[*at];
                 let known = self.topics.iter().zip(&world.0).find(|((topic, _), _)| *topic == question.topic);
                 known.is_some_and(|((_, texts), answer)| {
                     let asked = |text: &String| question.wanted.iter().any(|wanted| **wanted == **text);

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use jonction_settings::Logic;
+
 use crate::{
     format::Format,
     kind::{Value, Wrong},
@@ -10,27 +12,15 @@ use crate::{
 
 pub(crate) mod parser;
 
-/// Longest condition, in characters.
-pub(crate) const CHARACTERS_MAX: usize = 4096;
-/// Deepest nesting of parentheses and `not`.
-pub(crate) const DEPTH_MAX: usize = 32;
 /// Questions in one condition.
 pub(crate) const QUESTIONS_MAX: usize = 32;
 
 /// A checked condition.
 pub(crate) struct Condition<F: Format> {
     pub(crate) text: String,
-    pub(crate) expression: Expression,
+    /// Numbers are places in its questions.
+    pub(crate) expression: Logic<usize>,
     pub(crate) questions: Vec<Question<F>>,
-}
-
-/// Truth of a condition; numbers are places in its questions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Expression {
-    Question(usize),
-    Not(Box<Expression>),
-    And(Vec<Expression>),
-    Or(Vec<Expression>),
 }
 
 /// Whether a place says something, or one of these texts.
@@ -77,7 +67,7 @@ impl<F: Format> Copy for Scene<'_, '_, F> {}
 
 impl<F: Format> Condition<F> {
     pub(crate) fn holds(&self, scene: Scene<'_, '_, F>) -> bool {
-        self.expression.truth(&|at| self.questions[at].holds(scene))
+        self.expression.truth(&|at, _| self.questions[*at].holds(scene))
     }
 }
 
@@ -93,18 +83,6 @@ impl<F: Format> Question<F> {
                     }
                 })
             }
-        }
-    }
-}
-
-impl Expression {
-    /// Truth, each question answered by `answer`.
-    pub(crate) fn truth(&self, answer: &dyn Fn(usize) -> bool) -> bool {
-        match self {
-            Self::Question(at) => answer(*at),
-            Self::Not(inner) => !inner.truth(answer),
-            Self::And(all) => all.iter().all(|inner| inner.truth(answer)),
-            Self::Or(any) => any.iter().any(|inner| inner.truth(answer)),
         }
     }
 }

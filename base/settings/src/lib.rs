@@ -5,6 +5,7 @@
 pub mod diagnosis;
 pub mod fields;
 pub mod learn;
+pub mod logic;
 pub mod node;
 pub mod parse;
 pub mod secret;
@@ -14,6 +15,7 @@ pub use diagnosis::{Diagnoses, Diagnosis, Level};
 pub use fields::Fields;
 pub use jonction_model::nearest;
 pub use learn::{Form, learn};
+pub use logic::Logic;
 pub use node::{Entry, Node, SourceFile, Span, Value, read};
 pub use secret::Secret;
 pub use typed::typed;

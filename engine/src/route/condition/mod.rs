@@ -5,8 +5,8 @@ use std::fmt;
 
 use jonction_model::{Environment, Finding, Shape};
 use jonction_ports::MessageFacts;
+use jonction_settings::Logic;
 
-mod lexer;
 mod parser;
 mod vocabulary;
 
@@ -15,10 +15,6 @@ pub use vocabulary::{FieldName, Stage, vocabulary};
 
 use vocabulary::{FIELDS, FLAGS, Gate};
 
-/// Longest condition, in characters.
-pub const CHARACTERS_MAX: usize = 4096;
-/// Deepest nesting of parentheses and `not`.
-pub const DEPTH_MAX: usize = 32;
 /// Different predicates in one condition: the truth table has two to the power of that lines.
 pub const PREDICATES_MAX: usize = 16;
 
@@ -26,7 +22,7 @@ pub const PREDICATES_MAX: usize = 16;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Condition {
     text: String,
-    expression: Expression,
+    expression: Logic<Predicate>,
 }
 
 /// What a condition is asked about.
@@ -49,14 +45,6 @@ pub enum Judgement {
     Owed,
     /// Asked for, and refused by these gates.
     Refused(Vec<Finding>),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Expression {
-    Predicate(Predicate),
-    Not(Box<Expression>),
-    And(Vec<Expression>),
-    Or(Vec<Expression>),
 }
 
 /// One typed question. Numbers are places in the tables of the vocabulary.
@@ -86,7 +74,7 @@ impl fmt::Debug for Condition {
 impl Condition {
     /// Holds always: no `when`, no `accept`.
     pub fn always() -> Self {
-        Self { text: String::new(), expression: Expression::And(Vec::new()) }
+        Self { text: String::new(), expression: Logic::And(Vec::new()) }
     }
 
     /// Reads a condition. Errors: with the place in the text, the cause and the remedy, in French.
@@ -101,15 +89,15 @@ impl Condition {
 
     /// Whether it holds.
     pub fn holds(&self, subject: &Subject<'_>) -> bool {
-        self.expression.truth(true, &|predicate, _| predicate.value(subject))
+        self.expression.truth(&|predicate, _| predicate.value(subject))
     }
 
     /// What it says of a sink: owed when it would hold if every gate that stands positively were open; refused when,
     /// owed, it does not hold. A gate under `not` is an ordinary selection.
     pub fn judge(&self, subject: &Subject<'_>) -> Judgement {
-        let asked = self.expression.truth(true, &|predicate, positive| {
-            (predicate.is_gate() && positive) || predicate.value(subject)
-        });
+        let asked = self
+            .expression
+            .truth(&|predicate, positive| (predicate.is_gate() && positive) || predicate.value(subject));
         if !asked {
             return Judgement::NotAsked;
         }
@@ -117,7 +105,7 @@ impl Condition {
             return Judgement::Owed;
         }
         let mut findings = Vec::new();
-        self.expression.each(true, &mut |predicate, positive| {
+        self.expression.each(&mut |predicate, positive| {
             if let Predicate::Gate(gate) = predicate
                 && positive
                 && let Some(finding) = gate.refusal(subject)
@@ -138,7 +126,7 @@ impl Condition {
     /// Predicates are taken as independent, so a way may be told that no message takes; none is ever overlooked.
     pub fn unqualified_way_through(&self) -> Option<Vec<String>> {
         let mut free: Vec<&Predicate> = Vec::new();
-        self.expression.each(true, &mut |predicate, _| {
+        self.expression.each(&mut |predicate, _| {
             if *predicate != Predicate::Gate(Gate::Qualified) && !free.contains(&predicate) {
                 free.push(predicate);
             }
@@ -147,31 +135,9 @@ impl Condition {
             let true_there = |predicate: &Predicate| {
                 free.iter().position(|known| *known == predicate).is_some_and(|at| line & (1 << at) != 0)
             };
-            let through = self.expression.truth(true, &|predicate, _| true_there(predicate));
+            let through = self.expression.truth(&|predicate, _| true_there(predicate));
             through.then(|| free.iter().filter(|p| true_there(p)).map(|p| p.to_string()).collect())
         })
-    }
-}
-
-impl Expression {
-    /// Truth, with the value of each predicate given by `value`, which is told whether it stands positively.
-    fn truth(&self, positive: bool, value: &dyn Fn(&Predicate, bool) -> bool) -> bool {
-        match self {
-            Self::Predicate(predicate) => value(predicate, positive),
-            Self::Not(inner) => !inner.truth(!positive, value),
-            Self::And(all) => all.iter().all(|inner| inner.truth(positive, value)),
-            Self::Or(any) => any.iter().any(|inner| inner.truth(positive, value)),
-        }
-    }
-
-    fn each<'e>(&'e self, positive: bool, visit: &mut dyn FnMut(&'e Predicate, bool)) {
-        match self {
-            Self::Predicate(predicate) => visit(predicate, positive),
-            Self::Not(inner) => inner.each(!positive, visit),
-            Self::And(inner) | Self::Or(inner) => {
-                inner.iter().for_each(|inner| inner.each(positive, visit));
-            }
-        }
     }
 }
 

@@ -1,4 +1,5 @@
 use jonction_model::*;
+use jonction_settings::logic::{CHARACTERS_MAX, DEPTH_MAX};
 use proptest::prelude::*;
 
 use super::*;
@@ -113,13 +114,13 @@ fn the_guarantee_is_decided_by_a_table() {
 #[test]
 fn mistakes_are_told_at_their_place() {
     assert_eq!(error("wants.dpm"), ("route.unknown-predicate", 0, 9));
-    assert_eq!(error("wants.dmp and"), ("route.condition-syntax", 12, 1));
+    assert_eq!(error("wants.dmp and"), ("route.condition-syntax", 13, 1));
     assert_eq!(error("wants.dmp wants.mssante"), ("route.condition-syntax", 10, 13));
-    assert_eq!(error("(wants.dmp"), ("route.condition-syntax", 9, 1));
+    assert_eq!(error("(wants.dmp"), ("route.condition-syntax", 10, 1));
     assert_eq!(error("operation == \"retract\""), ("route.unknown-value", 13, 9));
     assert_eq!(error("message.type = \"x\""), ("route.condition-syntax", 13, 1));
     assert_eq!(error("message.type == \"x"), ("route.condition-syntax", 16, 2));
-    assert_eq!(error("message.type"), ("route.condition-syntax", 11, 1));
+    assert_eq!(error("message.type"), ("route.condition-syntax", 0, 12));
     assert_eq!(error("message.type in [\"x\" \"y\"]"), ("route.condition-syntax", 21, 3));
     assert_eq!(error(""), ("route.condition-syntax", 0, 1));
     assert_eq!(error("é"), ("route.condition-syntax", 0, 1));
