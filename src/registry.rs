@@ -343,7 +343,7 @@ fn step_registry(environment: Environment, mode: Mode, shelf: &Shelf) -> Registr
         masque_ps_mss: jonction_mappings::MaskedMail::Allow,
         ..jonction_mappings::VoletSettings::default()
     };
-    let mut registry = Registry::new().reply("zam", "mllp").guarded("dmp");
+    let mut registry = Registry::new().reply("zam", "mllp").reply("mdn", "mssante").guarded("dmp");
     for (name, _) in CONNECTORS {
         registry = registry.connector(name);
     }

@@ -7,14 +7,14 @@ use std::{
 };
 
 use jiff::Timestamp;
-use jonction_model::{PartnerName, RouteName, Shape};
+use jonction_model::{ContentRef, MessageOutcome, PartnerName, RouteName, Shape, Verdict};
 use jonction_ports::{Admission, Due, Ending, Part, Sink};
 
 use crate::{
     engine::Wired,
     error::Error,
     index_key::IndexHasher,
-    journal::{Birth, Change, Journal, Millis, NewBody, NewDelivery, NewShape},
+    journal::{Birth, Change, Journal, Millis, NewBody, NewDelivery, NewShape, Whole},
     lane::settings::{LaneSettings, OnUnknown},
     order::hold::mailbox_key,
     route::{Policy, Route, SinkBinding},
@@ -34,6 +34,16 @@ pub(crate) struct Plan {
 pub(crate) struct Reported {
     pub(crate) shape: Shape,
     pub(crate) parts: Vec<(PartnerName, Part)>,
+    /// It tells of the whole message.
+    pub(crate) whole: Option<Whole>,
+}
+
+/// What a message is, for those who tell what became of it.
+pub(crate) struct Told<'m> {
+    pub(crate) message: &'m ContentRef,
+    pub(crate) door: &'m str,
+    /// Its first shape.
+    pub(crate) understood: &'m Shape,
 }
 
 impl Reported {
@@ -68,6 +78,7 @@ impl Reported {
                     }
                 },
                 cause,
+                whole: self.whole,
                 earlier: Vec::new(),
             })
         });
@@ -139,15 +150,53 @@ impl Plan {
         at: Timestamp,
     ) -> Option<Reported> {
         let report = self.sinks.get(sink)?.report(shape, part, ending, at)?;
-        let shape = Shape::DeliveryReport(Box::new(report));
+        self.carried(route, Shape::DeliveryReport(Box::new(report)), None)
+    }
+
+    /// Whether somebody tells what becomes of whole messages of this route.
+    pub(crate) fn tells_whole(&self, route: &RouteName) -> bool {
+        self.carriers(route, true).next().is_some()
+    }
+
+    /// What the sender learns of the whole message at this ending of one of its deliveries.
+    pub(crate) fn outcome(
+        &self,
+        route: &RouteName,
+        told: &Told<'_>,
+        ending: &Ending<'_>,
+        at: Timestamp,
+    ) -> Option<Reported> {
+        let (verdict, whole) = match ending {
+            Ending::Delivered => (Verdict::Positive, Whole::Delivered),
+            Ending::Refused(code) => (Verdict::Negative((*code).clone()), Whole::Refused),
+            Ending::Answered(_) => return None,
+        };
+        let outcome = MessageOutcome {
+            message: told.message.clone(),
+            understood: Box::new(told.understood.clone()),
+            door: told.door.to_owned(),
+            verdict,
+            time: at,
+        };
+        self.carried(route, Shape::MessageOutcome(Box::new(outcome)), Some(whole))
+    }
+
+    fn carriers(
+        &self,
+        route: &RouteName,
+        whole: bool,
+    ) -> impl Iterator<Item = (&PartnerName, &Arc<dyn Sink>)> {
         let bindings = self.route(route).map(|route| route.reply.as_slice()).unwrap_or_default();
-        let parts: Vec<_> = bindings
-            .iter()
-            .filter_map(|binding| Some((binding, self.sinks.get(&binding.sink)?)))
-            .flat_map(|(binding, sink)| {
-                sink.parts(&shape).into_iter().map(|part| (binding.sink.clone(), part))
-            })
+        let sinks =
+            bindings.iter().filter_map(|binding| Some((&binding.sink, self.sinks.get(&binding.sink)?)));
+        sinks.filter(move |(_, sink)| sink.tells_whole() == whole)
+    }
+
+    fn carried(&self, route: &RouteName, shape: Shape, whole: Option<Whole>) -> Option<Reported> {
+        let parts: Vec<_> = self
+            .carriers(route, whole.is_some())
+            .flat_map(|(name, sink)| sink.parts(&shape).into_iter().map(|part| (name.clone(), part)))
             .collect();
-        (!parts.is_empty()).then_some(Reported { shape, parts })
+        (!parts.is_empty()).then_some(Reported { shape, parts, whole })
     }
 }

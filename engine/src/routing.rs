@@ -2,7 +2,7 @@
 //! In: a stored message, the plan. Out: one change. Same message, same versions: same change. Source: architecture §3, §4.7.
 
 use jiff::Timestamp;
-use jonction_model::{BodyId, Environment, Finding, PartnerName, RouteName, Shape};
+use jonction_model::{BodyId, ContentRef, Environment, Finding, PartnerName, RouteName, Shape};
 use jonction_ports::{BodyError, Due, Ending, Flow, IndexKey, KeyKind, MessageId, Part, Reading};
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
         Routed, Unrouted, Version,
     },
     order::hold::mailbox_key,
-    plan::{Plan, keep_json, new_shape},
+    plan::{Plan, Reported, Told, keep_json, new_shape},
     route::{
         OrderBy, Route, RouteStep,
         condition::{Judgement, Subject},
@@ -248,6 +248,10 @@ struct Owed<'a> {
     /// The route that took the message: its replies carry the reports.
     route: &'a Route,
     message: MessageId,
+    raw: &'a ContentRef,
+    door: &'a str,
+    /// Its first shape, where somebody tells what becomes of whole messages.
+    understood: Option<Shape>,
     earlier: Earlier,
     /// Why a human must decide of a corrected message.
     unclear: Option<Finding>,
@@ -263,11 +267,15 @@ fn routed(
     whole: Whole<'_>,
 ) -> Result<Decision, Error> {
     let Whole { route, branches, mut findings, seen, earlier } = whole;
+    let first = branches.iter().find_map(|branch| branch.shapes.first());
     let mut owed = Owed {
         context,
         plan,
         route,
         message: message.id,
+        raw: &message.raw,
+        door: &message.facts.profile,
+        understood: first.filter(|_| plan.tells_whole(&route.name)).cloned(),
         earlier: earlier.carrying(branches.iter().flat_map(|branch| &branch.shapes)),
         unclear: None,
         shapes: Vec::new(),
@@ -406,7 +414,7 @@ impl Owed<'_> {
                 return Ok(());
             }
         };
-        let (birth, reported) = self.birth(shape, sink, part);
+        let (birth, reports) = self.birth(shape, sink, part);
         let state = match &birth {
             Birth::Owed => None,
             Birth::Refused { finding, .. } => Some((DeliveryState::Refused, finding)),
@@ -430,9 +438,10 @@ impl Owed<'_> {
             recipient: part.mailbox.as_deref().map(|address| mailbox_key(self.context.hasher, address)),
             birth,
             cause: None,
+            whole: None,
             earlier,
         });
-        if let Some(reported) = reported {
+        for reported in reports {
             let (shape, replies) =
                 reported.rows(self.shapes.len(), Some(cause), self.context.hasher, self.context.journal)?;
             self.shapes.push(shape);
@@ -442,24 +451,25 @@ impl Owed<'_> {
     }
 
     /// A refusal that nobody would learn of waits for a human instead. Source: architecture §10 « Admission ».
-    fn birth(
-        &self,
-        shape: &Shape,
-        sink: &PartnerName,
-        part: &Part,
-    ) -> (Birth, Option<crate::plan::Reported>) {
+    fn birth(&self, shape: &Shape, sink: &PartnerName, part: &Part) -> (Birth, Vec<Reported>) {
         let (finding, code) = match &part.due {
-            Due::Owed => return (Birth::Owed, None),
+            Due::Owed => return (Birth::Owed, Vec::new()),
             Due::Parked { finding } => {
-                return (Birth::Parked { finding: finding.clone(), code: None, barred: false }, None);
+                return (Birth::Parked { finding: finding.clone(), code: None, barred: false }, Vec::new());
             }
             Due::Refused { finding, code } => (finding.clone(), code.clone()),
         };
         let ending = Ending::Refused(&code);
-        let reported = self.plan.report(&self.route.name, sink, shape, part, &ending, self.context.at);
-        match reported {
-            Some(reported) if reported.carried() => (Birth::Refused { finding, code }, Some(reported)),
-            _ => (Birth::Parked { finding, code: Some(code), barred: true }, None),
+        let (route, at) = (&self.route.name, self.context.at);
+        let of_delivery = self.plan.report(route, sink, shape, part, &ending, at);
+        let of_whole = self.understood.as_ref().and_then(|understood| {
+            let told = Told { message: self.raw, door: self.door, understood };
+            self.plan.outcome(route, &told, &ending, at)
+        });
+        let reports: Vec<_> = of_delivery.into_iter().chain(of_whole).filter(Reported::carried).collect();
+        match reports.is_empty() {
+            false => (Birth::Refused { finding, code }, reports),
+            true => (Birth::Parked { finding, code: Some(code), barred: true }, reports),
         }
     }
 

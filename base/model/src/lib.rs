@@ -21,6 +21,7 @@ pub mod mail;
 pub mod masked;
 pub mod name;
 pub mod nearest;
+pub mod outcome;
 pub mod peer;
 pub mod people;
 pub mod report;
@@ -62,6 +63,7 @@ pub use mail::{
 pub use masked::Masked;
 pub use name::{PartnerName, RouteName};
 pub use nearest::nearest;
+pub use outcome::MessageOutcome;
 pub use peer::Peer;
 pub use people::{Device, Organization, Person};
 pub use report::{DeliveryReport, ReportChannel, ReportCode, ReportRecipient, ReportStage, Verdict};

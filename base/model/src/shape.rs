@@ -11,6 +11,7 @@ use crate::{
     identity::{LocalId, PatientIdentity},
     ids::DocumentUniqueId,
     mail::SecureMail,
+    outcome::MessageOutcome,
     report::DeliveryReport,
 };
 
@@ -26,6 +27,8 @@ pub enum Shape {
     SecureMail(Box<SecureMail>),
     /// What comes back of a delivery after its end. It is owed to nobody: the engine ties it to its delivery.
     Answer(Box<Answer>),
+    /// What became of a whole message. Made by the engine for those who carry it.
+    MessageOutcome(Box<MessageOutcome>),
     /// Something that happened to a patient.
     PatientEvent(Box<PatientEvent>),
     /// A rendez-vous.
@@ -42,6 +45,7 @@ impl Shape {
             Self::DeliveryReport(_) => "delivery-report",
             Self::SecureMail(_) => "secure-mail",
             Self::Answer(_) => "answer",
+            Self::MessageOutcome(_) => "message-outcome",
             Self::PatientEvent(_) => "patient-event",
             Self::Appointment(_) => "appointment",
             Self::Hl7Message(_) => "hl7-message",
@@ -70,7 +74,11 @@ impl Shape {
             Self::DocumentSubmission(submission) => Some(&submission.patient),
             Self::PatientEvent(event) => Some(&event.patient),
             Self::Appointment(appointment) => Some(&appointment.patient),
-            Self::DeliveryReport(_) | Self::SecureMail(_) | Self::Answer(_) | Self::Hl7Message(_) => None,
+            Self::DeliveryReport(_)
+            | Self::SecureMail(_)
+            | Self::Answer(_)
+            | Self::MessageOutcome(_)
+            | Self::Hl7Message(_) => None,
         }
     }
 

@@ -226,6 +226,12 @@ pub trait Sink: Send + Sync {
         Vec::new()
     }
 
+    /// Whether, named in `reply`, it tells what became of a whole message ([`Shape::MessageOutcome`]) and not of each
+    /// delivery: once, at the first refusal, or when everything the message owes is delivered.
+    fn tells_whole(&self) -> bool {
+        false
+    }
+
     /// What the first sender should learn of this ending, whether or not they want it. `None`: nothing to say.
     fn report(
         &self,

@@ -124,6 +124,7 @@ impl Sink for MllpSink {
             Shape::DocumentSubmission(_)
             | Shape::SecureMail(_)
             | Shape::Answer(_)
+            | Shape::MessageOutcome(_)
             | Shape::PatientEvent(_)
             | Shape::Appointment(_) => Vec::new(),
         }

@@ -115,6 +115,7 @@ pub(crate) fn control_id(shape: &Shape) -> String {
         Shape::DocumentSubmission(submission) => submission.origin.control_id.to_string(),
         Shape::DeliveryReport(report) => report.origin.control_id.to_string(),
         Shape::Answer(answer) => answer.detail.clone(),
+        Shape::MessageOutcome(outcome) => outcome.door.clone(),
         Shape::SecureMail(mail) => mail.message_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         Shape::PatientEvent(event) => event.source.control_id.clone(),
         Shape::Appointment(appointment) => appointment.source.control_id.clone(),

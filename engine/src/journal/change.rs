@@ -122,9 +122,20 @@ pub struct NewDelivery {
     pub recipient: Option<KeyHash>,
     /// For a report: index, among those of the same change, of the delivery it tells about.
     pub cause: Option<usize>,
+    /// For a report about the whole message: whether it may be written at all is decided when it is.
+    pub whole: Option<Whole>,
     /// Deliveries of the same part, of an earlier edition of the message: when one of them left, or may have, this one is
     /// not created.
     pub earlier: Vec<DeliveryId>,
+}
+
+/// When a report about a whole message is written: once per message, sink and mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// Something was refused: at once.
+    Refused,
+    /// When everything the message owes is delivered.
+    Delivered,
 }
 
 /// The route, its mappings and steps, as they were.

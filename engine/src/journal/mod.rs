@@ -33,7 +33,7 @@ mod suite;
 pub use change::{
     Applied, Arrive, Birth, Change, Committed, Deed, Finish, HandRefusal, Key, LegalKey, LoadChange, Millis,
     NewAnswer, NewArtefact, NewBody, NewDelivery, NewEdition, NewOrder, NewPurge, NewRecall, NewShape, Next,
-    NotRouted, NotRoutedWhy, OnceKey, RecallPart, RepeatKey, Routed, Start, Version,
+    NotRouted, NotRoutedWhy, OnceKey, RecallPart, RepeatKey, Routed, Start, Version, Whole,
 };
 pub use sqlite::SqliteJournal;
 pub use state::{AttemptState, DeliveryState, MessageState};
@@ -176,6 +176,9 @@ pub trait Journal: Bodies {
 
     /// Deliveries that left with an identifier, the latest first: at most two.
     fn left_with(&self, key: &Key) -> Result<Vec<DeliveryId>, Error>;
+
+    /// JSON of the first shape of a message.
+    fn understood(&self, message: MessageId) -> Result<Option<ContentRef>, Error>;
 
     /// What answered a delivery.
     fn answered(&self, delivery: DeliveryId) -> Result<Vec<KnownAnswer>, Error>;

@@ -65,6 +65,7 @@ fn try_route(journal: &dyn Journal, message: u64, keys: &[Option<u8>], at: Milli
         birth: Birth::Owed,
         recipient: None,
         cause: None,
+        whole: None,
         earlier: Vec::new(),
     });
     let routed = Routed {

@@ -146,7 +146,7 @@ pub(crate) fn load_any(
 }
 
 /// A finding: the body is damaged, missing, out of reach for too long, or of another form than ours.
-fn read_json<T: serde::de::DeserializeOwned>(
+pub(super) fn read_json<T: serde::de::DeserializeOwned>(
     journal: &dyn Journal,
     content: &ContentRef,
     given_up: bool,

@@ -9,7 +9,7 @@ use jonction_ports::{Ending, Outcome, Part};
 
 use super::{
     Lane, PAUSE,
-    attempt::{Attempted, Loaded},
+    attempt::{Attempted, Loaded, read_json},
     settings::OnUnknown,
 };
 use crate::{
@@ -248,14 +248,38 @@ pub(crate) fn tell(
         return Ok(Told::default());
     };
     let reported = report(plan, stored, shape, &loaded.part, &ending, at);
-    match reported {
+    let mut told = Told::default();
+    for reported in reported.into_iter().chain(whole(shared, plan, stored, &ending, at)?) {
         // A refusal that nobody carries stays with its delivery, which is parked.
-        Some(reported) if reported.carried() || matches!(ended, Ended::Delivered) => {
-            let (shape, replies) = reported.rows(0, None, &shared.hasher, &*shared.journal)?;
-            Ok(Told { carried: reported.carried(), shapes: vec![shape], replies })
+        if reported.carried() || matches!(ended, Ended::Delivered) {
+            let (shape, replies) =
+                reported.rows(told.shapes.len(), None, &shared.hasher, &*shared.journal)?;
+            told.carried |= reported.carried();
+            told.shapes.push(shape);
+            told.replies.extend(replies);
         }
-        _ => Ok(Told::default()),
     }
+    Ok(told)
+}
+
+/// What is told of the whole message, where somebody does: what it is stands in the journal.
+fn whole(
+    shared: &Shared,
+    plan: &Plan,
+    stored: &StoredDelivery,
+    ending: &Ending<'_>,
+    at: Timestamp,
+) -> Result<Option<Reported>, Error> {
+    if !plan.tells_whole(&stored.route) {
+        return Ok(None);
+    }
+    let Some(message) = shared.journal.message(stored.message)? else { return Ok(None) };
+    let Some(first) = shared.journal.understood(stored.message)? else { return Ok(None) };
+    // What cannot be read any more tells nothing.
+    let Ok(Ok(understood)) = read_json(&*shared.journal, &first, true) else { return Ok(None) };
+    let told =
+        crate::plan::Told { message: &message.raw, door: &message.facts.profile, understood: &understood };
+    Ok(plan.outcome(&stored.route, &told, ending, at))
 }
 
 fn report(

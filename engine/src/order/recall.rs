@@ -108,6 +108,7 @@ fn deletion_of(
         birth,
         recipient: part.mailbox.as_deref().map(|address| mailbox_key(&shared.hasher, address)),
         cause: None,
+        whole: None,
         earlier: Vec::new(),
     }))
 }

@@ -109,6 +109,10 @@ impl Journal for Dying {
         self.inner.left_with(key)
     }
 
+    fn understood(&self, message: MessageId) -> Result<Option<ContentRef>, Error> {
+        self.inner.understood(message)
+    }
+
     fn answered(&self, delivery: DeliveryId) -> Result<Vec<crate::journal::KnownAnswer>, Error> {
         self.inner.answered(delivery)
     }

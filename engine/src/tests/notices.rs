@@ -4,10 +4,10 @@
 use jonction_model::ReportStage;
 use jonction_ports::MessageId;
 
-use super::world::{Act, World};
+use super::world::{Act, World, partner, policy};
 use crate::{
     DeliveryState::{self, Delivered},
-    MessageState, order,
+    MessageState, ReplyBinding, order,
 };
 
 /// One mail to one mailbox, sent: its delivery is number 1, its report number 2.
@@ -125,4 +125,47 @@ async fn an_answer_survives_a_crash_and_is_not_told_again() {
     world.idle().await;
     assert_eq!(reports(&world).len(), 2);
     assert_eq!(standings(&world).len(), 1);
+}
+
+/// Whoever sent a message asks what became of the whole of it.
+async fn asked() -> World {
+    let mut world = World::unstarted();
+    let mut wired = world.wired();
+    wired.sinks.extend(world.sinks(&["mdn"]));
+    wired.routes[0].reply = vec![ReplyBinding { sink: partner("mdn"), policy: policy() }];
+    world.running = Some(world.engine.start(wired).await.unwrap());
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_became_of_a_whole_message_is_told_once_when_everything_is_delivered() {
+    let world = asked().await;
+    world.script("mail", "M1", &[Act::Retry, Act::Retry]);
+    world.send("M1;to=a@x.fr,b@x.fr;dmp;mail").await;
+    world.idle().await;
+    assert_eq!(reports(&world), [("accusé".to_owned(), Delivered)]);
+    let last = world.seen("mdn")[0].at_ms;
+    assert!(world.seen("mail").iter().all(|seen| seen.at_ms <= last), "after the last of them");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_refusal_is_told_at_once_and_alone() {
+    let world = asked().await;
+    world.script("mail", "M1", &[Act::Refuse, Act::Refuse]);
+    world.send("M1;to=a@x.fr,b@x.fr;dmp;mail").await;
+    world.idle().await;
+    assert_eq!(reports(&world), [("accusé 550".to_owned(), Delivered)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_good_is_told_while_something_waits_for_a_human() {
+    let world = asked().await;
+    world.script("mail", "M1", &[Act::Park]);
+    world.send("M1;to=a@x.fr;dmp;mail").await;
+    world.idle().await;
+    assert!(reports(&world).is_empty());
+    let parked = world.journey("M1").deliveries[1].id;
+    world.release(parked).await.unwrap();
+    world.idle().await;
+    assert_eq!(reports(&world), [("accusé".to_owned(), Delivered)]);
 }

@@ -134,6 +134,16 @@ impl Sink for FakeSink {
                 mailbox: None,
                 due: Due::Owed,
             }],
+            ("mdn", Shape::MessageOutcome(outcome)) => vec![Part {
+                key: "accusé".into(),
+                label: match &outcome.verdict {
+                    Verdict::Positive => "accusé".into(),
+                    Verdict::Negative(code) => format!("accusé {}", code.code),
+                },
+                ordering: None,
+                mailbox: Some("doc@x.fr".into()),
+                due: Due::Owed,
+            }],
             ("dmp", Shape::DocumentSubmission(submission)) => vec![Part {
                 key: "lot".into(),
                 label: "lot d'un document".into(),
@@ -231,6 +241,10 @@ impl Sink for FakeSink {
         })
     }
 
+    fn tells_whole(&self) -> bool {
+        self.name == "mdn"
+    }
+
     /// As in life: the DMP can be asked, a mailbox cannot.
     fn probes(&self) -> bool {
         self.name == "dmp"
@@ -281,6 +295,7 @@ fn control_id(shape: &Shape) -> String {
         Shape::DocumentSubmission(submission) => submission.origin.control_id.to_string(),
         Shape::DeliveryReport(report) => report.origin.control_id.to_string(),
         Shape::Answer(answer) => answer.detail.clone(),
+        Shape::MessageOutcome(outcome) => outcome.door.clone(),
         Shape::SecureMail(mail) => mail.message_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         Shape::PatientEvent(event) => event.source.control_id.clone(),
         Shape::Appointment(appointment) => appointment.source.control_id.clone(),

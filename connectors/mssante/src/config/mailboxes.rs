@@ -10,6 +10,7 @@ use jonction_settings::{Diagnoses, Fields, Node, Secret, fields::scalar, parse};
 use super::read::{address, connections, host_and_port, host_name, port_number, sasl_text};
 use crate::{
     imap::{Bearer, Folder},
+    incoming::receipt::MdnProfile,
     session::Security,
 };
 
@@ -39,6 +40,8 @@ pub struct CollectSettings {
     pub treated: Folder,
     /// Folder of mails that could not be.
     pub failed: Folder,
+    /// How reading notices that we owe are written.
+    pub receipts: ReceiptSettings,
     /// Largest mail taken, in bytes.
     pub size_max: u64,
     /// Mails in our hands at once, over all mailboxes.
@@ -68,6 +71,15 @@ impl Default for Pauses {
             longest: Duration::from_secs(300),
         }
     }
+}
+
+/// How reading notices that we owe are written (mssante.md §3.9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReceiptSettings {
+    /// Edition of the volet.
+    pub profile: MdnProfile,
+    /// Also to another address than the sender's: for mails that an organisation's mailbox redirects.
+    pub to_others: bool,
 }
 
 /// What becomes of a mail once it is durable.
@@ -182,6 +194,15 @@ pub(super) fn read(
                 .remedy("donner un autre dossier");
         }
     }
+    let profiles = [
+        ("1.1.2+error", MdnProfile::V112WithError),
+        ("1.1.2", MdnProfile::V112),
+        ("1.1.3", MdnProfile::V113),
+    ];
+    let receipts = ReceiptSettings {
+        profile: block.choice("mdn_profile", MdnProfile::default(), &profiles, diagnoses),
+        to_others: block.or("mdn_to_others", false, parse::boolean, diagnoses),
+    };
     let size_max = block.or("size_max", 50 << 20, parse::size, diagnoses);
     let collecting_max = block.or("collecting_max", 4, connections, diagnoses);
     let calling_max = block.or("calling_max", 8, connections, diagnoses);
@@ -197,6 +218,7 @@ pub(super) fn read(
         after,
         treated,
         failed,
+        receipts,
         size_max,
         collecting_max,
         calling_max,

@@ -11,7 +11,7 @@ use jonction_mime::Token;
 use jonction_model::{Mode, MssAddress, Origin};
 use jonction_settings::Secret;
 
-pub use mailboxes::{After, CollectSettings, LoginSettings, MailboxSettings, Pauses};
+pub use mailboxes::{After, CollectSettings, LoginSettings, MailboxSettings, Pauses, ReceiptSettings};
 
 use crate::session::Security;
 

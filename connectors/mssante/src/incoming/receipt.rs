@@ -101,6 +101,19 @@ impl NoReceipt {
             Self::NoMessageId => "mssante.mdn-no-message-id",
         }
     }
+
+    /// In French.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::NotAsked => "le courriel n'en demande pas",
+            Self::Automatic => "le courriel est lui-même un avis, ou écrit par une machine",
+            Self::NullReturnPath => "le courriel n'attend aucune réponse (expéditeur vide)",
+            Self::NotOneAddress => "l'adresse demandée n'en est pas une seule",
+            Self::ToOthers => "il irait à un autre que l'expéditeur (réglage mdn_to_others)",
+            Self::ToOurselves => "il nous reviendrait",
+            Self::NoMessageId => "le courriel n'a pas de Message-ID à citer",
+        }
+    }
 }
 
 /// A notice to send.

@@ -70,6 +70,8 @@ pub enum Notify {
     All,
     /// Failure and delay: for operators only.
     Problems,
+    /// It is a notice itself: its return path is null, and nothing comes back of it (RFC 8098 §3, RFC 3464 §2).
+    Nothing,
 }
 
 /// Envelope of one mail.
@@ -464,7 +466,8 @@ impl Session {
     }
 
     fn mail_command(&self, envelope: &Envelope) -> Vec<u8> {
-        let mut line = format!("MAIL FROM:<{}>", envelope.from.expose());
+        let from = if envelope.notify == Some(Notify::Nothing) { "" } else { envelope.from.expose() };
+        let mut line = format!("MAIL FROM:<{from}>");
         if self.capabilities.size.is_some() {
             line += &format!(" SIZE={}", envelope.size);
         }
@@ -486,6 +489,7 @@ impl Session {
                 let kinds = match notify {
                     Notify::All => "SUCCESS,FAILURE,DELAY",
                     Notify::Problems => "FAILURE,DELAY",
+                    Notify::Nothing => "NEVER",
                 };
                 line += &format!(" NOTIFY={kinds} ORCPT=rfc822;{}", xtext(to.expose()));
             }

@@ -5,6 +5,7 @@ mod addressee;
 mod compose;
 mod lot;
 mod names;
+mod notice;
 mod outcome;
 mod send;
 
@@ -285,6 +286,9 @@ impl Sink for MssanteSink {
     }
 
     fn parts(&self, shape: &Shape) -> Vec<Part> {
+        if let Shape::MessageOutcome(outcome) = shape {
+            return notice::parts(outcome);
+        }
         let Some(submission) = shape.as_submission() else { return Vec::new() };
         let recipients = submission.recipients.iter().enumerate();
         recipients
@@ -303,6 +307,9 @@ impl Sink for MssanteSink {
     }
 
     fn prepare(&self, delivery: &Delivery, tools: &Tools) -> Result<Prepared, Outcome> {
+        if let Shape::MessageOutcome(outcome) = &*delivery.shape {
+            return self.prepare_notice(delivery, outcome, tools);
+        }
         let submission = delivery.shape.as_submission().ok_or_else(not_ours)?;
         let index = index_of(&delivery.part).ok_or_else(not_ours)?;
         // The gates again: the list or the clock may have changed since, and only they make an `Addressee`.
@@ -367,6 +374,10 @@ impl Sink for MssanteSink {
         tools: &'a Tools,
     ) -> BoxFuture<'a, AttemptReport> {
         Box::pin(self.send(delivery, artefact, tools))
+    }
+
+    fn tells_whole(&self) -> bool {
+        true
     }
 
     fn awaits(&self, shape: &Shape, _: &Part) -> Vec<ReportStage> {

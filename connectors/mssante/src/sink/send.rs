@@ -4,11 +4,11 @@
 use std::{io::Read as _, sync::Arc};
 
 use bytes::Bytes;
-use jonction_model::ContentRef;
+use jonction_model::{ContentRef, MssAddress, Shape};
 use jonction_ports::{Artefact, AttemptReport, Bodies, BodyError, Delivery, Tools};
 use tokio::sync::mpsc;
 
-use super::{MailFacts, MssanteSink, index_of, no_longer_ours, not_ours, outcome};
+use super::{MailFacts, MssanteSink, index_of, no_longer_ours, not_ours, notice, outcome};
 use crate::{
     client::Pieces,
     session::{Envelope, Notify},
@@ -24,29 +24,22 @@ impl MssanteSink {
         let nothing_sent =
             |outcome| AttemptReport { outcome, peer: None, code: None, bytes_sent: 0, notes: Vec::new() };
         let facts: Option<MailFacts> = serde_json::from_value(artefact.ids.clone()).ok();
-        let submission = delivery.shape.as_submission();
-        let recipient = submission.zip(index_of(&delivery.part)).and_then(|(s, at)| s.recipients.get(at));
-        let (Some(facts), Some(submission), Some(recipient)) = (facts, submission, recipient) else {
+        let (Some(facts), Some((address, notify))) = (facts, self.envelope(delivery)) else {
             return nothing_sent(not_ours());
         };
-        let Some(address) = &recipient.address else { return nothing_sent(not_ours()) };
         // The mailbox it was prepared for is no longer ours: a change of settings, for a human to settle.
         let Some(client) = self.clients.get(&facts.from) else { return nothing_sent(no_longer_ours()) };
-        let notify = match submission.wants.delivery_reports {
-            true => Notify::All,
-            false => Notify::Problems,
-        };
         let envelope = Envelope {
             from: facts.from,
-            to: vec![address.clone()],
+            to: vec![address],
             size: facts.size,
             envelope_id: facts.envelope_id,
-            notify: self.settings.dsn.then_some(notify),
+            notify: notify.filter(|notify| self.settings.dsn || *notify == Notify::Nothing),
         };
         let pieces = artefact.pieces.clone();
         let bodies = tools.bodies.clone();
         let sending = client.send(envelope, move || read_pieces(bodies, pieces)).await;
-        let (outcome, code) = outcome::of(&sending, &recipient.label(), &self.settings.host);
+        let (outcome, code) = outcome::of(&sending, &delivery.part.label, &self.settings.host);
         AttemptReport {
             outcome,
             peer: Some(client.endpoint().to_string()),
@@ -55,6 +48,19 @@ impl MssanteSink {
             // What was noted while preparing is told once.
             notes: if delivery.attempt == 1 { facts.notes } else { Vec::new() },
         }
+    }
+}
+
+impl MssanteSink {
+    /// Whom a delivery goes to, and which notices are asked for it.
+    fn envelope(&self, delivery: &Delivery) -> Option<(MssAddress, Option<Notify>)> {
+        if let Shape::MessageOutcome(outcome) = &*delivery.shape {
+            return Some((notice::asked_to(outcome)?.clone(), Some(Notify::Nothing)));
+        }
+        let submission = delivery.shape.as_submission()?;
+        let recipient = submission.recipients.get(index_of(&delivery.part)?)?;
+        let notify = if submission.wants.delivery_reports { Notify::All } else { Notify::Problems };
+        Some((recipient.address.clone()?, Some(notify)))
     }
 }
 

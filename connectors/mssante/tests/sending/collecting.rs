@@ -122,6 +122,7 @@ impl Post {
         let mut simulator = Simulator::start(local, tls, simulated, Arc::new(SystemClock)).unwrap();
         let at = simulator.serve_imap(local).unwrap();
         let mut settings = CollectSettings {
+            receipts: jonction_mssante::config::ReceiptSettings::default(),
             host: at.ip().to_string(),
             port: at.port(),
             server_name: "localhost".to_owned(),

@@ -234,6 +234,7 @@ impl TokenSource for OneToken {
 
 fn source(dovecot: &Dovecot, login: LoginSettings, idle: bool) -> MailboxSource {
     let settings = CollectSettings {
+        receipts: jonction_mssante::config::ReceiptSettings::default(),
         host: "127.0.0.1".to_owned(),
         port: dovecot.address.port(),
         server_name: "localhost".to_owned(),

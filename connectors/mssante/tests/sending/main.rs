@@ -8,6 +8,7 @@ mod hostile;
 mod independent;
 mod list;
 mod mails;
+mod notices;
 mod samples;
 mod tools;
 mod world;

@@ -207,6 +207,17 @@ impl Journal for SqliteJournal {
         self.deliveries_left_with(key)
     }
 
+    fn understood(&self, message: MessageId) -> Result<Option<ContentRef>, Error> {
+        self.reading(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT body.hash, body.length FROM shape JOIN body ON body.id = shape.body
+                 WHERE shape.message = ?1 ORDER BY position LIMIT 1",
+            )?;
+            let mut rows = statement.query(params![row_number(message.0)])?;
+            rows.next()?.map(|row| whole(row, "hash", "length")).transpose()
+        })
+    }
+
     fn answered(&self, delivery: DeliveryId) -> Result<Vec<KnownAnswer>, Error> {
         self.known_answers(delivery)
     }

@@ -10,7 +10,7 @@ use crate::{
     index_key::{KeyHash, kind_number},
     journal::{
         Applied, Birth, DeliveryState, MessageState, Millis, NewDelivery, NewShape, NotRouted, NotRoutedWhy,
-        Routed,
+        Routed, Whole,
     },
 };
 
@@ -62,12 +62,17 @@ impl Writer<'_> {
 
     fn create(&mut self, routed: &Routed) -> Result<u64, Error> {
         self.shapes(routed.message, 0, &routed.shapes)?;
-        let mut created: Vec<i64> = Vec::with_capacity(routed.deliveries.len());
+        let mut created: Vec<Option<i64>> = Vec::with_capacity(routed.deliveries.len());
         for delivery in &routed.deliveries {
-            let cause = delivery.cause.and_then(|cause| created.get(cause).copied());
-            created.push(self.delivery(routed.message, (0, &routed.shapes), delivery, cause, routed.at)?);
+            let cause = delivery.cause.and_then(|cause| created.get(cause).copied().flatten());
+            created.push(match self.is_due(routed.message, delivery)? {
+                true => {
+                    Some(self.delivery(routed.message, (0, &routed.shapes), delivery, cause, routed.at)?)
+                }
+                false => None,
+            });
         }
-        Ok(created.len() as u64)
+        Ok(created.iter().flatten().count() as u64)
     }
 
     /// What is owed is counted on the message, apart from what becomes of it: a hole shows.
@@ -176,10 +181,33 @@ impl Writer<'_> {
             .query_row(params![message], |row| row.get(0))?;
         let message = message_id(message)?;
         self.shapes(message, first, shapes)?;
+        let mut owed = 0;
         for reply in replies {
-            self.delivery(message, (first, shapes), reply, Some(cause), at)?;
+            if self.is_due(message, reply)? {
+                self.delivery(message, (first, shapes), reply, Some(cause), at)?;
+                owed += 1;
+            }
         }
-        self.owe(message, replies.len() as u64)
+        self.owe(message, owed)
+    }
+
+    /// A report about a whole message is written once; a good one when everything is delivered. Deliveries that end at the
+    /// same moment are told apart here: of two that are the last, one is.
+    fn is_due(&self, message: MessageId, delivery: &NewDelivery) -> Result<bool, Error> {
+        let Some(rule) = delivery.whole else { return Ok(true) };
+        let id = number(message.0);
+        if let Some(KeyHash(hash)) = delivery.recipient {
+            let told = "SELECT 1 FROM key JOIN delivery ON delivery.id = key.delivery
+                 WHERE key.kind = ?1 AND key.hash = ?2 AND key.message = ?3 AND delivery.cause IS NOT NULL
+                     AND delivery.sink = ?4";
+            let kind = number(kind_number(KeyKind::Recipient) as u64);
+            let mut told = self.connection.prepare_cached(told)?;
+            if told.exists(params![kind, hash, id, delivery.sink.as_str()])? {
+                return Ok(false);
+            }
+        }
+        let open = "SELECT 1 FROM delivery WHERE message = ?1 AND cause IS NULL AND state NOT IN (4, 6)";
+        Ok(rule == Whole::Refused || !self.connection.prepare_cached(open)?.exists(params![id])?)
     }
 
     /// `shapes`: those it is one of, and the position of the first of them.
