@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use jonction_hl7v2::Limits;
-use jonction_model::{Finding, Shape};
+use jonction_model::{Finding, Severity, Shape};
 use jonction_ports::{Bodies, Flow, Step};
 use jonction_rows::{Mapped, Mapping, Reads};
 
@@ -45,6 +45,11 @@ impl RowsStep {
         if mapped.is_empty() {
             let sentence =
                 format!("aucune étape n'a fait la forme {name}, que la traduction {} lit", self.name);
+            // A mailbox brings notices and words beside documents: what was understood as something else is not for this one.
+            if !flow.shapes.is_empty() {
+                flow.findings.push(Finding::new(Severity::Info, "mapping.nothing-to-map", sentence));
+                return Ok(());
+            }
             return Err(Finding::error("mapping.no-shape", sentence)
                 .remedy("mettre avant elle, dans la route, la traduction qui fait cette forme"));
         }

@@ -85,6 +85,28 @@ fn a_gateway_killed_while_it_collects_loses_no_mail_and_takes_none_twice() {
 }
 
 #[test]
+fn a_letter_of_the_city_reaches_the_software_and_its_doctor_gets_the_acknowledgement() {
+    let desk = Desk::new();
+    let simulators = desk.simulate(&example());
+    let mut gateway = run(&desk);
+    send(&desk, OPERATOR, &files_of(&example().join("courriers")));
+    gateway.wait_for("the acknowledgement", |line| {
+        (line.contains("accusé") && line.contains("250")).then_some(())
+    });
+    gateway.wait_for("its end", |line| (line == IDLE && answered(&desk) == 2).then_some(()));
+    stops(gateway);
+    stops(simulators);
+
+    let journey = desk.ask(["journey", "#1"]).exits(0);
+    journey.says(["MDM^T02", "acquitté AA", "accusé à paul.briand-test@…", "250 2.0.0"]);
+    let mailbox = desk.folder.path().join("simulateurs/boites/cabinet.mssante.example/paul.briand-test");
+    let notices: Vec<_> = files_of(&mailbox).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    assert_eq!(notices.len(), 1, "one notice, and none for the question");
+    assert!(notices[0].contains("Disposition: automatic-action/MDN-sent-automatically; processed"));
+    assert_eq!(received(&desk), (2, 0), "nobody answers a notice");
+}
+
+#[test]
 fn what_comes_back_of_a_mail_completes_its_journey_and_is_told_to_the_sender() {
     let desk = Desk::new();
     let simulators = desk.simulate(&example());
