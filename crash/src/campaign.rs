@@ -79,6 +79,8 @@ pub struct Report {
     pub destroyed: u64,
     /// Backups that were put back and judged.
     pub restored: u64,
+    /// Times an operator held something back for a while.
+    pub held: u64,
     /// Flipped bits, by place and by what came of them.
     pub damages: BTreeMap<(What, Fate), u64>,
     /// Where the cuts fell.
@@ -162,6 +164,7 @@ impl Campaign {
                 };
                 if life > 0
                     && flips
+                    && !world.holds_back()
                     && let Some(came) = world.damage().await
                 {
                     *report.damages.entry(came).or_default() += 1;
@@ -173,6 +176,7 @@ impl Campaign {
                     report.restored += 1;
                 }
             }
+            report.held += world.holds.get();
             report.destroyed += world.oracle.get_mut().destroyed();
             report.accepted += world.oracle.get_mut().accepted();
             report.possible_duplicates += world.oracle.get_mut().possible_duplicates;

@@ -53,9 +53,9 @@ fn holds(part: u64) {
     assert!(report.accepted > report.cuts && report.troubles > 0 && report.kills > 0, "{report:?}");
     // A campaign in which nothing is ever in doubt would not have been where it hurts.
     assert!(report.possible_duplicates > 0, "{report:?}");
-    // Nor one in which nothing grows old, nothing is copied, and no bit flips.
+    // Nor one in which nothing grows old, nothing is copied or held back, and no bit flips.
     if report.cuts >= CUTS {
-        assert!(report.destroyed > 0 && report.restored > 0, "{report:?}");
+        assert!(report.destroyed > 0 && report.restored > 0 && report.held > 0, "{report:?}");
         assert!(report.fates(Fate::Told, &[What::Body]) > 0, "{:?}", report.damages);
         assert!(report.fates(Fate::Refused, &[What::Wal]) > 0, "{:?}", report.damages);
     }

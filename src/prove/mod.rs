@@ -116,6 +116,8 @@ pub(crate) struct Cuts {
     pub(crate) destroyed: u64,
     /// Backups put back and judged.
     pub(crate) restored: u64,
+    /// Times something was held back for a while.
+    pub(crate) held: u64,
     /// Flipped bits, by place.
     pub(crate) flips: Flips,
     #[serde(flatten)]
@@ -206,6 +208,7 @@ fn cut(asked: Asked, report: &mut Report, progress: &mut dyn FnMut(String)) -> R
         troubles: done.troubles,
         destroyed: done.destroyed,
         restored: done.restored,
+        held: done.held,
         flips: Flips::of(&done),
         counts: Counts {
             accepted: done.accepted,

@@ -49,9 +49,10 @@ pub(crate) fn table(report: &Report) -> String {
         );
         let _ = writeln!(
             text,
-            "                       {} messages purgés, {} sauvegardes restaurées et jugées",
+            "                       {} messages purgés, {} sauvegardes restaurées et jugées, {} mises en attente",
             number(cuts.destroyed),
-            number(cuts.restored)
+            number(cuts.restored),
+            number(cuts.held)
         );
         text += &flips(&cuts.flips);
     }

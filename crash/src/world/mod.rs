@@ -3,6 +3,7 @@
 //! One thread, a virtual clock, everything drawn from the seed: the same world does the same again.
 
 mod damage;
+mod hands;
 mod letter;
 mod mutation;
 mod partners;
@@ -90,6 +91,10 @@ pub(crate) struct World {
     trouble: Cell<bool>,
     /// The last backup that was said to be there.
     backup: RefCell<Option<upkeep::Backup>>,
+    /// What an operator holds back, as far as he knows.
+    held: RefCell<Vec<hands::Hold>>,
+    /// Times something was.
+    pub(crate) holds: Cell<u64>,
     /// Letters each link has yet to send, or to see acknowledged.
     queues: RefCell<[VecDeque<Letter>; LINKS]>,
 }
@@ -112,6 +117,8 @@ impl World {
             letters: 0,
             trouble: Cell::new(false),
             backup: RefCell::default(),
+            held: RefCell::default(),
+            holds: Cell::default(),
             queues: RefCell::default(),
         }
     }
@@ -189,10 +196,16 @@ impl World {
     async fn start_and_work(&self) -> Result<End, Error> {
         let engine = self.open()?;
         self.oracle.borrow_mut().stands(&engine, &self.outside);
+        self.holds_stand(&engine);
         let mut heard = engine.subscribe();
         let running = self.start(&engine).await?;
         let work = async {
-            tokio::join!(self.link(0, &engine), self.link(1, &engine), self.upkeep(&engine));
+            tokio::join!(
+                self.link(0, &engine),
+                self.link(1, &engine),
+                self.upkeep(&engine),
+                self.hands(&engine)
+            );
             engine.wait_idle().await;
         };
         let end = tokio::select! {

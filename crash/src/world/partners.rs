@@ -133,8 +133,9 @@ impl Sink for Partner {
 
     fn parts(&self, shape: &Shape) -> Vec<Part> {
         let part = |key: String, ordering: Option<String>| {
+            let mailbox = ordering.clone().filter(|_| self.name == "mail");
             let ordering = ordering.filter(|_| !self.outside.mutated(Mutation::ForgetsOrder));
-            Part { key, label: "essai".to_owned(), ordering, mailbox: None, due: Due::Owed }
+            Part { key, label: "essai".to_owned(), ordering, mailbox, due: Due::Owed }
         };
         match (self.name, shape) {
             ("sil", Shape::DeliveryReport(report)) if report.wanted => {

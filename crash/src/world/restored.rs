@@ -58,6 +58,14 @@ impl World {
 
     async fn works(&self, engine: &Engine, backup: &Backup) -> Result<(), Error> {
         let running = self.start(engine).await?;
+        // What was held when it was copied is held.
+        for what in &backup.held {
+            if let Err(error) = decide(engine, Act::Lift { what: what.clone() }).await
+                && !matches!(error, Error::NotHeld(_))
+            {
+                return Err(error);
+            }
+        }
         if tokio::time::timeout(PATIENCE, engine.wait_idle()).await.is_err() {
             self.oracle.borrow_mut().broken("a restored store comes to no rest".to_owned());
         }

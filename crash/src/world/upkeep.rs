@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
-use jonction_engine::{Act, Aging, Author, Engine, Error, Order, PurgeStep, Reason, backup};
+use jonction_engine::{Act, Aging, Author, Engine, Error, Held, Order, PurgeStep, Reason, backup};
 use jonction_model::Clock as _;
 
 use super::World;
@@ -26,6 +26,8 @@ pub(super) struct Backup {
     pub(super) made_at: Timestamp,
     /// Control ids of the letters acknowledged before it.
     pub(super) holds: BTreeSet<String>,
+    /// What an operator held back then, or was about to.
+    pub(super) held: Vec<Held>,
 }
 
 impl World {
@@ -34,11 +36,11 @@ impl World {
         tokio::join!(self.purge(engine), self.back_up());
     }
 
-    fn chance(&self, percent: u64) -> bool {
+    pub(super) fn chance(&self, percent: u64) -> bool {
         self.dice.borrow_mut().percent(percent)
     }
 
-    async fn wait(&self) {
+    pub(super) async fn wait(&self) {
         let wait = self.dice.borrow_mut().below(WAIT_MAX_MS);
         tokio::time::sleep(Duration::from_millis(wait)).await;
     }
@@ -71,10 +73,11 @@ impl World {
         self.wait().await;
         let number = self.dice.borrow_mut().number();
         let folder = self.disk.root().join(format!("backup-{number:x}"));
-        let (made_at, holds) = (self.clock.now(), self.oracle.borrow().acknowledged_ids());
+        let (made_at, held) = (self.clock.now(), self.may_be_held());
+        let holds = self.oracle.borrow().acknowledged_ids();
         match backup::backup_on(&self.storage(), &self.data_dir(), &folder, made_at) {
             Ok(_) => {
-                let older = self.backup.replace(Some(Backup { folder, made_at, holds }));
+                let older = self.backup.replace(Some(Backup { folder, made_at, holds, held }));
                 older.into_iter().for_each(|older| self.disk.erase(&older.folder));
             }
             Err(error) => {
