@@ -107,6 +107,9 @@ pub(crate) enum Command {
     /// Essaie les cas des routes et des traductions d'un dossier ; dit ce qu'aucun n'exerce, ou en fait un d'un ancien message
     #[command(help_template = TEMPLATE)]
     Test(TestArgs),
+    /// Les paquets que des régions partagent : routes, traductions, tables, cas, modèle de partenaires, en une archive signée
+    #[command(help_template = TEMPLATE, subcommand_help_heading = "Actions", subcommand_value_name = "ACTION")]
+    Package(PackageArgs),
     /// Montre d'où vient chaque valeur qu'une traduction tire d'un message, et ce qu'elle laisse
     #[command(help_template = TEMPLATE)]
     Explain(ExplainArgs),
@@ -256,6 +259,12 @@ pub(crate) struct ReplayArgs {
     /// Reçus avant
     #[arg(long, value_name = "DATE")]
     pub(crate) to: Option<String>,
+    /// Dans l'ombre : suit la passerelle qui tourne, chaque message à mesure qu'il arrive, jusqu'à Ctrl-C
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    pub(crate) follow: bool,
+    /// Avec --follow : s'arrête après ce temps, par exemple 2h
+    #[arg(long = "for", value_name = "DURÉE", requires = "follow", value_parser = jonction_settings::parse::duration)]
+    pub(crate) during: Option<std::time::Duration>,
 }
 
 #[derive(Debug, Args)]
@@ -306,6 +315,76 @@ pub(crate) struct TestArgs {
     /// Nom du cas fait par --record
     #[arg(long = "as", value_name = "NOM", requires = "record")]
     pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PackageArgs {
+    #[command(subcommand)]
+    pub(crate) action: PackageAction,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(crate) enum PackageAction {
+    /// Fait une clé de signature : FICHIER signe, FICHIER.pub vérifie
+    #[command(help_template = TEMPLATE)]
+    Key {
+        /// Fichier de la clé, qui ne doit pas exister
+        #[arg(value_name = "FICHIER")]
+        file: PathBuf,
+    },
+    /// Fait un paquet d'un dossier dont le contrôle et les cas passent
+    #[command(help_template = TEMPLATE)]
+    Build {
+        /// Dossier de la configuration
+        #[arg(value_name = "DOSSIER")]
+        dir: PathBuf,
+        /// Nom du paquet
+        #[arg(long, value_name = "NOM", value_parser = crate::packages::manifest::word)]
+        name: String,
+        /// Sa version
+        #[arg(long, value_name = "VERSION", value_parser = crate::packages::manifest::word)]
+        version: String,
+        /// Ce qu'il fait, en une ligne
+        #[arg(long, value_name = "TEXTE")]
+        about: Option<String>,
+        /// Clé qui le signe (jonction package key)
+        #[arg(long, value_name = "CLÉ")]
+        key: Option<PathBuf>,
+        /// Fichier à écrire ; par défaut NOM-VERSION.paquet.zip
+        #[arg(long, value_name = "FICHIER")]
+        into: Option<PathBuf>,
+    },
+    /// Juge un paquet sans l'installer : ce qu'il contient, ce qu'il demande, par qui il est signé
+    #[command(help_template = TEMPLATE)]
+    Verify {
+        /// Le paquet
+        #[arg(value_name = "PAQUET")]
+        file: PathBuf,
+        /// Clé publique de qui doit l'avoir signé
+        #[arg(long, value_name = "CLÉ.pub")]
+        key: Option<PathBuf>,
+    },
+    /// L'installe, ou le met à jour, dans un dossier : contrôlé et essayé d'abord dans une copie
+    #[command(help_template = TEMPLATE)]
+    Install {
+        /// Le paquet
+        #[arg(value_name = "PAQUET")]
+        file: PathBuf,
+        /// Dossier de la configuration
+        #[arg(value_name = "DOSSIER")]
+        dir: PathBuf,
+        /// Clé publique de qui doit l'avoir signé
+        #[arg(long, value_name = "CLÉ.pub")]
+        key: Option<PathBuf>,
+    },
+    /// Liste ce qui est installé dans un dossier, et ce qui y a été changé depuis
+    #[command(help_template = TEMPLATE)]
+    List {
+        /// Dossier de la configuration
+        #[arg(value_name = "DOSSIER")]
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,7 @@ mod graph;
 mod letters;
 mod mappings;
 mod out;
+mod packages;
 mod project;
 mod prove;
 mod registry;

@@ -46,10 +46,12 @@ pub(crate) enum Kind {
     Changed,
 }
 
-type Cause = (Kind, String);
+/// A kind of change, and its place.
+pub(crate) type Cause = (Kind, String);
 
+/// Messages compared so far.
 #[derive(Default)]
-struct Counted {
+pub(crate) struct Counted {
     messages: u64,
     different: u64,
     causes: BTreeMap<Cause, (u64, BTreeSet<u64>)>,
@@ -89,17 +91,20 @@ pub(crate) fn compare(past: &Past, before: &Trial, after: &Trial, window: Window
 }
 
 impl Counted {
-    fn add(&mut self, id: u64, old: &WouldBe, new: &WouldBe) {
+    /// Compares one message. Out: what differs.
+    pub(crate) fn add(&mut self, id: u64, old: &WouldBe, new: &WouldBe) -> BTreeSet<Cause> {
         self.messages += 1;
         if old == new {
-            return;
+            return BTreeSet::new();
         }
         self.different += 1;
-        for cause in causes(&json(old), &json(new)) {
-            let (count, examples) = self.causes.entry(cause).or_default();
+        let causes = causes(&json(old), &json(new));
+        for cause in &causes {
+            let (count, examples) = self.causes.entry(cause.clone()).or_default();
             *count += 1;
             keep(examples, id);
         }
+        causes
     }
 
     fn join(mut self, other: Self) -> Self {
@@ -113,7 +118,8 @@ impl Counted {
         self
     }
 
-    fn told(self) -> Compared {
+    /// What was found, the most frequent first.
+    pub(crate) fn told(self) -> Compared {
         let mut causes: Vec<_> = self
             .causes
             .into_iter()
@@ -127,6 +133,28 @@ impl Counted {
         causes.sort_by(|a, b| b.messages.cmp(&a.messages).then_with(|| a.path.cmp(&b.path)));
         Compared { messages: self.messages, different: self.different, causes }
     }
+}
+
+/// Follows the journal of a gateway that runs: each message that came after `cursor`, through both versions. Reads only.
+/// Out: the last message that was looked at, and whether there may be more.
+pub(crate) fn follow(
+    (past, before, after): (&Past, &Trial, &Trial),
+    cursor: MessageId,
+    counted: &mut Counted,
+    mut told: impl FnMut(MessageId, BTreeSet<Cause>),
+) -> Result<(MessageId, bool), Error> {
+    let batch = past.messages(Window::default(), cursor, BATCH)?;
+    let full = batch.len() == BATCH as usize;
+    let mut cursor = cursor;
+    for message in batch {
+        cursor = message.id();
+        let (old, new) = (before.run(past, &message)?, after.run(past, &message)?);
+        let causes = counted.add(cursor.0, &old, &new);
+        if !causes.is_empty() {
+            told(cursor, causes);
+        }
+    }
+    Ok((cursor, full))
 }
 
 /// The first ones, whichever thread found them.

@@ -64,6 +64,12 @@ impl Past {
         Ok(journal.taken(window, after, limit)?.into_iter().map(PastMessage).collect())
     }
 
+    /// The number of the newest message: what comes after it came later.
+    pub fn last(&self) -> Result<MessageId, Error> {
+        let Dry::Past(journal) = &self.dry else { return Ok(MessageId(0)) };
+        journal.last_message()
+    }
+
     /// The bytes of a message, as they came.
     pub fn bytes(&self, message: &PastMessage) -> Result<Bytes, Error> {
         self.dry

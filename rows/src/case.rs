@@ -160,7 +160,7 @@ fn compare(
 
 /// `2 éléments (a, b)`.
 fn listed<T>(items: &[T], text: impl Fn(&T) -> String) -> String {
-    let shown: Vec<_> = items.iter().take(10).map(text).collect();
+    let shown: Vec<_> = items.iter().take(10).map(&text).collect();
     match items.len() {
         0 => "aucun élément".to_owned(),
         1 => format!("1 élément ({})", shown.join(", ")),

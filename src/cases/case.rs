@@ -34,6 +34,8 @@ pub(crate) struct RouteCase {
     pub(crate) from: PartnerName,
     /// When it comes.
     pub(crate) at: Timestamp,
+    /// The file of the message.
+    pub(crate) message: PathBuf,
     /// Its bytes.
     pub(crate) raw: Bytes,
     /// What the directories hold.
@@ -72,7 +74,7 @@ impl Reader<'_> {
             |text| moment(text).ok_or_else(|| "un jour et une heure : 2026-11-21T08:00".to_owned()),
             diagnoses,
         );
-        let raw = self.message(path, &node, &mut fields, diagnoses);
+        let (message, raw) = self.message(path, &node, &mut fields, diagnoses).unzip();
         let at_hand = at.unwrap_or(Timestamp::UNIX_EPOCH);
         let records =
             fields.list("directory").iter().filter_map(|node| record(node, diagnoses)).collect::<Vec<_>>();
@@ -104,6 +106,7 @@ impl Reader<'_> {
             path: path.to_owned(),
             from: from?,
             at: at_hand,
+            message: message?,
             raw: raw?,
             records: records.into(),
             expected: expected?,
@@ -136,7 +139,7 @@ impl Reader<'_> {
         node: &Node,
         fields: &mut Fields<'_>,
         diagnoses: &mut Diagnoses,
-    ) -> Option<Bytes> {
+    ) -> Option<(PathBuf, Bytes)> {
         let file = match fields.optional("message", parse::text, diagnoses) {
             Some(name) => self.beside(&name, node, diagnoses)?,
             None => {
@@ -162,7 +165,8 @@ impl Reader<'_> {
             }
             Ok(_) => {}
         }
-        fs::read(&file).map(Bytes::from).map_err(|error| told(error.to_string(), diagnoses)).ok()
+        let bytes = fs::read(&file).map_err(|error| told(error.to_string(), diagnoses)).ok()?;
+        Some((file, bytes.into()))
     }
 
     /// A file of the folder of cases or below, or of the project's own messages: never elsewhere.

@@ -12,6 +12,7 @@ mod holds;
 mod key;
 mod legal;
 mod orders;
+mod package;
 mod parked;
 pub(crate) mod probe;
 mod prove;
@@ -51,6 +52,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Replay(args) => replay::run(&args, &common),
         Command::Rollback(args) => versions::rollback(&args, &common),
         Command::Test(args) => test::run(&args, &common),
+        Command::Package(args) => package::run(&args, &common),
         Command::Explain(args) => explain::run(&args, &common),
         Command::Find(args) => questions::find(&args, &common),
         Command::Journey(args) => questions::journey(&args, &common),

@@ -91,6 +91,32 @@ pub(super) fn run(args: &TestArgs, common: &Common) -> Result<u8, Failure> {
     told(args, tested, began, common)
 }
 
+/// The cases of a folder, for those who will not go on when one fails. The folder has passed its check.
+pub(super) fn failing_cases(dir: &Path, common: &Common) -> Result<Option<Failure>, Failure> {
+    let mut diagnoses = Diagnoses::default();
+    let Some(Checked { project, partners, .. }) = gateway::check(common.folder(dir), None, &mut diagnoses)
+    else {
+        return Ok(None);
+    };
+    let route_cases = read_all(&project, &partners, &mut diagnoses);
+    let cases = mapping_cases(dir, &project.mappings, &mut diagnoses)?;
+    let mut tested = Tested::default();
+    try_mappings(&project.mappings, &cases, &mut tested);
+    let bench = Bench::new(project, partners)?;
+    let suite = Suite { bench: &bench, files: &bench.project.routes, steps: &[], cases: &route_cases };
+    let played = if route_cases.is_empty() { Vec::new() } else { suite.play(&())? };
+    let of_routes = route_cases.iter().zip(&played).filter(|(_, played)| !played.differences.is_empty());
+    let of_mappings = tested.tried.iter().filter(|one| !one.differences.is_empty());
+    let failed: Vec<String> = of_routes
+        .map(|(case, _)| case.path.display().to_string())
+        .chain(of_mappings.map(|one| one.case.display().to_string()))
+        .chain(diagnoses.has_errors().then(|| "un cas qui ne se lit pas".to_owned()))
+        .collect();
+    let refusal =
+        || Failure::usage("case.differs", format!("des cas ne passent pas : {}", failed.join(", ")));
+    Ok((!failed.is_empty()).then(refusal))
+}
+
 fn told(args: &TestArgs, mut tested: Tested, began: Instant, common: &Common) -> Result<u8, Failure> {
     tested.elapsed = began.elapsed();
     if let Some(path) = &args.junit {

@@ -30,6 +30,10 @@ impl Configured for Folder {
         Names::default()
     }
 
+    fn watches(&self) -> Option<String> {
+        Some(format!("le dossier {}", self.0.collect.as_ref()?.from.display()))
+    }
+
     fn source(
         &self,
         name: &PartnerName,

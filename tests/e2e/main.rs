@@ -17,6 +17,8 @@ mod mailboxes;
 mod openapi;
 mod operations;
 mod orders;
+mod packages;
+mod pages;
 mod probe;
 mod program;
 mod prove;

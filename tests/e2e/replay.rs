@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use crate::{
     desk::{Desk, answered, stops},
-    program::{IDLE, copy_folder, example, example_messages},
+    program::{IDLE, Program, copy_folder, example, example_messages},
 };
 
 #[test]
@@ -52,6 +52,44 @@ fn past_messages_tell_what_other_routes_would_change_and_nothing_when_none_do() 
     desk.ask(["replay", here, "--with", other]).exits(1).says(["rien n'a été envoyé", "retiré", "#"]);
     desk.ask(["replay", here, "--with", other, "--to", "2020-01-01"]).exits(0).says(["0 message"]);
     assert_eq!(desk.ask(["balance"]).exits(0).out, before, "nothing was written");
+    stops(gateway);
+    stops(simulators);
+}
+
+#[test]
+fn another_version_in_the_shadow_of_a_running_gateway_tells_what_would_differ_as_it_comes() {
+    let desk = Desk::new();
+    let simulators = desk.simulate(&example());
+    let mut gateway = desk.run(&example());
+    let other = desk.folder.path().join("autre");
+    copy_folder(&example(), &other);
+    let file = other.join("routes/documents.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replacen("    when: wants.mssante\n", "    when: wants.mssante_patient\n", 1))
+        .unwrap();
+    let messages = example_messages();
+    desk.send(&[messages[0].as_path()], true).exits(0);
+    let here = example();
+    let arguments =
+        ["replay", here.to_str().unwrap(), "--with", other.to_str().unwrap(), "--follow", "--json"];
+    let mut shadow = Program::start(arguments.into_iter().chain(["--data", desk.data()]));
+    let after = shadow.wait_for("the start", |line| {
+        let event: serde_json::Value = serde_json::from_str(line).ok()?;
+        (event["event"] == "following").then(|| event["after"].as_u64().unwrap())
+    });
+    assert_eq!(after, 1, "what came before is not followed");
+    // A letter to a doctor only, then one for both.
+    desk.send(&[messages[8].as_path()], true).exits(0);
+    let message = shadow.wait_for("a difference", |line| {
+        let event: serde_json::Value = serde_json::from_str(line).ok()?;
+        (event["event"] == "different").then(|| event["message"].as_u64().unwrap())
+    });
+    assert_eq!(message, 2);
+    shadow.terminate();
+    let said = shadow.ended().exits(1);
+    let told = said.json().pop().unwrap();
+    assert_eq!((told["messages"].as_u64(), told["different"].as_u64()), (Some(1), Some(1)), "{told}");
+    gateway.wait_for("the end", |line| (line == IDLE && answered(&desk) == 2).then_some(()));
     stops(gateway);
     stops(simulators);
 }

@@ -302,6 +302,15 @@ fn message(row: &Row<'_>) -> Result<Unrouted, Error> {
 
 impl SqliteJournal {
     /// Messages that were taken and still have their bodies: what [`crate::replay`] tries, as if each came for the first
+    /// The number of the newest message; 0 when there is none.
+    pub(crate) fn last_message(&self) -> Result<MessageId, Error> {
+        self.reading(|connection| {
+            let last: Option<i64> =
+                connection.query_row("SELECT max(id) FROM message", [], |row| row.get(0))?;
+            Ok(MessageId(last.and_then(|last| u64::try_from(last).ok()).unwrap_or_default()))
+        })
+    }
+
     /// time.
     pub(crate) fn taken(&self, window: Window, after: MessageId, limit: u32) -> Result<Vec<Unrouted>, Error> {
         self.reading(|connection| {

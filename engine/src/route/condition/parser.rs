@@ -40,10 +40,11 @@ const EXAMPLE: &str = "une condition s'écrit comme : message.type in [\"MDM^T02
 
 pub(super) fn parse(text: &str, stage: Stage) -> Result<Logic<Predicate>, ConditionError> {
     let characters = text.chars().count();
-    let read = logic::read(text, name_length, EXAMPLE).map_err(|fault| match characters > CHARACTERS_MAX {
-        true => ConditionError { code: "route.condition-too-long", ..fault.into() },
-        false => fault.into(),
-    })?;
+    let read =
+        logic::read(text, name_length, EXAMPLE).map_err(|fault| match characters > CHARACTERS_MAX {
+            true => ConditionError { code: "route.condition-too-long", ..fault.into() },
+            false => fault.into(),
+        })?;
     let expression = read.turned(&mut |asked| predicate(asked, stage))?;
     let mut different: Vec<&Predicate> = Vec::new();
     expression.each(&mut |predicate, _| {
