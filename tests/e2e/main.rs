@@ -35,6 +35,7 @@ mod sealed;
 mod status;
 mod stores;
 mod terminals;
+mod translations;
 mod versions;
 mod words;
 mod world;
