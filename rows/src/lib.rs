@@ -25,7 +25,7 @@ pub use case::{Case, Difference, Extent, differences};
 pub use function::{FUNCTIONS, Function};
 pub use mapping::{Account, Mapped, Mapping, Provenance, Reads};
 pub use shapes::{SHAPES, ShapeKind};
-pub use table::{Table, TableFault};
+pub use table::{Column, Table, TableFault};
 
 /// Longest mapping, in rows, those inside `each` included.
 pub const ROWS_MAX: usize = 2_000;

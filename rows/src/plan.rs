@@ -10,7 +10,7 @@ use crate::{
     record::Layout,
     same::Same,
     shapes::ShapeKind,
-    table::Table,
+    table::{Column, Table},
 };
 
 /// A compiled mapping.
@@ -108,6 +108,7 @@ pub(crate) enum Call {
     Table {
         table: usize,
         unknown: Unknown,
+        gives: Column,
     },
     /// A handle, read from how it is written.
     Content,

@@ -287,9 +287,9 @@ impl<'p, F: Format> Run<'p, F> {
                 Ok(content) => Ok(Value::Content(Box::new(content))),
                 Err(_) => Err(Wrong("un contenu conservé".into())),
             },
-            Call::Table { table, unknown } => {
+            Call::Table { table, unknown, gives } => {
                 let text = value.into_text();
-                match (self.plan.tables[*table].get(&text), unknown) {
+                match (self.plan.tables[*table].get(&text, *gives), unknown) {
                     (Some(found), _) => Ok(Value::text(found)),
                     (None, Unknown::Missing) => Err(Wrong("un code de la table".into())),
                     (None, Unknown::Keep) => Ok(Value::Text(text)),

@@ -1,18 +1,40 @@
 //! Tables: one code for another, written in the mapping or in a CSV file beside it.
-//! In: text with a header `code,value[,label,system,valid_from,valid_until]`, `,` or `;`. Out: a look-up, or the line at fault.
-//! Source: decision 0035. Limits: entries, length of a line.
+//! In: text with a header `code,value[,label,system,valid_from,valid_until]`, `,` or `;`, or a national value set
+//! (`code,displayName,codeSystem`). Out: a look-up, or the line at fault. Source: decision 0035. Limits: entries.
 
 use std::collections::HashMap;
 
 /// Entries of one table.
 pub(crate) const ENTRIES_MAX: usize = 50_000;
-/// Columns a file may have beside `code` and `value`: read by people, not by rows.
-const OTHER_COLUMNS: [&str; 4] = ["label", "system", "valid_from", "valid_until"];
+/// Columns that files have beside those of [`Column`]: read by people, not by rows.
+const OTHER_COLUMNS: [&str; 4] = ["valid_from", "valid_until", "status", "classCode"];
+
+/// What a table gives of a code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Column {
+    /// The value; of a value set, which has none, the code itself.
+    #[default]
+    Value,
+    /// The label.
+    Label,
+    /// The code system.
+    System,
+}
+
+impl Column {
+    /// Each with its name in a mapping, and in the files of the agency.
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 3] = [
+        (Self::Value, "value", "value"),
+        (Self::Label, "label", "displayName"),
+        (Self::System, "system", "codeSystem"),
+    ];
+}
 
 /// A table.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
-    entries: HashMap<Box<str>, Box<str>>,
+    /// In the order of [`Column::ALL`].
+    entries: HashMap<Box<str>, [Option<Box<str>>; 3]>,
 }
 
 /// What is wrong in a table file.
@@ -27,19 +49,19 @@ pub struct TableFault {
 }
 
 impl Table {
-    /// The value of a code.
-    pub fn get(&self, code: &str) -> Option<&str> {
-        self.entries.get(code).map(|value| &**value)
+    /// What it gives of a code; `None`: the code is not there, or has nothing of that kind.
+    pub fn get(&self, code: &str, column: Column) -> Option<&str> {
+        self.entries.get(code)?[column as usize].as_deref()
     }
 
-    /// Every value, in no order.
-    pub fn values(&self) -> impl Iterator<Item = &str> {
-        self.entries.values().map(|value| &**value)
+    /// Everything it gives, in no order.
+    pub fn values(&self, column: Column) -> impl Iterator<Item = &str> {
+        self.entries.values().filter_map(move |entry| entry[column as usize].as_deref())
     }
 
     /// Adds an entry. `false`: the code is there already.
     pub fn insert(&mut self, code: &str, value: &str) -> bool {
-        self.entries.insert(code.into(), value.into()).is_none()
+        self.entries.insert(code.into(), [Some(value.into()), None, None]).is_none()
     }
 
     /// How many codes.
@@ -69,15 +91,19 @@ impl Table {
             .from_reader(text.as_bytes());
         let columns = reader.headers().cloned().unwrap_or_default();
         let column = |name: &str| columns.iter().position(|column| column == name);
-        let (Some(code), Some(value)) = (column("code"), column("value")) else {
-            let remedy = "commencer par : code,value";
+        let places = Column::ALL.map(|(_, ours, theirs)| column(ours).or_else(|| column(theirs)));
+        let (Some(code), true) = (column("code"), places[0].is_some() || places[1].is_some()) else {
+            let remedy = "commencer par : code,value, ou par : code,displayName,codeSystem";
             return Err(vec![fault(1, "la première ligne doit nommer les colonnes code et value", remedy)]);
         };
         let mut faults = Vec::new();
-        let strangers =
-            columns.iter().filter(|name| !["code", "value"].contains(name) && !OTHER_COLUMNS.contains(name));
-        for stranger in strangers {
-            let remedy = format!("colonnes connues : code, value, {}", OTHER_COLUMNS.join(", "));
+        let known = |name: &&str| {
+            let named = Column::ALL.iter().any(|(_, ours, theirs)| ours == name || theirs == name);
+            named || *name == "code" || OTHER_COLUMNS.contains(name)
+        };
+        for stranger in columns.iter().filter(|name| !known(name)) {
+            let remedy =
+                format!("colonnes connues : code, value, label, system, {}", OTHER_COLUMNS.join(", "));
             faults.push(fault(1, &format!("la colonne « {stranger} » est inconnue"), &remedy));
         }
         let mut table = Self::default();
@@ -98,9 +124,9 @@ impl Table {
                 }
             };
             let line = record.position().map_or(1, csv::Position::line);
-            let (Some(from), Some(to)) =
-                (record.get(code).filter(|text| !text.is_empty()), record.get(value))
-            else {
+            let from = record.get(code).filter(|text| !text.is_empty());
+            let is_whole = places[0].is_none_or(|value| record.get(value).is_some());
+            let Some(from) = from.filter(|_| is_whole) else {
                 faults.push(fault(
                     line,
                     "cette ligne n'a pas de code ou pas de valeur",
@@ -115,7 +141,13 @@ impl Table {
                     "mettre entre guillemets ce qui contient le séparateur",
                 ));
             }
-            if !table.insert(from, to) {
+            let mut entry =
+                places.map(|place| Some(record.get(place?)?).filter(|text| !text.is_empty()).map(Box::from));
+            match places[0] {
+                Some(value) => entry[0] = record.get(value).map(Box::from),
+                None => entry[0] = Some(from.into()),
+            }
+            if table.entries.insert(from.into(), entry).is_some() {
                 faults.push(fault(
                     line,
                     &format!("le code « {from} » est déjà donné plus haut"),
@@ -138,8 +170,42 @@ mod tests {
     #[test]
     fn a_table_is_read_with_either_separator_and_its_labels() {
         let table = Table::read("\u{feff}code;value;label\nI;03;hospitalisé\nO; 07 ;externe\n").unwrap();
-        assert_eq!((table.get("I"), table.get("O"), table.get("X")), (Some("03"), Some("07"), None));
-        assert_eq!(Table::read("value,code\n\"a,b\",x\n").unwrap().get("x"), Some("a,b"));
+        assert_eq!(
+            (value(&table, "I"), value(&table, "O"), value(&table, "X")),
+            (Some("03"), Some("07"), None)
+        );
+        assert_eq!(value(&Table::read("value,code\n\"a,b\",x\n").unwrap(), "x"), Some("a,b"));
+        assert_eq!(table.get("I", Column::Label), Some("hospitalisé"));
+    }
+
+    fn value<'t>(table: &'t Table, code: &str) -> Option<&'t str> {
+        table.get(code, Column::Value)
+    }
+
+    #[test]
+    fn a_national_value_set_is_a_table_of_its_codes() {
+        let table =
+            Table::read("code,displayName,codeSystem\nSA01,\"Public, de santé\",1.2.250\nSA02,,\n").unwrap();
+        let of = |code, column| table.get(code, column);
+        assert_eq!((of("SA01", Column::Value), of("SA01", Column::System)), (Some("SA01"), Some("1.2.250")));
+        assert_eq!((of("SA01", Column::Label), of("SA02", Column::Label)), (Some("Public, de santé"), None));
+        assert_eq!(of("SA03", Column::Value), None);
+    }
+
+    /// Skipped where the official files are not at hand.
+    #[test]
+    fn every_official_value_set_is_read() {
+        let Some(samples) = std::env::var_os("JONCTION_SAMPLES") else { return };
+        let folder = std::path::Path::new(&samples).join("nomenclatures");
+        let mut read = 0;
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.extension().is_some_and(|extension| extension == "csv") {
+                let table = Table::read(&std::fs::read_to_string(&path).unwrap());
+                assert!(table.is_ok_and(|table| !table.is_empty()), "{}", path.display());
+                read += 1;
+            }
+        }
+        assert!(read > 50, "{read}");
     }
 
     #[test]

@@ -57,6 +57,21 @@ fn a_value_comes_from_a_path_a_let_a_constant_a_join_or_an_expression() {
 }
 
 #[test]
+fn a_national_value_set_knows_its_codes_and_gives_their_labels() {
+    let class = |gives: &str| {
+        let row =
+            format!("  - {{ to: stay.class, from: PV1-2, fn: {{ table: {{ name: file, unknown: keep{gives} }} }} }}\n");
+        let mapping = whole(&format!("{HEAD}{TAIL}{row}").replace("table.csv", "jdv.csv"));
+        let mapped = mapping.run(&Bytes::from_static(MESSAGE.as_bytes()), &Limits::default()).unwrap();
+        let [Shape::PatientEvent(event)] = &mapped.shapes[..] else { panic!("one event is expected") };
+        event.stay.clone().unwrap_or_default().class
+    };
+    assert_eq!(class("").as_deref(), Some("I"));
+    assert_eq!(class(", gives: label").as_deref(), Some("Hospitalisé"));
+    assert_eq!(class(", gives: system").as_deref(), Some("1.2.250"));
+}
+
+#[test]
 fn a_condition_chooses() {
     let value = |when: &str| class(&format!("from: PV1-2, when: '{when}'")).is_some();
     assert!(value("PV1-3.1 and not PV1-19.1"));

@@ -10,6 +10,7 @@ use crate::{
     function::{Argument, FUNCTIONS, Function, Given, Known, is_picture},
     kind::Kind,
     plan::{Call, Unknown},
+    table::Column,
 };
 
 /// Characters that `first` and `skip` may count.
@@ -101,7 +102,7 @@ impl<F: Format> RowsReader<'_, F> {
         scalar(argument, function.name, read, self.diagnoses)
     }
 
-    /// `table: nom`, or `table: { name: nom, unknown: keep | { value: x } }`.
+    /// `table: nom`, or `table: { name: nom, gives: label | system, unknown: keep | { value: x } }`.
     fn table(&mut self, item: &Node, argument: Option<&Node>) -> Option<Call> {
         let Some(argument) = argument else {
             self.diagnoses
@@ -109,8 +110,8 @@ impl<F: Format> RowsReader<'_, F> {
                 .remedy("écrire « - table: nom »");
             return None;
         };
-        let (name, unknown) = match argument.as_map() {
-            None => (argument, Unknown::Missing),
+        let (name, unknown, gives) = match argument.as_map() {
+            None => (argument, Unknown::Missing, Column::Value),
             Some(_) => {
                 let mut fields = Fields::of(argument, "table", self.diagnoses)?;
                 let name = fields.required_node("name", self.diagnoses);
@@ -128,8 +129,10 @@ impl<F: Format> RowsReader<'_, F> {
                         scalar(node, "unknown", words, self.diagnoses)
                     }
                 });
+                let words = Column::ALL.map(|(column, name, _)| (name, column));
+                let gives = fields.choice("gives", Column::Value, &words, self.diagnoses);
                 fields.finish(self.diagnoses);
-                (name?, unknown.unwrap_or(Some(Unknown::Missing))?)
+                (name?, unknown.unwrap_or(Some(Unknown::Missing))?, gives)
             }
         };
         let text = scalar(name, "table", parse::text, self.diagnoses)?;
@@ -146,6 +149,6 @@ impl<F: Format> RowsReader<'_, F> {
             return None;
         };
         self.used.push(table);
-        Some(Call::Table { table, unknown })
+        Some(Call::Table { table, unknown, gives })
     }
 }

@@ -387,9 +387,9 @@ impl<'d, F: Format> RowsReader<'d, F> {
             }
             _ => {}
         }
-        if let Some(Call::Table { table, unknown }) = typed.pipe.calls.last() {
+        if let Some(Call::Table { table, unknown, gives }) = typed.pipe.calls.last() {
             let named = &self.tables[*table];
-            let mut values: Vec<&str> = named.table.values().collect();
+            let mut values: Vec<&str> = named.table.values(*gives).collect();
             values.extend(match unknown {
                 Unknown::Value(value) => Some(&**value),
                 Unknown::Keep | Unknown::Missing => None,
@@ -411,10 +411,10 @@ impl<'d, F: Format> RowsReader<'d, F> {
 
     /// Codes that a French text allows in the source and that the first table lacks.
     fn table_lacks(&mut self, calls: &[Call], usual: &[String], functions: &Node) {
-        let Some(Call::Table { table, unknown: Unknown::Missing }) = calls.first() else { return };
+        let Some(Call::Table { table, unknown: Unknown::Missing, gives }) = calls.first() else { return };
         let named = &self.tables[*table];
         let lacking: Vec<&str> =
-            usual.iter().map(String::as_str).filter(|code| named.table.get(code).is_none()).collect();
+            usual.iter().map(String::as_str).filter(|code| named.table.get(code, *gives).is_none()).collect();
         if !lacking.is_empty() && !named.table.is_empty() {
             let sentence =
                 format!("la table {} n'a pas {}, que la source peut donner", named.name, lacking.join(", "));

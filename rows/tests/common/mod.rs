@@ -37,6 +37,7 @@ pub(crate) fn read(text: &str) -> (Option<Mapping>, Diagnoses) {
     let node = jonction_settings::read(file, &mut diagnoses);
     let table = |path: &str| match path {
         "table.csv" => Ok("code;value\nA;B\n".to_owned()),
+        "jdv.csv" => Ok("code,displayName,codeSystem\nI,Hospitalisé,1.2.250\nE,,\n".to_owned()),
         "double.csv" => Ok("code,value\nA,B\nA,C\n".to_owned()),
         _ => Err("elle n'existe pas".to_owned()),
     };
