@@ -427,6 +427,13 @@ pub(crate) struct SendArgs {
     pub(crate) timeout: std::time::Duration,
 }
 
+/// A notice that was asked for.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Awaited {
+    Remise,
+    Lecture,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct FindArgs {
     /// Demande un identifiant de patient sur l'entrée standard (jamais sur la ligne de commande)
@@ -444,6 +451,9 @@ pub(crate) struct FindArgs {
     /// État : received, routed, filtered, refused, parked, refused-by-hand, held, waiting, retrying, sending, delivered
     #[arg(long, value_name = "ÉTAT")]
     pub(crate) state: Option<String>,
+    /// Lettres dont l'avis demandé n'est pas venu : remise ou lecture
+    #[arg(long, value_name = "AVIS")]
+    pub(crate) unanswered: Option<Awaited>,
     /// Route
     #[arg(long, value_name = "ROUTE")]
     pub(crate) route: Option<String>,

@@ -5,8 +5,8 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use jonction_engine::{DeliveryState, Engine, LaneStanding, Queues};
-use jonction_model::Clock;
+use jonction_engine::{DeliveryState, Engine, Error, LaneStanding, Queues, Unanswered};
+use jonction_model::{Clock, ReportStage};
 use jonction_ports::Stop;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Notify};
@@ -110,6 +110,32 @@ impl Watch {
         }
     }
 
+    /// Notices that were asked for and are overdue; a month after that, nobody waits for them any more.
+    async fn unanswered(&self) -> Option<Vec<(ReportStage, Unanswered)>> {
+        const GIVEN_UP: Duration = Duration::from_secs(30 * 86_400);
+        let (reader, now, limits) = (self.of.engine.reader(), self.now(), self.of.thresholds);
+        let asked = tokio::task::spawn_blocking(move || {
+            let overdue = |stage, delay: Duration| {
+                let before = now.checked_sub(delay).unwrap_or(Timestamp::MIN);
+                let since = before.checked_sub(GIVEN_UP).unwrap_or(Timestamp::MIN);
+                Ok((stage, reader.unanswered(stage, since, before)?))
+            };
+            let stages = [
+                (ReportStage::Delivery, limits.delivery_overdue),
+                (ReportStage::Reading, limits.reading_overdue),
+            ];
+            stages.into_iter().map(|(stage, delay)| overdue(stage, delay)).collect::<Result<_, Error>>()
+        });
+        match asked.await {
+            Ok(Ok(overdue)) => Some(overdue),
+            Ok(Err(error)) => {
+                tracing::warn!(error_code = error.code(), %error, "overdue notices were not counted");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
     /// Looks until told to stop.
     pub(crate) async fn run(self: Arc<Self>, mut stop: Stop) {
         let mut commits = self.of.metrics.totals(Metric::Commit);
@@ -146,6 +172,7 @@ impl Watch {
             certificates: self.of.materials.ends(),
             refused: self.of.materials.refusals(),
             silent: self.of.health.silent(),
+            unanswered: self.unanswered().await,
             jumped: (jumped != *jumps).then_some(jumped - *jumps),
         };
         *jumps = jumped;

@@ -27,6 +27,8 @@ pub struct Filter {
     pub partner: Option<String>,
     /// Code of an error of the message, of a delivery, or of an attempt.
     pub error: Option<String>,
+    /// An answer of this stage was asked for and has not come.
+    pub unanswered: Option<ReportStage>,
     /// When it was received.
     pub window: Window,
     /// Numbers below this one: the next page.
@@ -101,6 +103,8 @@ pub struct Query {
     pub partner: Option<String>,
     /// See [`Filter`].
     pub error: Option<String>,
+    /// See [`Filter`].
+    pub unanswered: Option<ReportStage>,
     /// See [`Filter`].
     pub window: Window,
     /// See [`Filter`].

@@ -88,6 +88,7 @@ impl Reader {
             route: filter.route.clone(),
             partner: filter.partner.clone(),
             error: filter.error.clone(),
+            unanswered: filter.unanswered,
             window: filter.window,
             before: filter.before,
             limit: if filter.limit == 0 { LINES_DEFAULT } else { filter.limit },

@@ -7,11 +7,11 @@ use std::{
 
 use jiff::{Timestamp, civil};
 use jonction_engine::{Filter, Reader, Seals, StateWord, Window};
-use jonction_model::{clock::paris, nearest};
+use jonction_model::{ReportStage, clock::paris, nearest};
 use jonction_ports::MessageId;
 
 use crate::{
-    cli::{BalanceArgs, Common, FindArgs, JourneyArgs},
+    cli::{Awaited, BalanceArgs, Common, FindArgs, JourneyArgs},
     encryption::Encryption,
     failure::{Failure, exit},
     out, show,
@@ -27,6 +27,10 @@ pub(super) fn find(args: &FindArgs, common: &Common) -> Result<u8, Failure> {
         route: args.route.clone(),
         partner: args.partner.clone(),
         error: args.error.clone(),
+        unanswered: args.unanswered.map(|awaited| match awaited {
+            Awaited::Remise => ReportStage::Delivery,
+            Awaited::Lecture => ReportStage::Reading,
+        }),
         window: window(args.since.as_deref(), args.until.as_deref())?,
         before: args.before.map(MessageId),
         limit: args.limit,

@@ -50,6 +50,8 @@ causes! {
     CertificateExpiry "alert.certificate-expiry" "certificat-expire.md" "fin de certificat";
     /// The clock of the machine was set.
     ClockJump "alert.clock-jump" "horloge.md" "saut d'horloge";
+    /// Notices that mails asked for do not come.
+    Unanswered "alert.unanswered" "avis-en-retard.md" "avis en retard";
     /// A changed certificate or configuration was refused; the old one serves on.
     ReloadRefused "alert.reload-refused" "rechargement-refuse.md" "rechargement refusé";
 }

@@ -33,6 +33,10 @@ pub struct Thresholds {
     pub disk_free: u64,
     /// Mean time of a commit between two looks. Default 500ms.
     pub commit: Duration,
+    /// A notice of delivery that was asked for and does not come. Default 1j.
+    pub delivery_overdue: Duration,
+    /// A notice of reading that was asked for and does not come. Default 7j.
+    pub reading_overdue: Duration,
     /// Between two looks. Default 10s.
     pub every: Duration,
     /// How long a thing must be well before its end is said, and between two letters.
@@ -47,6 +51,8 @@ impl Default for Thresholds {
             parked: 1,
             disk_free: 2 << 30,
             commit: Duration::from_millis(500),
+            delivery_overdue: Duration::from_secs(86_400),
+            reading_overdue: Duration::from_secs(7 * 86_400),
             every: Duration::from_secs(10),
             pace: Pace { calm: Duration::from_secs(120), spacing: Duration::from_secs(60) },
         }
@@ -107,6 +113,8 @@ impl AlertSettings {
         let partner_down = time("partner_down", default.partner_down);
         let lane_age = time("lane_age", default.lane_age);
         let commit = time("commit", default.commit);
+        let delivery_overdue = time("delivery_overdue", default.delivery_overdue);
+        let reading_overdue = time("reading_overdue", default.reading_overdue);
         let every = time("every", default.every);
         let calm = time("calm", default.pace.calm);
         let spacing = time("spacing", default.pace.spacing);
@@ -116,6 +124,8 @@ impl AlertSettings {
             parked: fields.or("parked", default.parked, parse::number(1, 1_000_000_000), diagnoses),
             disk_free: fields.or("disk_free", default.disk_free, parse::size, diagnoses),
             commit,
+            delivery_overdue,
+            reading_overdue,
             every,
             pace: Pace { calm, spacing },
         };

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use jonction_engine::{LaneStanding, LaneState, Queue, Queues};
-use jonction_model::clock::paris;
+use jonction_engine::{LaneStanding, LaneState, Queue, Queues, Unanswered};
+use jonction_model::{ReportStage, clock::paris};
 
 use super::{
     cause::Cause,
@@ -39,6 +39,8 @@ pub struct Sample {
     pub refused: Vec<(String, String)>,
     /// Partners for whom nobody listens any more.
     pub silent: Vec<String>,
+    /// Notices that were asked for and are overdue.
+    pub unanswered: Option<Vec<(ReportStage, Unanswered)>>,
     /// How far the clock jumped since the last look, in seconds.
     pub jumped: Option<f64>,
 }
@@ -60,6 +62,10 @@ pub fn signs(sample: &Sample, now: Timestamp, limits: &Thresholds, open: &[Incid
     if let Some(mean) = sample.commit {
         seen.push(Cause::CommitSlow);
         signs.push(commit(mean, limits));
+    }
+    if let Some(overdue) = &sample.unanswered {
+        seen.push(Cause::Unanswered);
+        signs.extend(overdue.iter().map(|(stage, overdue)| unanswered(*stage, overdue, now)));
     }
     if let (Some(queues), Some(lanes)) = (&sample.queues, &sample.lanes) {
         seen.extend([Cause::Parked, Cause::PartnerDown, Cause::LaneLate]);
@@ -165,6 +171,26 @@ fn parked(queues: &Queues, limits: &Thresholds) -> Sign {
         todo: "jonction parked list dit pourquoi, puis pour chacun release ou refuse".to_owned(),
     };
     sign(Cause::Parked, "", level, said)
+}
+
+fn unanswered(stage: ReportStage, overdue: &Unanswered, now: Timestamp) -> Sign {
+    let word = if stage == ReportStage::Reading { "lecture" } else { "remise" };
+    let count = overdue.count;
+    // One alert, then one each time it is ten times worse.
+    let level = count.checked_ilog10().map_or(Level::Good, |times| Level::Bad(times as u8 + 1));
+    let letters = if count < 2 { "lettre attend" } else { "lettres attendent" };
+    let oldest = overdue.oldest_at.map_or(0, |at| age(at, now).as_secs());
+    let said = Said {
+        title: format!("{count} {letters} toujours un avis de {word} {{depuis}}"),
+        ended: format!("plus aucun avis de {word} n'est en retard {{depuis}}"),
+        count,
+        facts: format!(
+            "la plus ancienne est partie il y a {}",
+            span(i64::try_from(oldest).unwrap_or(i64::MAX))
+        ),
+        todo: format!("jonction find --unanswered {word}, puis prévenir autrement ce qui presse"),
+    };
+    sign(Cause::Unanswered, word, level, said)
 }
 
 /// A lane outside its hours, or held by a human, is as it was told to be.
@@ -394,6 +420,17 @@ mod tests {
         assert_eq!(disks, [bad(2), bad(1), bad(1), between, between, Level::Good]);
         let commits = [100, 99, 50, 49].map(|ms| commit(Duration::from_millis(ms), &limits).level);
         assert_eq!(commits, [bad(1), between, between, Level::Good]);
+    }
+
+    #[test]
+    fn one_notice_that_does_not_come_is_told_then_ten() {
+        let overdue = |count| {
+            let late = Unanswered { count, oldest_at: Some(now()) };
+            unanswered(ReportStage::Reading, &late, now()).level
+        };
+        let levels = [0, 1, 9, 10, 99, 100].map(overdue);
+        let bad = Level::Bad;
+        assert_eq!(levels, [Level::Good, bad(1), bad(1), bad(2), bad(2), bad(3)]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use jonction_engine::{
     AuditHash, AuditLine, AuditQuery, AuditVerdict, Balance, Deployment, Filter, MessageJourney, MessageLine,
     Order, Reader, StateWord, Window,
 };
-use jonction_model::{clock::moment, nearest};
+use jonction_model::{ReportStage, clock::moment, nearest};
 use jonction_ports::MessageId;
 use serde::Deserialize;
 
@@ -61,6 +61,8 @@ pub(super) struct FindQuestion {
     route: Option<String>,
     partner: Option<String>,
     error: Option<String>,
+    /// `delivery` or `reading`.
+    unanswered: Option<ReportStage>,
     since: Option<String>,
     until: Option<String>,
     before: Option<u64>,
@@ -81,6 +83,7 @@ pub(super) async fn find(
         route: asked.route,
         partner: asked.partner,
         error: asked.error,
+        unanswered: asked.unanswered,
         before: asked.before.map(MessageId),
         limit: asked.limit.min(FOUND_MAX),
     };

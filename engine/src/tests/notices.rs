@@ -7,7 +7,7 @@ use jonction_ports::MessageId;
 use super::world::{Act, World, partner, policy};
 use crate::{
     DeliveryState::{self, Delivered},
-    MessageState, ReplyBinding, order,
+    Filter, MessageState, ReplyBinding, order,
 };
 
 /// One mail to one mailbox, sent: its delivery is number 1, its report number 2.
@@ -45,6 +45,8 @@ const BAD: &str = "ZAM false";
 async fn an_answer_completes_the_journey_and_tells_the_first_sender() {
     let world = sent(";reports").await;
     assert_eq!((overdue(&world, ReportStage::Delivery), overdue(&world, ReportStage::Reading)), (1, 1));
+    let waiting = Filter { unanswered: Some(ReportStage::Reading), ..Filter::default() };
+    assert_eq!(world.found(waiting), [1]);
     world.send_all(&["N1;answers=1@fake;asked=A@x.fr", "N2;answers=1@fake;read"]).await;
     world.idle().await;
 
@@ -58,6 +60,7 @@ async fn an_answer_completes_the_journey_and_tells_the_first_sender() {
         (1, MessageId(1), "réponse d'essai")
     );
     assert_eq!((overdue(&world, Delivery), overdue(&world, Reading)), (0, 0));
+    assert!(world.found(Filter { unanswered: Some(Reading), ..Filter::default() }).is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -208,6 +208,13 @@ fn to_sql(query: &Query) -> (String, Vec<Box<dyn ToSql>>) {
               OR EXISTS (SELECT 1 FROM attempt a WHERE a.delivery = d.id AND a.error = {value}))))"
         ));
     }
+    if let Some(stage) = query.unanswered {
+        let value = condition.value(super::answers::stage_number(stage));
+        condition.terms.push(format!(
+            "m.id IN (SELECT d.message FROM awaited JOIN delivery d ON d.id = awaited.delivery
+                      WHERE awaited.stage = {value} AND d.state = 4)"
+        ));
+    }
     if let Some(since) = query.window.since {
         let value = condition.value(since.as_millisecond());
         condition.terms.push(format!("m.received_at >= {value}"));
