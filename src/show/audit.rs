@@ -45,6 +45,12 @@ fn act(word: &str) -> &str {
         ("restored", "restauré"),
         ("legal-hold", "gelé"),
         ("legal-lift", "gel levé"),
+        ("hold", "mis en attente"),
+        ("lift", "attente levée"),
+        ("recall", "rappelé"),
+        ("resend", "corrigé et renvoyé"),
+        ("export", "octets extraits"),
+        ("deploy", "routes en service"),
     ];
     ACTS.iter().find(|(known, _)| *known == word).map_or(word, |(_, french)| *french)
 }

@@ -38,10 +38,10 @@ fn an_order_is_given_to_the_gateway_that_runs() {
     desk.ask(["parked", "refuse", &parked[0]]).exits(2).warns(["--reason", "remède"]);
     let refused =
         desk.ask(["parked", "refuse", &parked[0], "--reason", "deux patients", "--author", "marie"]);
-    refused.exits(0).says(["refusé pour de bon", "audit, ligne 2"]);
+    refused.exits(0).says(["refusé pour de bon", "audit, ligne 3"]);
     let head =
         &desk.ask_json(["parked", "refuse", &parked[1], "--reason", "deux patients"]).exits(0).json()[0];
-    assert_eq!(head["audit"]["count"], 3, "{head}");
+    assert_eq!(head["audit"]["count"], 4, "{head}");
     stops(gateway);
     stops(simulators);
 
@@ -111,7 +111,7 @@ fn a_message_is_corrected_in_its_place_and_what_was_delivered_is_not_sent_again(
     assert!(states("operateur-regional").iter().all(|state| state == "delivered"), "{deliveries}");
     let lines = desk.ask_json(["audit", "list"]).exits(0).json();
     let acts: Vec<_> = lines.iter().map(|line| line["act"].as_str().unwrap()).collect();
-    assert_eq!(acts, ["resend", "export", "start"]);
+    assert_eq!(acts, ["resend", "export", "deploy", "start"]);
     closes(&desk.ask_json(["balance"]).exits(0).json()[0]);
 }
 

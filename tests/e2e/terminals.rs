@@ -166,14 +166,14 @@ fn what_is_parked_is_decided_by_a_human(desk: &Desk) {
 fn what_was_decided_is_told(desk: &Desk) {
     let acts: Vec<Value> = desk.ask_json(["audit", "list"]).exits(0).json();
     let words: Vec<_> = acts.iter().map(|line| line["act"].as_str().unwrap()).collect();
-    assert_eq!(words, ["refuse", "refuse", "start"]);
+    assert_eq!(words, ["refuse", "refuse", "deploy", "start"]);
     assert_eq!((&acts[0]["message"], &acts[0]["reason"]), (&11.into(), &"mauvais patient".into()));
     assert!(!acts[0]["author"].as_str().unwrap().is_empty());
     desk.ask(["audit", "list", "--act", "refuse"]).exits(0).says(["refusé", "« mauvais patient »"]);
     let head = desk.ask_json(["audit", "verify"]).exits(0).json()[0]["head"].clone();
-    assert_eq!((&head["count"], &head["hash"]), (&3.into(), &acts[0]["hash"]));
+    assert_eq!((&head["count"], &head["hash"]), (&4.into(), &acts[0]["hash"]));
     let noted = acts[1]["hash"].as_str().unwrap();
-    desk.ask(["audit", "verify", "--noted", noted]).exits(0).says(["intacte", "celle de la ligne 2"]);
+    desk.ask(["audit", "verify", "--noted", noted]).exits(0).says(["intacte", "celle de la ligne 3"]);
     desk.ask(["audit", "verify", "--noted", &"0".repeat(64)]).exits(1).says(["n'est pas dans cette chaîne"]);
 }
 

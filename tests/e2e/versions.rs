@@ -62,6 +62,9 @@ fn a_change_is_put_in_service_compared_and_brought_back() {
     assert_eq!(fs::read_to_string(project.join("routes/documents.yaml")).unwrap(), first);
     let all = versions(&desk);
     assert_eq!((all.len(), &all[0]), (3, &all[2]), "the first one serves again");
+    let told = desk.ask_json(["audit", "list", "--act", "deploy"]).exits(0).json();
+    assert_eq!(told.len(), 3, "whoever brings other routes is told in the audit chain");
+    desk.ask(["audit", "verify"]).exits(0);
     let kept = fs::read_dir(&project).unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let kept: Vec<_> = kept.filter(|name| name.starts_with("avant-")).collect();
     let aside = fs::read_to_string(project.join(&kept[0]).join("routes/documents.yaml")).unwrap();

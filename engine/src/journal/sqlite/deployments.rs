@@ -2,22 +2,33 @@
 //! In: a set, when. Out: one row per different set, one line per deployment.
 
 use rusqlite::{OptionalExtension as _, params};
+use serde_json::json;
 
-use super::{SqliteJournal, rows::inconsistent, write::Writer};
+use super::{
+    SqliteJournal,
+    rows::inconsistent,
+    write::{Told, Writer},
+};
 use crate::{
     deployment::{DEPLOYMENTS, DEPLOYMENTS_MAX, Deployment, RouteSet},
     error::Error,
     journal::{Applied, Version},
+    order::audit::PROCESS,
 };
 
 impl Writer<'_> {
-    /// The same set again, as after a restart, is no deployment.
+    /// The same set again, as after a restart, is no deployment. Another one is told in the audit chain, whoever brought it:
+    /// a start, a reload, a rollback.
     pub(super) fn deploy(&mut self, set: &Version, deployment: &Deployment) -> Result<Applied, Error> {
         let mut list = self.deployments()?;
         if list.last().is_some_and(|last| last.version == deployment.version) {
             return Ok(Applied::Skipped);
         }
         self.version(set)?;
+        let before = list.last().map(|last| last.version.clone());
+        let detail = json!({ "version": deployment.version, "routes": deployment.routes, "before": before });
+        let told = Told { detail: Some(detail), ..Told::new("deploy") };
+        self.audit(deployment.at.as_millisecond(), (PROCESS, None), &told)?;
         list.push(deployment.clone());
         let forgotten = list.len().saturating_sub(DEPLOYMENTS_MAX);
         list.drain(..forgotten);

@@ -14,22 +14,22 @@ use crate::{
 };
 
 /// What an act did, as the chain tells it.
-pub(super) struct Told {
-    pub(super) act: &'static str,
-    pub(super) message: Option<i64>,
-    pub(super) delivery: Option<i64>,
-    pub(super) detail: Option<serde_json::Value>,
-    pub(super) destroyed: Option<Destroyed>,
+pub(in crate::journal::sqlite) struct Told {
+    pub(in crate::journal::sqlite) act: &'static str,
+    pub(in crate::journal::sqlite) message: Option<i64>,
+    pub(in crate::journal::sqlite) delivery: Option<i64>,
+    pub(in crate::journal::sqlite) detail: Option<serde_json::Value>,
+    pub(in crate::journal::sqlite) destroyed: Option<Destroyed>,
 }
 
 impl Told {
-    pub(super) fn new(act: &'static str) -> Self {
+    pub(in crate::journal::sqlite) fn new(act: &'static str) -> Self {
         Self { act, message: None, delivery: None, detail: None, destroyed: None }
     }
 }
 
 impl Writer<'_> {
-    pub(super) fn audit(
+    pub(in crate::journal::sqlite) fn audit(
         &self,
         at: Millis,
         (author, reason): (&str, Option<&str>),

@@ -28,6 +28,7 @@ mod recover;
 mod resend;
 mod route;
 
+pub(super) use audit::Told;
 pub(super) use hold::target as hold_target;
 
 /// Code of the finding on a message whose number was used before for another content.
