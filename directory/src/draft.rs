@@ -14,8 +14,9 @@ use jonction_ports::{DirectoryError, Records};
 use rusqlite::{Connection, params};
 
 use crate::{
+    codec::{Printer, Reader, Writer},
     error::Error,
-    pack::{Pack as _, Printer, Reader, Writer},
+    pack::Pack as _,
     prints::Prints,
     sort::{Sorted, Sorter},
     tables::{self, Stored, WordTable},

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Report, Store,
     error::Error,
-    store::{read_json, write_json},
+    files::{read_json, write_json},
 };
 
 /// How a pull ended.

@@ -2,9 +2,11 @@
 //! In: records from a puller, with where they came from. Out: look-ups of [`jonction_ports::Directory`], reports of
 //! what changed. Source: annuaires.md §12. Deliberately absent: the network, and every format of a source.
 
+mod codec;
 mod delta;
 mod draft;
 mod error;
+mod files;
 pub mod filling;
 pub mod fold;
 pub mod gaps;
@@ -14,6 +16,7 @@ mod lookups;
 mod pack;
 mod prints;
 pub mod regional;
+pub mod regions;
 mod search;
 mod sort;
 pub mod steps;

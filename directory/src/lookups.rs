@@ -97,6 +97,16 @@ impl View {
         Ok(None)
     }
 
+    fn domain(&self, name: &str) -> Result<Option<Sourced<Domain>>, Error> {
+        for generation in self.ranked(Kind::Domain) {
+            let found = generation.read(|reading| reading.get::<Domain>(terms::domain_key(name)))?;
+            if let Some(found) = found.filter(|found| found.record.name == name) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
     /// Mailboxes a term leads to, of every source: one per address, the newest observation of it.
     fn boxes(&self, term: i64, holds: impl Fn(&Mailbox) -> bool) -> Result<Vec<Sourced<Mailbox>>, Error> {
         let mut by_address: BTreeMap<String, Sourced<Mailbox>> = BTreeMap::new();
@@ -358,14 +368,7 @@ impl Directory for Store {
     }
 
     fn domain(&self, name: &str) -> Result<Option<Sourced<Domain>>, DirectoryError> {
-        let view = self.view()?;
-        for generation in view.ranked(Kind::Domain) {
-            let found = generation.read(|reading| reading.get::<Domain>(terms::domain_key(name)))?;
-            if let Some(found) = found.filter(|found| found.record.name == name) {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
+        Ok(self.view()?.domain(name)?)
     }
 
     fn states(&self) -> Vec<SourceState> {
@@ -374,6 +377,16 @@ impl Directory for Store {
 }
 
 impl Store {
+    /// Whether a source was ever pulled.
+    pub(crate) fn is_pulled(&self, source: Source) -> bool {
+        self.view().is_ok_and(|view| view.current(source).is_some())
+    }
+
+    /// Whether a domain is in the liste blanche.
+    pub(crate) fn lists(&self, domain: &str) -> Result<bool, Error> {
+        Ok(self.view()?.domain(domain)?.is_some())
+    }
+
     /// Mailboxes told by the offers of a structure. Only those in free access: who may see the others is not ours to say.
     fn offer_boxes(&self, id: &StructureId) -> Result<Vec<Candidate>, DirectoryError> {
         const FREE: &str = "1";

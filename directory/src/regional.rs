@@ -13,40 +13,13 @@ use jiff::civil::Date;
 use jonction_model::{
     BodyId, PersonId,
     clock::paris,
-    directory::{Holder, Mailbox, MailboxKind, Practice, Sourced, Structure},
+    directory::{Holder, Mailbox, MailboxKind, Practice, Source, Sourced, Structure},
 };
 use jonction_ports::{Directory as _, directory::SourceState};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{Store, error::Error, gaps};
-
-/// Departments of a region (INSEE code), as of 2016.
-pub const REGIONS: &[(&str, &str, &[&str])] = &[
-    ("84", "Auvergne-Rhône-Alpes", &["01", "03", "07", "15", "26", "38", "42", "43", "63", "69", "73", "74"]),
-    ("27", "Bourgogne-Franche-Comté", &["21", "25", "39", "58", "70", "71", "89", "90"]),
-    ("53", "Bretagne", &["22", "29", "35", "56"]),
-    ("24", "Centre-Val de Loire", &["18", "28", "36", "37", "41", "45"]),
-    ("94", "Corse", &["2A", "2B"]),
-    ("44", "Grand Est", &["08", "10", "51", "52", "54", "55", "57", "67", "68", "88"]),
-    ("32", "Hauts-de-France", &["02", "59", "60", "62", "80"]),
-    ("11", "Île-de-France", &["75", "77", "78", "91", "92", "93", "94", "95"]),
-    ("28", "Normandie", &["14", "27", "50", "61", "76"]),
-    ("75", "Nouvelle-Aquitaine", &["16", "17", "19", "23", "24", "33", "40", "47", "64", "79", "86", "87"]),
-    ("76", "Occitanie", &["09", "11", "12", "30", "31", "32", "34", "46", "48", "65", "66", "81", "82"]),
-    ("52", "Pays de la Loire", &["44", "49", "53", "72", "85"]),
-    ("93", "Provence-Alpes-Côte d'Azur", &["04", "05", "06", "13", "83", "84"]),
-    ("01", "Guadeloupe", &["971"]),
-    ("02", "Martinique", &["972"]),
-    ("03", "Guyane", &["973"]),
-    ("04", "La Réunion", &["974"]),
-    ("06", "Mayotte", &["976"]),
-];
-
-/// The region of a department.
-pub fn region_of(department: &str) -> Option<&'static str> {
-    REGIONS.iter().find(|(_, _, departments)| departments.contains(&department)).map(|(code, _, _)| *code)
-}
 
 /// Columns of the CSV.
 const COLUMNS: [&str; 18] = [
@@ -69,6 +42,12 @@ const COLUMNS: [&str; 18] = [
     "date_constat",
     "statut",
 ];
+
+/// Statuses of a line: its domain may be written to, or is not in the liste blanche.
+const ACTIVE: &str = "actif";
+const TO_VERIFY: &str = "à vérifier";
+/// Their column.
+const STATUS: usize = COLUMNS.len() - 1;
 
 /// What is written.
 pub struct Edition<'e> {
@@ -97,6 +76,9 @@ pub struct Manifest {
     pub previous: Option<Date>,
     /// Lines by kind of mailbox.
     pub lines: BTreeMap<String, u64>,
+    /// Lines whose domain is not in the liste blanche.
+    #[serde(default)]
+    pub to_verify: u64,
     /// Mailboxes whose place is not known anywhere: in no edition.
     pub unplaced: u64,
     /// Lines new since the edition before.
@@ -185,6 +167,7 @@ pub fn export(store: &Store, edition: &Edition<'_>, folder: &Path) -> Result<Man
         age_days: oldest.map_or(0, |day| edition.day.duration_since(day).as_hours() / 24),
         previous: edition.previous.and_then(previous_day),
         lines: counts,
+        to_verify: lines.iter().filter(|line| line[STATUS] == TO_VERIFY).count() as u64,
         unplaced,
         added: count('+'),
         removed: count('-'),
@@ -301,7 +284,8 @@ fn lines(store: &Store, edition: &Edition<'_>) -> Result<(Vec<Line>, u64), Error
             match site.address.department() {
                 "" => unplaced += 1,
                 department if edition.departments.contains(department) => {
-                    found.push(line(mailbox, holder, &site))
+                    let status = if is_listed(store, &mailbox.record.address)? { ACTIVE } else { TO_VERIFY };
+                    found.push(line(mailbox, holder, &site, status))
                 }
                 _ => {}
             }
@@ -310,6 +294,14 @@ fn lines(store: &Store, edition: &Edition<'_>) -> Result<(Vec<Line>, u64), Error
     found.sort();
     found.dedup();
     Ok((found, unplaced))
+}
+
+/// Whether the domain of an address is in the liste blanche; yes as long as no list was pulled.
+fn is_listed(store: &Store, address: &str) -> Result<bool, Error> {
+    let Some((_, domain)) = address.rsplit_once('@').filter(|_| store.is_pulled(Source::ListeBlanche)) else {
+        return Ok(true);
+    };
+    store.lists(&domain.to_ascii_lowercase())
 }
 
 /// Where a person practises, in the territory if anywhere: a mailbox told without a place is used there.
@@ -321,7 +313,7 @@ fn practised(store: &Store, id: &PersonId, edition: &Edition<'_>) -> Option<Stru
     sites.iter().find(inside).or(sites.first()).cloned()
 }
 
-fn line(mailbox: &Sourced<Mailbox>, holder: &Holder, site: &Structure) -> Line {
+fn line(mailbox: &Sourced<Mailbox>, holder: &Holder, site: &Structure, status: &str) -> Line {
     let text = |text: &str| text.to_owned();
     [
         text(mailbox.record.kind.code()),
@@ -345,7 +337,7 @@ fn line(mailbox: &Sourced<Mailbox>, holder: &Holder, site: &Structure) -> Line {
         },
         mailbox.source.to_string(),
         mailbox.date.to_string(),
-        text("actif"),
+        text(status),
     ]
 }
 

@@ -14,7 +14,7 @@ use crate::{
     fold::{distance, fold, tokens},
     generation::Reading,
     lookups::sites_of_practices,
-    regional::region_of,
+    regions::region_of,
     store::View,
     terms::{self, NameTerm},
 };

@@ -7,7 +7,6 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, TryLockError},
-    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::{Duration, Instant},
@@ -26,14 +25,13 @@ use crate::{
     delta,
     draft::{Draft, Memory},
     error::Error,
+    files::{read_json, remove, remove_folder, remove_old, write_json},
     generation::Generation,
     prints::{self, Change, Difference, Kept},
 };
 
 /// How long a reader may go on with what it knows before it looks whether another program published something.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// Snapshots kept of each source: the one in use, and the last good one before it.
-const KEPT: u64 = 2;
 /// Format of a snapshot and of its description. Another one is as absent: its source is pulled again.
 const FORMAT: u32 = 2;
 
@@ -490,54 +488,4 @@ fn read_described(path: &Path) -> Result<Option<Current>, Error> {
         Some(Format { format: FORMAT }) => read_json(path),
         _ => Ok(None),
     }
-}
-
-pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
-    match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|_| Error::Damaged("a description of a snapshot")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Replaces a file whole: written aside, synced, renamed, and the folder synced.
-pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
-    let aside = path.with_extension("new");
-    let mut file = File::create(&aside)?;
-    serde_json::to_writer_pretty(&mut file, value).map_err(io::Error::from)?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(&aside, path)?;
-    if let Some(folder) = path.parent() {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn remove_folder(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Removes snapshots older than those kept. A reader that still has one open goes on with it.
-fn remove_old(folder: &Path, number: u64) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let stem = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('.').next());
-        if stem.and_then(|stem| stem.parse::<u64>().ok()).is_some_and(|old| old + KEPT <= number) {
-            remove(&path)?;
-        }
-    }
-    Ok(())
 }

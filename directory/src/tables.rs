@@ -8,8 +8,9 @@ use jonction_model::directory::{Domain, Kind, Mailbox, Offer, Professional, Stru
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{
+    codec::{Printer, Reader, Words, Writer},
     error::Error,
-    pack::{self, Pack as _, Printer, Reader, Words, Writer},
+    pack::{self, Pack as _},
     prints, terms,
 };
 

@@ -11,8 +11,9 @@ use jonction_model::{
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
+    codec::Printer,
     fold::{fold, sound, tokens},
-    pack::{self, Printer},
+    pack,
 };
 
 /// What a term is about.

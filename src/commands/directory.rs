@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use jonction_directory::{
     Ended, LastPull, Store,
     filling::{self, filling},
     gaps::{self, Missing},
-    regional,
+    regional, regions,
 };
 use jonction_model::{
     Clock, MssAddress, PersonId, StructureId, SystemClock, clock::paris, directory::Source,
@@ -403,9 +403,9 @@ fn filled(store: &Store, args: &GapsArgs, dir: &Path, common: &Common) -> Result
 
 fn export(store: &Store, args: &DirectoryExportArgs, common: &Common) -> Result<u8, Failure> {
     let region = args.region.as_deref().map(|code| {
-        regional::REGIONS.iter().find(|(known, _, _)| *known == code).ok_or_else(|| {
+        regions::REGIONS.iter().find(|(known, _, _)| *known == code).ok_or_else(|| {
             let known: Vec<String> =
-                regional::REGIONS.iter().map(|(code, name, _)| format!("{code} {name}")).collect();
+                regions::REGIONS.iter().map(|(code, name, _)| format!("{code} {name}")).collect();
             Failure::usage("directory.unknown-region", "aucune région ne porte ce code")
                 .remedy(format!("régions connues : {}", known.join(", ")))
         })
@@ -455,11 +455,7 @@ impl Bar {
     fn new(source: Source, json: bool) -> Self {
         let shown = !json && std::io::stderr().is_terminal();
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if shown {
-            bar.enable_steady_tick(Duration::from_millis(120));
-        }
-        Self { bar, source }
+        Self { bar: ProgressBar::with_draw_target(None, target), source }
     }
 
     fn clear(&self) {
@@ -472,13 +468,25 @@ impl Progress for Bar {
         let template = match total {
             Some(total) => {
                 self.bar.set_length(total);
-                "  {msg:<24} {bar:30} {bytes} / {total_bytes}  {eta}"
+                "  {msg:<32} {bar:30} {done} sur {all}  {eta}"
             }
-            None => "  {msg:<24} {spinner} {bytes}  {elapsed}",
+            None => "  {msg:<32} {spinner} {done}  {elapsed}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
+            let size = |bytes: u64, out: &mut dyn std::fmt::Write| {
+                // Writing to the screen's own buffer never fails.
+                let _ = out.write_str(&crate::show::size(bytes));
+            };
+            let style = style
+                .with_key("done", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                    size(state.pos(), out)
+                })
+                .with_key("all", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                    size(state.len().unwrap_or_default(), out)
+                });
             self.bar.set_style(style);
         }
+        self.bar.enable_steady_tick(Duration::from_millis(120));
         self.bar.set_position(0);
         self.bar.set_message(format!("{} : {what}", self.source));
     }

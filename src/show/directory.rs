@@ -360,13 +360,14 @@ pub(crate) fn exported(
     };
     let people = manifest.professionals();
     format!(
-        "{} : {}   {change}\n  établissements ouverts ayant une boîte  {} sur {}\n  professionnels lisant une boîte         {} sur {}\n  boîtes sans lieu connu                  {}\n  données les plus anciennes              {} j, édition valable jusqu'au {}\n  écrit dans  {}\n",
+        "{} : {}   {change}\n  établissements ouverts ayant une boîte  {} sur {}\n  professionnels lisant une boîte         {} sur {}\n  à vérifier, domaine hors liste blanche  {}\n  boîtes sans lieu connu                  {}\n  données les plus anciennes              {} j, édition valable jusqu'au {}\n  écrit dans  {}\n",
         manifest.territory,
         if lines.is_empty() { "aucune boîte".to_owned() } else { lines.join(", ") },
         number(manifest.structures_with_mailbox),
         number(manifest.structures),
         number(people.with_mailbox),
         number(people.all),
+        number(manifest.to_verify),
         number(manifest.unplaced),
         manifest.age_days,
         manifest.valid_until.strftime("%d/%m/%Y"),

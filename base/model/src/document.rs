@@ -325,6 +325,7 @@ impl Recipient {
         match (&self.address, self.kind) {
             (_, RecipientKind::Patient) => "patient@…".to_owned(),
             (Some(address), _) => address.label(),
+            (None, _) if self.given_address.expose().trim().is_empty() => "sans adresse".to_owned(),
             (None, _) => "adresse illisible".to_owned(),
         }
     }

@@ -3,6 +3,7 @@
 //! texts or objects: the published files did both. Source: annuaires.md §4.3, §4.4.
 
 use std::{
+    collections::HashSet,
     fmt,
     fs::{self, File},
     io::{self, BufReader, Read},
@@ -24,16 +25,17 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use crate::place::position;
+use crate::{activities::codes, node::Node, place::position};
 
 /// Unpacked bytes at most: the real file unpacks to about half of that.
 const UNPACKED_BYTES_MAX: u64 = 4 << 30;
 /// The major version of the layout this reader knows.
 const SCHEMA: &str = "v1";
 
-/// A file on disk.
+/// A file on disk, perhaps with that of the activities.
 pub struct JsonSnapshot {
     path: PathBuf,
+    activities: Option<PathBuf>,
     facts: Facts,
 }
 
@@ -48,7 +50,14 @@ impl JsonSnapshot {
             )
         })?;
         let bytes = fs::metadata(&path).map_err(|error| unreadable(&error))?.len();
-        Ok(Self { path, facts: Facts { name, date, bytes } })
+        Ok(Self { path, activities: None, facts: Facts { name, date, bytes } })
+    }
+
+    /// Reads the activities of these structures too.
+    pub fn with_activities(mut self, path: PathBuf) -> Result<Self, PullError> {
+        self.facts.bytes += fs::metadata(&path).map_err(|error| unreadable(&error))?.len();
+        self.activities = Some(path);
+        Ok(self)
     }
 }
 
@@ -72,25 +81,13 @@ impl Snapshot for JsonSnapshot {
         records: &mut dyn Records,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Intake, PullError> {
-        let file = File::open(&self.path).map_err(|error| unreadable(&error))?;
         let mut hash = Context::new(&SHA256);
         let mut bytes = 0;
-        let counted =
-            Counted { input: opened(&self.path, file)?, hash: &mut hash, bytes: &mut bytes, progress };
         let mut told = Told::default();
-        let mut failed = None;
-        let root = Root { records, told: &mut told, failed: &mut failed };
-        let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(256 << 10, counted));
-        let read = json.deserialize_map(root).and_then(|()| json.end());
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        read.map_err(|error| not_json(&error))?;
-        if told.sites == 0 {
-            return Err(refused("il ne contient aucun établissement"));
-        }
-        if told.version.is_none() {
-            return Err(refused("il ne dit pas sa version (schemaVersion)"));
+        let mut reading = Reading { records, told: &mut told, hash: &mut hash, bytes: &mut bytes, progress };
+        reading.file(&self.path, structures)?;
+        if let Some(path) = &self.activities {
+            reading.file(path, activities)?;
         }
         let mut intake = Intake { bytes, ..Intake::default() };
         intake.sha256 = hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -104,7 +101,57 @@ impl Snapshot for JsonSnapshot {
             let sentence = format!("{} établissements sans coordonnées utilisables", told.unplaced);
             intake.remarks.push(Remark::new("finess.unplaced", sentence));
         }
+        if told.unknown > 0 {
+            let sentence = format!(
+                "{} établissements du fichier des activités ne sont pas dans celui des structures, laissés de côté",
+                told.unknown
+            );
+            intake.remarks.push(Remark::new("finess.unknown-site", sentence));
+        }
+        if self.activities.is_some() {
+            intake.rows.insert("activites".into(), told.activities);
+        }
         Ok(intake)
+    }
+}
+
+/// What one entity of a file says.
+type Entity = fn(&Node<'_>, &mut Told) -> Vec<Structure>;
+
+/// The files of a snapshot, one after the other.
+struct Reading<'r> {
+    records: &'r mut dyn Records,
+    told: &'r mut Told,
+    hash: &'r mut Context,
+    bytes: &'r mut u64,
+    progress: &'r mut dyn FnMut(u64),
+}
+
+impl Reading<'_> {
+    fn file(&mut self, path: &Path, entity: Entity) -> Result<(), PullError> {
+        let file = File::open(path).map_err(|error| unreadable(&error))?;
+        let counted = Counted {
+            input: opened(path, file)?,
+            hash: self.hash,
+            bytes: self.bytes,
+            progress: self.progress,
+        };
+        (self.told.version, self.told.sites_of_file) = (None, 0);
+        let mut failed = None;
+        let root = Root { records: self.records, told: self.told, failed: &mut failed, entity };
+        let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(256 << 10, counted));
+        let read = json.deserialize_map(root).and_then(|()| json.end());
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        read.map_err(|error| not_json(&error))?;
+        if self.told.sites_of_file == 0 {
+            return Err(refused("il ne contient aucun établissement"));
+        }
+        if self.told.version.is_none() {
+            return Err(refused("il ne dit pas sa version (schemaVersion)"));
+        }
+        Ok(())
     }
 }
 
@@ -138,9 +185,15 @@ impl<R: Read> Read for Counted<'_, R> {
 
 #[derive(Default)]
 struct Told {
+    /// Of the file being read.
     version: Option<String>,
+    sites_of_file: u64,
     entities: u64,
     sites: u64,
+    /// FINESS of every site of the structures.
+    known: HashSet<Box<str>>,
+    activities: u64,
+    unknown: u64,
     unnumbered: u64,
     unplaced: u64,
 }
@@ -150,6 +203,7 @@ struct Root<'r> {
     records: &'r mut dyn Records,
     told: &'r mut Told,
     failed: &'r mut Option<PullError>,
+    entity: Entity,
 }
 
 impl<'de> Visitor<'de> for Root<'_> {
@@ -160,7 +214,7 @@ impl<'de> Visitor<'de> for Root<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { records, told, failed } = self;
+        let Self { records, told, failed, entity } = self;
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "schemaVersion" => {
@@ -179,6 +233,7 @@ impl<'de> Visitor<'de> for Root<'_> {
                         records: &mut *records,
                         told: &mut *told,
                         failed: &mut *failed,
+                        entity,
                     })?;
                 }
                 _ => {
@@ -194,6 +249,7 @@ struct Entities<'e> {
     records: &'e mut dyn Records,
     told: &'e mut Told,
     failed: &'e mut Option<PullError>,
+    entity: Entity,
 }
 
 impl<'de> DeserializeSeed<'de> for Entities<'_> {
@@ -214,7 +270,7 @@ impl<'de> Visitor<'de> for Entities<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         // One entity with its sites at a time: the largest has a few thousand.
         while let Some(entity) = list.next_element::<Map<String, Value>>()? {
-            for structure in structures(&Node(&entity), self.told) {
+            for structure in (self.entity)(&Node(&entity), self.told) {
                 if let Err(error) = self.records.put(Record::Structure(Box::new(structure))) {
                     *self.failed = Some(error.into());
                     return Err(serde::de::Error::custom("store"));
@@ -222,51 +278,6 @@ impl<'de> Visitor<'de> for Entities<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// An object whose keys are looked up without case, accents or underscores.
-struct Node<'n>(&'n Map<String, Value>);
-
-impl<'n> Node<'n> {
-    fn get(&self, key: &str) -> Option<&'n Value> {
-        // The usual spelling first; the others were published for a while.
-        self.0.get(key).or_else(|| {
-            let plain = |key: &str| key.replace('_', "").to_ascii_lowercase();
-            let wanted = plain(key);
-            self.0.iter().find(|(own, _)| plain(own) == wanted).map(|(_, value)| value)
-        })
-    }
-
-    /// A text, or the code of a coded value; trimmed, empty when absent.
-    fn text(&self, key: &str) -> String {
-        match self.get(key) {
-            Some(Value::String(text)) => text.trim().to_owned(),
-            Some(Value::Number(number)) => number.to_string(),
-            Some(Value::Object(coded)) => Node(coded).text("code"),
-            Some(Value::Array(list)) => match list.first() {
-                Some(Value::String(text)) => text.trim().to_owned(),
-                _ => String::new(),
-            },
-            _ => String::new(),
-        }
-    }
-
-    fn child(&self, key: &str) -> Option<Node<'n>> {
-        self.get(key)?.as_object().map(Node)
-    }
-
-    fn children(&self, key: &str) -> Vec<Node<'n>> {
-        match self.get(key) {
-            Some(Value::Array(list)) => list.iter().filter_map(|value| value.as_object().map(Node)).collect(),
-            Some(Value::Object(one)) => vec![Node(one)],
-            _ => Vec::new(),
-        }
-    }
-
-    /// `2021-10-18`, `2021-10-18 00:00:00`, `2021-10-18T…`.
-    fn date(&self, key: &str) -> Option<Date> {
-        self.text(key).get(..10)?.parse().ok()
     }
 }
 
@@ -300,6 +311,7 @@ fn structures(entity: &Node<'_>, told: &mut Told) -> Vec<Structure> {
     }
     for site in entity.children("ege") {
         told.sites += 1;
+        told.sites_of_file += 1;
         let Some(general) = site.child("informationsGeneralesEGE") else {
             told.unnumbered += 1;
             continue;
@@ -309,6 +321,7 @@ fn structures(entity: &Node<'_>, told: &mut Told) -> Vec<Structure> {
             told.unnumbered += 1;
             continue;
         }
+        told.known.insert(finess.as_str().into());
         let (address, place) = place(&site);
         told.unplaced += u64::from(place.is_none());
         found.push(Structure {
@@ -328,6 +341,25 @@ fn structures(entity: &Node<'_>, told: &mut Told) -> Vec<Structure> {
             inactive: site.text("etatObjet") == "I",
             ..Structure::default()
         });
+    }
+    found
+}
+
+/// What the sites of an entity do, each as a part of its structure.
+fn activities(entity: &Node<'_>, told: &mut Told) -> Vec<Structure> {
+    let mut found = Vec::new();
+    for site in entity.children("ege") {
+        told.sites_of_file += 1;
+        let finess = site.text("numFinessEge");
+        if !told.known.contains(finess.as_str()) {
+            told.unknown += 1;
+            continue;
+        }
+        let activities = codes(&site);
+        told.activities += activities.len() as u64;
+        if !activities.is_empty() {
+            found.push(Structure { finess, activities, ..Structure::default() });
+        }
     }
     found
 }

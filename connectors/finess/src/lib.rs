@@ -2,9 +2,11 @@
 //! In: files of data.gouv.fr. Out: records for the local store. Source: annuaires.md §4.
 //! Deliberately absent: the XML flow over SFTP, which is being phased out.
 
+mod activities;
 mod archive;
 mod config;
 mod json;
+mod node;
 mod place;
 mod puller;
 pub mod simulator;

@@ -3,7 +3,7 @@
 //! Source: annuaires.md §4.2.
 
 use std::{
-    fs::File,
+    fs,
     io::Read,
     path::{Path, PathBuf},
 };
@@ -26,8 +26,9 @@ use crate::{
 const ATTEMPTS: u32 = 5;
 /// The description of a dataset.
 const DATASET_BYTES_MAX: u64 = 8 << 20;
-/// Title of the daily file.
-const DAILY: &str = "finess-structures-journalier-";
+/// Beginnings of the titles of the daily files.
+const STRUCTURES: &str = "finess-structures-journalier-";
+const ACTIVITIES: &str = "finess-activites-journalier-";
 
 /// Brings FINESS.
 pub struct FinessPuller {
@@ -72,15 +73,18 @@ impl FinessPuller {
         progress: &dyn Progress,
     ) -> Result<Brought, PullError> {
         let snapshot: Box<dyn Snapshot> = match &self.settings.origin {
-            Origin::File(path) => of_file(path)?,
+            Origin::File(path) => match of_file(path)? {
+                File::Json(snapshot) => self.with_activities(snapshot, progress).await?,
+                File::Archive(snapshot) => Box::new(snapshot),
+            },
             Origin::Dataset(dataset) => {
-                let resource = self.resource(dataset).await?;
+                let resource = self.resource(dataset, STRUCTURES).await?;
                 if let Some(in_use) = in_use.as_ref().filter(|in_use| in_use.name == resource.title && !whole)
                 {
                     return Ok(Brought::NothingNew(format!("{} est déjà en service", in_use.name)));
                 }
-                let path = self.fetch(&resource, dataset, progress).await?;
-                Box::new(JsonSnapshot::open(path, resource.title)?)
+                let path = self.fetch(&resource, dataset, &self.folder, progress).await?;
+                self.with_activities(JsonSnapshot::open(path, resource.title)?, progress).await?
             }
         };
         if let Some(in_use) = in_use.filter(|in_use| snapshot.facts().date < in_use.date && !whole) {
@@ -94,8 +98,24 @@ impl FinessPuller {
         Ok(Brought::Snapshot(snapshot))
     }
 
+    async fn with_activities(
+        &self,
+        snapshot: JsonSnapshot,
+        progress: &dyn Progress,
+    ) -> Result<Box<dyn Snapshot>, PullError> {
+        let path = match &self.settings.activities {
+            None => return Ok(Box::new(snapshot)),
+            Some(Origin::File(path)) => path.clone(),
+            Some(Origin::Dataset(dataset)) => {
+                let resource = self.resource(dataset, ACTIVITIES).await?;
+                self.fetch(&resource, dataset, &self.folder.join("activites"), progress).await?
+            }
+        };
+        Ok(Box::new(snapshot.with_activities(path)?))
+    }
+
     /// The latest daily file of the dataset.
-    async fn resource(&self, dataset: &Url) -> Result<Resource, PullError> {
+    async fn resource(&self, dataset: &Url, daily: &str) -> Result<Resource, PullError> {
         let answer =
             self.client.follow(&Request::get(dataset.clone())).await.map_err(|error| error.to_pull())?;
         if answer.status != 200 {
@@ -111,9 +131,9 @@ impl FinessPuller {
         };
         let dataset: Dataset =
             serde_json::from_slice(&body).map_err(|_| unknown("ce n'est pas le JSON attendu"))?;
-        let daily = dataset.resources.into_iter().filter(|resource| resource.title.starts_with(DAILY));
+        let files = dataset.resources.into_iter().filter(|resource| resource.title.starts_with(daily));
         let latest =
-            daily.filter(|resource| stamp(&resource.title).is_some()).max_by(|a, b| a.title.cmp(&b.title));
+            files.filter(|resource| stamp(&resource.title).is_some()).max_by(|a, b| a.title.cmp(&b.title));
         latest.ok_or_else(|| unknown("elle ne nomme aucun fichier journalier"))
     }
 
@@ -121,13 +141,13 @@ impl FinessPuller {
         &self,
         resource: &Resource,
         dataset: &Url,
+        folder: &Path,
         progress: &dyn Progress,
     ) -> Result<PathBuf, PullError> {
         progress.stage("téléchargement", resource.filesize);
         let url = dataset.join(&resource.url).map_err(|_| damaged("son adresse est illisible"))?;
         let request = Request::get(url);
-        let got =
-            download(&self.client, &request, &self.folder, ATTEMPTS, &mut |done, _| progress.at(done)).await;
+        let got = download(&self.client, &request, folder, ATTEMPTS, &mut |done, _| progress.at(done)).await;
         let got = got.map_err(|error| error.to_pull())?;
         if resource.filesize.is_some_and(|size| size != got.bytes) {
             return Err(damaged("sa longueur n'est pas celle publiée"));
@@ -142,17 +162,24 @@ impl FinessPuller {
     }
 }
 
-fn of_file(path: &Path) -> Result<Box<dyn Snapshot>, PullError> {
+/// What a file that somebody put there is.
+enum File {
+    Json(JsonSnapshot),
+    /// One of the last archives: without activities.
+    Archive(ArchiveSnapshot),
+}
+
+fn of_file(path: &Path) -> Result<File, PullError> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-    if name.ends_with(".csv") {
-        return Ok(Box::new(ArchiveSnapshot::open(&path.to_owned())?));
-    }
-    Ok(Box::new(JsonSnapshot::open(path.to_owned(), name)?))
+    Ok(match name.ends_with(".csv") {
+        true => File::Archive(ArchiveSnapshot::open(&path.to_owned())?),
+        false => File::Json(JsonSnapshot::open(path.to_owned(), name)?),
+    })
 }
 
 fn sha1(path: &Path) -> std::io::Result<String> {
     let mut hash = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
-    let mut file = File::open(path)?;
+    let mut file = fs::File::open(path)?;
     let mut buffer = vec![0; 256 << 10];
     loop {
         let count = file.read(&mut buffer)?;

@@ -39,11 +39,17 @@ impl World {
     }
 
     async fn pull(&self) -> Result<Option<Outcome>, PullError> {
-        self.pull_from(Origin::Dataset(Url::parse(&self.simulator.dataset_url()).unwrap())).await
+        let dataset = |url: String| Origin::Dataset(Url::parse(&url).unwrap());
+        let activities = dataset(self.simulator.activities_url());
+        self.pull_from(dataset(self.simulator.dataset_url()), Some(activities)).await
     }
 
-    async fn pull_from(&self, origin: Origin) -> Result<Option<Outcome>, PullError> {
-        let settings = FinessSettings { origin, trust: None };
+    async fn pull_from(
+        &self,
+        origin: Origin,
+        activities: Option<Origin>,
+    ) -> Result<Option<Outcome>, PullError> {
+        let settings = FinessSettings { origin, activities, trust: None };
         let puller = FinessPuller::new(
             settings,
             Client::new(None, Timeouts::default()).waiting(at_once()),
@@ -128,6 +134,7 @@ fn expected(fault: Fault) -> Expected {
         Fault::Shrunk => Expected::Held,
         Fault::Unavailable => Expected::Refused("web.status"),
         Fault::NoDaily => Expected::Refused("finess.dataset"),
+        Fault::ActivitiesTruncated => Expected::Refused("finess.truncated"),
     }
 }
 
@@ -176,7 +183,7 @@ async fn the_published_samples_say_the_same_in_every_format() {
         "etalab-cs1100502-stock-exemple-utf8.csv",
     ] {
         let world = World::new(&[]);
-        assert!(published(&world.pull_from(Origin::File(folder.join(file))).await), "{file}");
+        assert!(published(&world.pull_from(Origin::File(folder.join(file)), None).await), "{file}");
         let found = world.store.structure(&StructureId::prefixed("1990001000")).unwrap().unwrap().record;
         assert_eq!(
             (found.name.as_str(), found.category.code.as_str()),
@@ -191,4 +198,52 @@ async fn the_published_samples_say_the_same_in_every_format() {
         places.push(found.position);
     }
     assert!(places[0].is_some() && places[1].is_some() && places[2].is_none());
+}
+
+#[tokio::test]
+async fn a_site_is_known_with_its_authorised_activities_and_one_that_ended_is_not_told() {
+    let world = World::new(&[]);
+    world.pull().await.unwrap();
+    let activities = |number: &str| {
+        let id = StructureId::prefixed(number);
+        world.store.structure(&id).unwrap().unwrap().record.activities
+    };
+    assert_eq!(activities("1990000001"), ["16/01"]);
+    assert_eq!(activities("1990000007"), ["04/01", "50/01"]);
+    assert_eq!(activities("1990000012"), ["80"]);
+    assert_eq!(activities("1990000019"), Vec::<String>::new(), "its authorisation ended");
+    assert_eq!(activities("1990000002"), Vec::<String>::new(), "no authorisation of care");
+}
+
+/// A file of activities put there by hand, which knows a site that nobody else knows.
+#[tokio::test]
+async fn activities_of_a_site_that_the_structures_do_not_know_are_counted_and_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        Origin::File(path)
+    };
+    let structures = write(
+        "finess-structures-journalier-20260101.json",
+        r#"{"schemaVersion":"v1.0.0","pmej":[{"informationsGeneralesPMEJ":{"numFinessPm":"999000000"},"ege":[{"informationsGeneralesEGE":{"numFinessEge":"990000001"}}]}]}"#,
+    );
+    let care = |finess: &str| {
+        format!(
+            r#"{{"numFinessEge":"{finess}","activitesExercees":[{{"caracteristiquesGeneriques":{{"etatObjet":"A"}},"nature":{{"codeNature":"AMF","caracteristiquesSpecifiques":{{"typeActiviteAMF":{{"activiteAMF":"18"}}}}}}}}]}}"#
+        )
+    };
+    let both = [care("990000001"), care("990000002")].join(",");
+    let activities = write(
+        "finess-activites-journalier-20260101.json",
+        &format!(r#"{{"schemaVersion":"v1.0.0","pmej":[{{"ege":[{both}]}}]}}"#),
+    );
+    let world = World::new(&[]);
+    assert!(published(&world.pull_from(structures, Some(activities)).await));
+    let sites: Vec<_> = world.all().into_iter().filter(|site| !site.legal).collect();
+    assert_eq!(sites.len(), 1);
+    assert_eq!(
+        (sites[0].finess.as_str(), sites[0].activities.as_slice()),
+        ("990000001", &["18".to_owned()][..])
+    );
 }

@@ -12,6 +12,7 @@ use std::{
 use aws_lc_rs::digest::{SHA256, digest};
 use jonction_model::{
     Clock, Mode,
+    clock::paris,
     directory::{Domain, Record, Source},
 };
 use jonction_ports::{
@@ -145,7 +146,11 @@ impl ListSnapshot {
         let list = Whitelist::read(&bytes, Mode::Strict, &limits).map_err(|error| of_list(&error))?;
         let sha256 = digest(&SHA256, &bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let facts = Facts {
-            name: format!("liste blanche du {}", list.generated_at),
+            name: list
+                .generated_at
+                .to_zoned_datetime(paris())
+                .strftime("liste blanche du %d/%m/%Y à %H:%M")
+                .to_string(),
             date: list.generated_at,
             bytes: bytes.len() as u64,
         };

@@ -1,6 +1,8 @@
 //! data.gouv.fr, simulated: the dataset and the daily file of made-up structures, in both layouts of coordinates.
 //! In: [`Settings`]. Out: a running server, told to misbehave by name. Source: annuaires.md §9.1, §9.2 « FINESS ».
 
+mod activities;
+
 use std::{
     io::{self, Write as _},
     net::SocketAddr,
@@ -22,6 +24,7 @@ use jonction_web::{
 use serde_json::{Value, json};
 
 const DATASET: &str = "/api/1/datasets/finess-structures-1/";
+const ACTIVITIES: &str = "/api/1/datasets/finess-activites-1/";
 
 /// What the simulator may do wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub enum Fault {
     Unavailable,
     /// No daily file in the dataset.
     NoDaily,
+    /// Half of the file of the activities, announced as whole.
+    ActivitiesTruncated,
 }
 
 /// Every fault.
@@ -51,6 +56,11 @@ pub const FAULTS: FaultTable<Fault> = &[
     FaultRow { name: "shrunk", summary: "six entités sur dix manquent", fault: Fault::Shrunk },
     FaultRow { name: "http-503", summary: "répond 503", fault: Fault::Unavailable },
     FaultRow { name: "no-daily", summary: "aucun fichier journalier", fault: Fault::NoDaily },
+    FaultRow {
+        name: "activities-truncated",
+        summary: "fichier des activités coupé, donné pour entier",
+        fault: Fault::ActivitiesTruncated,
+    },
 ];
 
 /// What a simulator is made of.
@@ -115,6 +125,11 @@ impl Simulator {
         format!("{}{DATASET}", self.server.origin())
     }
 
+    /// Address of the dataset of the activities.
+    pub fn activities_url(&self) -> String {
+        format!("{}{ACTIVITIES}", self.server.origin())
+    }
+
     /// The next morning.
     pub fn next_day(&self) {
         self.desk.day.fetch_add(1, Ordering::SeqCst);
@@ -137,8 +152,10 @@ impl Desk {
         if fault == Some(Fault::Unavailable) {
             return Reply::status(503);
         }
-        let Ok((title, bytes)) = self.file(fault) else { return Reply::status(500) };
-        if arrived.route() == DATASET {
+        let route = arrived.route();
+        let about_activities = route == ACTIVITIES || route.starts_with("/static/finess-activites-");
+        let Ok((title, bytes)) = self.file(about_activities, fault) else { return Reply::status(500) };
+        if route == DATASET || route == ACTIVITIES {
             let prefix = if fault == Some(Fault::NoDaily) { "autre-" } else { "" };
             let sha1 = if fault == Some(Fault::Sha1) { "0".repeat(40) } else { hex_sha1(&bytes) };
             let resource = json!({
@@ -148,22 +165,29 @@ impl Desk {
             });
             return Reply::new(200, "application/json", json!({ "resources": [resource] }).to_string());
         }
-        if arrived.route() == format!("/static/{title}") {
+        if route == format!("/static/{title}") {
             return Reply::new(200, "application/gzip", bytes).header("etag", format!("\"{title}\""));
         }
         Reply::status(404)
     }
 
-    fn file(&self, fault: Option<Fault>) -> io::Result<(String, Vec<u8>)> {
+    /// The file of the day: that of the structures, or that of their activities.
+    fn file(&self, activities: bool, fault: Option<Fault>) -> io::Result<(String, Vec<u8>)> {
         let day = self.day.load(Ordering::SeqCst);
         let hours = i64::try_from(day).unwrap_or(0) * 24 - 24;
         let at = (self.clock.now() + jiff::SignedDuration::from_hours(hours)).to_zoned_datetime(paris());
+        let what = if activities { "activites" } else { "structures" };
         let title =
-            format!("finess-structures-journalier-{:04}{:02}{:02}.json.gz", at.year(), at.month(), at.day());
+            format!("finess-{what}-journalier-{:04}{:02}{:02}.json.gz", at.year(), at.month(), at.day());
         let kept = |index: &u64| fault != Some(Fault::Shrunk) || index % 10 < 4;
         // One entity more each morning.
-        let entities: Vec<Value> =
-            (0..self.entities + day).filter(kept).map(|index| entity(index, fault)).collect();
+        let entities: Vec<Value> = (0..self.entities + day)
+            .filter(kept)
+            .map(|index| match activities {
+                true => activities::entity(index),
+                false => entity(index, fault),
+            })
+            .collect();
         let root = json!({
             "schemaVersion": if fault == Some(Fault::SchemaV2) { "v2.0.0" } else { "v1.0.0" },
             // The same bytes all day long.
@@ -172,7 +196,8 @@ impl Desk {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
         gzip.write_all(root.to_string().as_bytes())?;
         let mut bytes = gzip.finish()?;
-        if fault == Some(Fault::Truncated) {
+        let cut = fault == Some(Fault::Truncated) || activities && fault == Some(Fault::ActivitiesTruncated);
+        if cut {
             bytes.truncate(bytes.len() / 2);
         }
         Ok((title, bytes))
@@ -197,8 +222,10 @@ fn entity(index: u64, fault: Option<Fault>) -> Value {
     json!({ key: general, "adresse": [], "contact": [], "ege": sites, "etatObjet": "A" })
 }
 
+/// Of the sites, in turn.
+const CATEGORIES: [&str; 6] = ["101", "355", "500", "620", "183", "209"];
+
 fn site(index: u64, old: bool) -> Value {
-    const CATEGORIES: [&str; 6] = ["101", "355", "500", "620", "183", "209"];
     let commune = format!("99{:03}", index % 900);
     #[expect(clippy::cast_precision_loss, reason = "a small index")]
     let (latitude, longitude) = (44.0 + (index % 900) as f64 / 200.0, 1.0 + (index % 900 % 77) as f64 / 20.0);
