@@ -452,7 +452,7 @@ pub(crate) struct FindArgs {
     #[arg(long, value_name = "ÉTAT")]
     pub(crate) state: Option<String>,
     /// Lettres dont l'avis demandé n'est pas venu : remise ou lecture
-    #[arg(long, value_name = "AVIS")]
+    #[arg(long, value_enum, value_name = "AVIS", hide_possible_values = true)]
     pub(crate) unanswered: Option<Awaited>,
     /// Route
     #[arg(long, value_name = "ROUTE")]

@@ -59,8 +59,9 @@ fn a_value_comes_from_a_path_a_let_a_constant_a_join_or_an_expression() {
 #[test]
 fn a_national_value_set_knows_its_codes_and_gives_their_labels() {
     let class = |gives: &str| {
-        let row =
-            format!("  - {{ to: stay.class, from: PV1-2, fn: {{ table: {{ name: file, unknown: keep{gives} }} }} }}\n");
+        let row = format!(
+            "  - {{ to: stay.class, from: PV1-2, fn: {{ table: {{ name: file, unknown: keep{gives} }} }} }}\n"
+        );
         let mapping = whole(&format!("{HEAD}{TAIL}{row}").replace("table.csv", "jdv.csv"));
         let mapped = mapping.run(&Bytes::from_static(MESSAGE.as_bytes()), &Limits::default()).unwrap();
         let [Shape::PatientEvent(event)] = &mapped.shapes[..] else { panic!("one event is expected") };
