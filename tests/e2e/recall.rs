@@ -39,5 +39,5 @@ fn a_document_is_taken_back_from_the_dmp_and_from_each_mailbox() {
     stops(gateway);
     stops(simulators);
     closes(&desk.ask_json(["balance"]).exits(0).json()[0]);
-    desk.ask(["audit", "list"]).exits(0).says(["recall", reason]);
+    desk.ask(["audit", "list"]).exits(0).says(["rappelé", reason]);
 }
