@@ -181,6 +181,16 @@ pub(crate) fn make_key(
     Ok(IndexHasher::from_key(&key))
 }
 
+/// Makes a key that is there durable, with its name.
+pub(crate) fn make_durable(files: &dyn Files, data_dir: &Path) -> Result<(), Error> {
+    let (path, folder) = (key_path(data_dir), data_dir.join("keys"));
+    let durable = files
+        .rewrite(&path)
+        .and_then(|()| files.sync_dir(&folder))
+        .and_then(|()| durable_dir(files, &folder));
+    durable.map_err(Error::io(format!("write {}", path.display())))
+}
+
 /// Makes the entries of a directory durable.
 pub(crate) fn sync_dir(files: &dyn Files, path: &Path) -> Result<(), Error> {
     files.sync_dir(path).map_err(Error::io(format!("sync {}", path.display())))

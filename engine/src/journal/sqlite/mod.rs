@@ -281,7 +281,8 @@ fn prepare_store(
         Some(found) if found > FORMAT => return Err(Error::NewerFormat { found, known: FORMAT }),
         Some(_) => own_key(files, connection, data_dir)?,
         None => match index_key::read_key(files, data_dir)? {
-            Some(hasher) => hasher,
+            // Whoever made it may have died, or seen the disk fail, before it was durable.
+            Some(hasher) => index_key::make_durable(files, data_dir).map(|()| hasher)?,
             None => index_key::make_key(files, data_dir, entropy)?,
         },
     };

@@ -167,7 +167,7 @@ impl Writer<'_> {
 
     /// A store from a backup: nobody knows what was sent after it was taken. What was prepared goes on as after a crash in
     /// mid-air: probed or sent again with the same identifiers, or left to a human, as its lane says. What was not may
-    /// have left under identifiers that are lost: a human decides.
+    /// have left under identifiers that are lost: a human decides. So does what was held back, or parked.
     pub(super) fn restored(&mut self, made_at: Millis) -> Result<Done, Error> {
         let timed = "next_at IS NOT NULL AND state < 2";
         let count = |which: &str| -> Result<i64, Error> {
@@ -191,14 +191,29 @@ impl Writer<'_> {
              WHERE state < 2 AND next_at IS NOT NULL",
             [],
         )?;
+        // What a human held back, or had parked, may have been given back and sent since.
+        let still = "state IN (-1, 0, 1, 3) AND next_at IS NULL AND artefact IS NOT NULL";
+        self.connection.execute(
+            &format!(
+                "INSERT OR REPLACE INTO attempt (delivery, number, started_at, outcome, error, finding)
+                 SELECT id, attempts + 1, ?1, ?2, ?3, ?4 FROM delivery WHERE {still}"
+            ),
+            params![made_at, AttemptState::Unknown.number(), INTERRUPTED, to_json(&interrupted())?],
+        )?;
+        let still = self.connection.execute(
+            &format!("UPDATE delivery SET attempts = attempts + 1, after_unknown = 1 WHERE {still}"),
+            [],
+        )?;
+        let sql = "SELECT count(*) FROM message WHERE state = 0";
+        let routing: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
         let messages = self.connection.execute(
-            "UPDATE message SET state = 4, error = ?1, route_findings = ?2 WHERE state = 0",
+            "UPDATE message SET state = 4, error = ?1, route_findings = ?2 WHERE state IN (0, 6)",
             params![finding.check, to_json(&[&finding])?],
         )?;
         self.load.deliveries -= lost;
-        self.load.messages -= i64::try_from(messages).unwrap_or(0);
+        self.load.messages -= routing;
         let detail = json!({
-            "made_at": timestamp(made_at)?, "unknown": prepared, "parked": unprepared, "messages_parked": messages
+            "made_at": timestamp(made_at)?, "unknown": prepared + still, "parked": unprepared, "messages_parked": messages
         });
         Ok(Ok(Told { detail: Some(detail), ..Told::new("restored") }))
     }
