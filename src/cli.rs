@@ -215,7 +215,9 @@ fn in_french(error: &clap::Error) -> String {
         ErrorKind::MissingSubcommand => "il manque une commande".to_owned(),
         ErrorKind::InvalidValue if value.is_empty() => format!("il manque une valeur après {argument}"),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            let cause = std::error::Error::source(error).map(|cause| format!(" ; attendu : {cause}"));
+            let known = context(ContextKind::ValidValue).filter(|known| !known.is_empty());
+            let cause = std::error::Error::source(error).map(ToString::to_string).or(known);
+            let cause = cause.map(|cause| format!(" ; attendu : {cause}"));
             format!("valeur refusée pour {argument} : « {value} »{}", cause.unwrap_or_default())
         }
         ErrorKind::ArgumentConflict => format!("{argument} ne va pas avec le reste"),
@@ -256,6 +258,8 @@ mod tests {
         assert!(usage("jonction run").0.contains("il manque"), "{}", usage("jonction run").0);
         assert!(usage("jonction find --etat x").0.contains("argument inconnu"));
         assert!(usage("jonction send a --to mllp://x --timeout 3").0.contains("une durée avec son unité"));
+        let (text, _) = usage("jonction find --unanswered lu");
+        assert!(text.contains("« lu » ; attendu : remise, lecture"), "{text}");
     }
 
     #[test]

@@ -19,10 +19,13 @@ pub(super) fn run(args: &ProveArgs, common: &Common) -> Result<u8, Failure> {
         return Err(Failure::usage("prove.nothing", "rien à prouver : ni arrêt brutal, ni coupure")
             .remedy("jonction prove --kills 100 --cuts 2000"));
     }
-    out::warn(&format!(
-        "  graine {seed} : jonction prove --kills {} --cuts {} --seed {seed}\n",
-        asked.kills, asked.cuts
-    ));
+    out::warn(&match asked.world {
+        Some(world) => format!("  monde {world} de la graine {seed}\n"),
+        None => format!(
+            "  graine {seed} : jonction prove --kills {} --cuts {} --seed {seed}\n",
+            asked.kills, asked.cuts
+        ),
+    });
     let report = prove::run(asked, &mut |line| out::warn(&format!("  {line}\n")))?;
     if common.json {
         out::json(&report);

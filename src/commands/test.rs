@@ -38,7 +38,7 @@ pub(super) fn run(args: &TestArgs, common: &Common) -> Result<u8, Failure> {
     let began = Instant::now();
     let mut diagnoses = Diagnoses::default();
     // A folder of mappings alone has cases too.
-    if !args.dir.join("jonction.yaml").exists() {
+    if !args.dir.join("jonction.yaml").exists() && args.dir.join("mappings").is_dir() {
         let read = mappings::read(&args.dir, &mut diagnoses);
         let files = read.files;
         let cases = mapping_cases(&args.dir, &read, &mut diagnoses)?;

@@ -187,7 +187,7 @@ fn cut(asked: Asked, report: &mut Report, progress: &mut dyn FnMut(String)) -> R
     let mut told = 0;
     let mut run = || {
         campaign.run(|so_far| {
-            if so_far.cuts >= told + 500 || so_far.cuts >= asked.cuts {
+            if only.is_none() && (so_far.cuts >= told + 500 || so_far.cuts >= asked.cuts) {
                 told = so_far.cuts;
                 progress(format!(
                     "{} / {} coupures, {} messages acquittés",

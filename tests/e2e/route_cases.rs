@@ -140,6 +140,13 @@ fn a_case_with_a_mistake_is_told_where_it_is_and_nothing_is_played() {
 }
 
 #[test]
+fn a_folder_that_is_not_there_has_no_case_that_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nulle-part");
+    jonction(["test", nowhere.to_str().unwrap()]).exits(2).says(["settings.missing-file"]);
+}
+
+#[test]
 fn a_message_of_the_past_becomes_a_case_in_which_nobody_is_named() {
     let desk = Desk::new();
     let simulators = desk.simulate(&example());
