@@ -93,19 +93,15 @@ fn free_name(node: &Node, name: &str, mappings: &Mappings, diagnoses: &mut Diagn
     if of_catalogue || mappings.steps.iter().any(|step| step.name() == name) {
         let whose =
             if of_catalogue { "d'une traduction du catalogue" } else { "d'une autre traduction du dossier" };
-        let span = entry(node, "mapping").map_or(&node.span, |node| &node.span);
+        let span = node.get("mapping").map_or(&node.span, |node| &node.span);
         diagnoses
             .error("mapping.name-twice", span, format!("ce nom est déjà celui {whose}"))
             .remedy("donner un autre nom, et l'écrire dans la route");
     }
 }
 
-fn entry<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-    node.as_map()?.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
-}
-
 fn name_of(node: &Node) -> Option<String> {
-    entry(node, "mapping")?.as_text().map(str::to_owned)
+    node.get("mapping")?.as_text().map(str::to_owned)
 }
 
 /// A table below the folder of the mapping, nowhere else.

@@ -282,7 +282,7 @@ fn describe(files: &dyn Files, folder: &Path, path: &str) -> Result<BackupFile, 
         context.update(&piece[..read]);
     }
     files.sync_file(&whole).map_err(failed("sync", &whole))?;
-    let sha256 = context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = jonction_model::hex(context.finish().as_ref());
     Ok(BackupFile { path: path.to_owned(), bytes, sha256 })
 }
 

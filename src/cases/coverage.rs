@@ -72,28 +72,24 @@ impl Answers {
 
 /// The conditions of a route file. What is sent to without condition is none.
 fn conditions<'f>(file: &'f Node) -> Vec<(String, Place, &'f Node)> {
-    let Some(route) = value(file, "route").and_then(Node::as_text) else { return Vec::new() };
+    let Some(route) = file.get("route").and_then(Node::as_text) else { return Vec::new() };
     let mut found = Vec::new();
     let mut add =
         |place, node: Option<&'f Node>| found.extend(node.map(|node| (route.to_owned(), place, node)));
-    add(Place::Accept, value(file, "accept"));
-    for step in value(file, "steps").and_then(Node::as_list).unwrap_or_default() {
-        if let Some(name) = value(step, "filter").and_then(Node::as_text) {
-            add(Place::Drop(name.to_owned()), value(step, "drop"));
+    add(Place::Accept, file.get("accept"));
+    for step in file.get("steps").and_then(Node::as_list).unwrap_or_default() {
+        if let Some(name) = step.get("filter").and_then(Node::as_text) {
+            add(Place::Drop(name.to_owned()), step.get("drop"));
         }
     }
     let (mut sinks, mut links) = (0, 0);
-    let to = value(file, "to").map(|to| to.as_list().unwrap_or(std::slice::from_ref(to)));
+    let to = file.get("to").map(|to| to.as_list().unwrap_or(std::slice::from_ref(to)));
     for one in to.unwrap_or_default() {
-        let is_link = value(one, "route").is_some();
+        let is_link = one.get("route").is_some();
         let count = if is_link { &mut links } else { &mut sinks };
         let place = if is_link { Place::Link(*count) } else { Place::To(*count) };
-        add(place, value(one, "when"));
+        add(place, one.get("when"));
         *count += 1;
     }
     found
-}
-
-pub(super) fn value<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-    node.as_map()?.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
 }

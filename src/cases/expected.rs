@@ -110,10 +110,6 @@ fn sorted_findings(node: &Node) -> Node {
     node
 }
 
-fn value_of<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-    node.as_map()?.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
-}
-
 /// Turns an outcome into what the case names of it.
 struct Named<'e> {
     folder: &'e Path,
@@ -121,12 +117,12 @@ struct Named<'e> {
 
 impl Named<'_> {
     fn outcome(&self, expected: &Node, outcome: &Outcome) -> Json {
-        let ack = match value_of(expected, "ack") {
+        let ack = match expected.get("ack") {
             Some(node) if node.as_map().is_some() => fields_of(node, &outcome.reply),
             _ => outcome.ack.clone().map_or(Json::Null, Json::String),
         };
         let list = |key: &str, reports: bool| -> Json {
-            let wanted = value_of(expected, key).and_then(Node::as_list).unwrap_or_default();
+            let wanted = expected.get(key).and_then(Node::as_list).unwrap_or_default();
             let sendings = outcome.sendings.iter().filter(|one| one.about.is_some() == reports);
             sendings.enumerate().map(|(at, one)| self.sending(wanted.get(at), one)).collect()
         };
@@ -137,7 +133,7 @@ impl Named<'_> {
     }
 
     fn sending(&self, expected: Option<&Node>, one: &Sending) -> Json {
-        let asked = |key: &str| expected.and_then(|node| value_of(node, key));
+        let asked = |key: &str| expected.and_then(|node| node.get(key));
         let mut json = json!({
             "to": one.to, "part": one.part, "state": one.state, "why": one.why,
             "leaves": one.leaves, "order_with": one.order_with, "shape": one.shape,
@@ -155,13 +151,13 @@ impl Named<'_> {
         let mut found = Map::new();
         found.insert("ids".to_owned(), ids.clone());
         found.insert("bytes".to_owned(), bytes.len().into());
-        if let Some(hl7) = value_of(expected, "hl7") {
+        if let Some(hl7) = expected.get("hl7") {
             found.insert("hl7".to_owned(), fields_of(hl7, bytes));
         }
-        if let Some(file) = value_of(expected, "text").and_then(Node::as_text) {
+        if let Some(file) = expected.get("text").and_then(Node::as_text) {
             found.insert("text".to_owned(), self.same_text(file, bytes).into());
         }
-        if let Some(wanted) = value_of(expected, "contains") {
+        if let Some(wanted) = expected.get("contains") {
             let items = wanted.as_list().unwrap_or(std::slice::from_ref(wanted));
             let there = |item: &Node| {
                 let text = item.as_text().unwrap_or_default();

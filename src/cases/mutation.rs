@@ -1,10 +1,7 @@
 //! Routes and mappings altered one place at a time: does a case notice?
 //! In: files that pass their cases. Out: the alterations that no case notices. What `jonction check` would refuse is none.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{path::PathBuf, sync::Arc};
 
 use jonction_directory::Shelf;
 use jonction_hl7v2::Limits;
@@ -12,7 +9,7 @@ use jonction_rows::Mapping;
 use jonction_settings::{Diagnoses, Node, Value};
 use serde::Serialize;
 
-use super::{Suite, coverage::value, suite::on_every_core};
+use super::{Suite, suite::on_every_core};
 use crate::{failure::Failure, mappings};
 
 /// A change that was made, and whether a case noticed.
@@ -64,24 +61,16 @@ impl Subject<'_> {
             of_mapping(node).into_iter().map(move |change| Job::Mapping(path, change))
         });
         let jobs: Vec<Job<'_>> = routes.chain(mappings).collect();
-        let found: Vec<Mutex<Option<Mutant>>> = jobs.iter().map(|_| Mutex::default()).collect();
-        on_every_core(jobs.len(), (), |(), at| {
-            let job = &jobs[at];
-            let Some(noticed) = self.notices(job) else { return Ok(true) };
+        on_every_core(&jobs, (), |(), job| {
+            let Some(noticed) = self.notices(job) else { return Ok(None) };
             let (file, change) = match job {
                 Job::Route(file, change) => {
                     (self.suite.files[*file].span.file.path.display().to_string(), change)
                 }
                 Job::Mapping(path, change) => (path.display().to_string(), change),
             };
-            let mutant = Mutant { file, line: change.line, what: change.what.clone(), noticed };
-            *found[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(mutant);
-            Ok(true)
-        })?;
-        Ok(found
-            .into_iter()
-            .filter_map(|one| one.into_inner().unwrap_or_else(PoisonError::into_inner))
-            .collect())
+            Ok(Some(Mutant { file, line: change.line, what: change.what.clone(), noticed }))
+        })
     }
 
     /// Whether a case notices; `None`: the check refuses it, nobody would run it.
@@ -125,7 +114,7 @@ fn of_route(file: &Node) -> Vec<Change> {
     let mut changes = Vec::new();
     changes.extend(without_key(file, &[], "accept"));
     for (list, keys) in [("steps", &["on_failure"][..]), ("to", OF_SINK)] {
-        let items = value(file, list).and_then(Node::as_list).unwrap_or_default();
+        let items = file.get(list).and_then(Node::as_list).unwrap_or_default();
         for (at, item) in items.iter().enumerate() {
             let place = [At::Key(list), At::Item(at)];
             let what = format!("{} retiré", named(item));
@@ -150,7 +139,7 @@ fn of_mapping(file: &Node) -> Vec<Change> {
         for (number, item) in items.iter().enumerate() {
             let mut place = rows.clone();
             place.push(At::Item(number));
-            let target = value(item, "to").and_then(Node::as_text).unwrap_or("une ligne");
+            let target = item.get("to").and_then(Node::as_text).unwrap_or("une ligne");
             changes.extend(altered(file, &rows, |node| remove(node, number)).map(|altered| Change {
                 line: item.span.line,
                 what: format!("ligne « {target} » retirée"),
@@ -180,7 +169,7 @@ enum At {
 
 fn at<'n>(node: &'n Node, place: &[At]) -> Option<&'n Node> {
     place.iter().try_fold(node, |node, step| match step {
-        At::Key(key) => value(node, key),
+        At::Key(key) => node.get(key),
         At::Item(at) => node.as_list()?.get(*at),
     })
 }
@@ -208,7 +197,7 @@ fn remove(node: &mut Node, at: usize) {
 }
 
 fn without_key(file: &Node, place: &[At], key: &str) -> Option<Change> {
-    let line = value(at(file, place)?, key)?.span.line;
+    let line = at(file, place)?.get(key)?.span.line;
     let altered = altered(file, place, |node| {
         if let Value::Map(entries) = &mut node.value {
             entries.retain(|entry| entry.key != key);

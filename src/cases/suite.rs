@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -42,20 +42,12 @@ pub(crate) struct Played {
 impl Suite<'_> {
     /// Plays every case. Errors: what cannot be played at all.
     pub(crate) fn play(&self, watch: &dyn Watch) -> Result<Vec<Played>, Failure> {
-        let found: Vec<Mutex<Option<Played>>> = self.cases.iter().map(|_| Mutex::default()).collect();
-        on_every_core(self.cases.len(), Player::new(*self), |player, at| {
+        on_every_core(self.cases, Player::new(*self), |player, case| {
             let began = Instant::now();
-            let case = &self.cases[at];
             let outcome = player.outcome(case, watch)?;
             let differences = case.expected.differences(&outcome);
-            let played = Played { outcome, differences, elapsed: began.elapsed() };
-            *found[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(played);
-            Ok(true)
-        })?;
-        Ok(found
-            .into_iter()
-            .filter_map(|one| one.into_inner().unwrap_or_else(PoisonError::into_inner))
-            .collect())
+            Ok(Some(Played { outcome, differences, elapsed: began.elapsed() }))
+        })
     }
 
     /// Whether a case does not come out as it should. On this thread, until the first that does not.
@@ -100,41 +92,37 @@ impl<'s> Player<'s> {
     }
 }
 
-/// Does a job for each of so many things, every thread with a worker of its own, until one says `false` or fails.
-pub(crate) fn on_every_core<W: Clone + Send>(
-    count: usize,
+/// Does a job for each thing, every thread with a worker of its own, until one fails. Out: what came of them, in their
+/// order; a job may come to nothing.
+pub(crate) fn on_every_core<I: Sync, W: Clone + Send, T: Send>(
+    things: &[I],
     worker: W,
-    job: impl Fn(&mut W, usize) -> Result<bool, Failure> + Sync,
-) -> Result<(), Failure> {
+    job: impl Fn(&mut W, &I) -> Result<Option<T>, Failure> + Sync,
+) -> Result<Vec<T>, Failure> {
     let (next, over) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let work = |mut worker: W| -> Result<(), Failure> {
-        loop {
+    let work = |mut worker: W| {
+        let mut done = Vec::new();
+        while !over.load(Ordering::Relaxed) {
             let at = next.fetch_add(1, Ordering::Relaxed);
-            if at >= count || over.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            match job(&mut worker, at) {
-                Ok(true) => {}
-                Ok(false) => over.store(true, Ordering::Relaxed),
-                Err(error) => {
-                    over.store(true, Ordering::Relaxed);
-                    return Err(error);
-                }
-            }
+            let Some(thing) = things.get(at) else { break };
+            let came = job(&mut worker, thing).inspect_err(|_| over.store(true, Ordering::Relaxed))?;
+            done.extend(came.map(|came| (at, came)));
         }
+        Ok(done)
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(count.max(1));
-    std::thread::scope(|scope| {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(things.len().max(1));
+    let done = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|_| {
                 let worker = worker.clone();
                 scope.spawn(|| work(worker))
             })
             .collect();
-        workers.into_iter().try_for_each(|worker| {
-            worker
-                .join()
-                .unwrap_or_else(|_| Err(Failure::new("case.panic", "un essai a échoué de façon imprévue")))
-        })
-    })
+        let panicked = |_| Err(Failure::new("case.panic", "un essai a échoué de façon imprévue"));
+        let joined = workers.into_iter().map(|worker| worker.join().unwrap_or_else(panicked));
+        joined.collect::<Result<Vec<_>, Failure>>()
+    })?;
+    let mut done: Vec<(usize, T)> = done.into_iter().flatten().collect();
+    done.sort_unstable_by_key(|(at, _)| *at);
+    Ok(done.into_iter().map(|(_, came)| came).collect())
 }

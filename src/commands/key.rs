@@ -37,7 +37,7 @@ pub(super) fn run(args: &KeyArgs, common: &Common) -> Result<u8, Failure> {
 fn make(path: &Path) -> std::io::Result<()> {
     let mut key = [0_u8; 32];
     OsEntropy.fill(&mut key);
-    let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = jonction_model::hex(&key);
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -17,9 +17,7 @@ pub struct BodyId([u8; 32]);
 impl BodyId {
     /// Address of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        let mut id = [0; 32];
-        id.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
-        Self(id)
+        Self(sha256(&[bytes]))
     }
 
     /// From the 32 bytes of a SHA-256.
@@ -31,6 +29,15 @@ impl BodyId {
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+}
+
+/// SHA-256 of pieces, one after the other.
+pub fn sha256(pieces: &[&[u8]]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    pieces.iter().for_each(|piece| context.update(piece));
+    let mut hash = [0; 32];
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
 }
 
 impl fmt::Display for BodyId {

@@ -65,10 +65,7 @@ impl From<WrittenBytes> for Form {
     fn from(written: WrittenBytes) -> Self {
         match String::from_utf8(written.0) {
             Ok(text) => Self::Text(text),
-            Err(error) => {
-                let digits = |byte: &u8| format!("{byte:02x}");
-                Self::Digits { hex: error.as_bytes().iter().map(digits).collect() }
-            }
+            Err(error) => Self::Digits { hex: crate::hex(error.as_bytes()) },
         }
     }
 }
@@ -81,12 +78,7 @@ impl TryFrom<Form> for WrittenBytes {
             Form::Text(text) => return Ok(Self(text.into_bytes())),
             Form::Digits { hex } => hex,
         };
-        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let byte = |pair: &[u8]| match pair {
-            &[high, low] => Some(digit(high)? << 4 | digit(low)?),
-            _ => None,
-        };
-        let bytes = hex.as_bytes().chunks(2).map(byte).collect::<Option<_>>();
+        let bytes = hex.as_bytes().chunks(2).map(crate::hex_byte).collect::<Option<_>>();
         bytes.map(Self).ok_or(crate::IdError::new("written bytes", "pairs of hexadecimal digits"))
     }
 }

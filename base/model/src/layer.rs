@@ -6,6 +6,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hex_byte;
+
 /// One thing to undo on the way to bytes that stand inside others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -48,13 +50,4 @@ pub fn undo_quoted_printable(line: &[u8], out: &mut Vec<u8>) -> bool {
         out.extend_from_slice(end);
     }
     damaged
-}
-
-/// The byte of two hexadecimal digits, in any case.
-pub fn hex_byte(digits: &[u8]) -> Option<u8> {
-    let digit = |c: u8| char::from(c).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    match digits {
-        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-        _ => None,
-    }
 }

@@ -12,6 +12,7 @@ pub mod entropy;
 pub mod environment;
 pub mod event;
 pub mod finding;
+mod hex;
 pub mod hl7_message;
 pub mod identity;
 pub mod ids;
@@ -33,7 +34,7 @@ pub mod written;
 pub use answer::{Answer, Standing};
 pub use appointment::{Appointment, AppointmentPlace, AppointmentProfessional, AppointmentStatus};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use content::{BodyId, ContentRef, Encoding};
+pub use content::{BodyId, ContentRef, Encoding, sha256};
 pub use document::{
     Author, Authorship, CodedValue, ContentKind, DocumentMetadata, DocumentSubject, DocumentSubmission,
     Encounter, EventSource, MailTexts, Obstacle, ObstacleScope, Operation, Origin, Recipient, RecipientKind,
@@ -46,6 +47,7 @@ pub use event::{
     PatientEvent, PatientEventKind, Stay, Unit,
 };
 pub use finding::{Check, Finding, Mode, Place, Severity, Verdicts, run_checks};
+pub use hex::{hex, hex_byte};
 pub use hl7_message::{Hl7Message, Hl7Piece, WrittenBytes};
 pub use identity::{
     BirthDate, IdentityStatus, InsIdentity, LocalId, NotQualified, PatientIdentity, QualifiedIdentity, Sex,

@@ -2,7 +2,7 @@
 //! In: what is in use. Out: a snapshot to read, changes, or « nothing new ». Source: annuaires.md §1.1, §2.4, §3.3, §4.2.
 //! Deliberately absent: what is done with the records, and when a puller runs.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use jonction_model::directory::{Record, Source};
@@ -63,6 +63,9 @@ pub enum Brought {
     Changes(Changes),
 }
 
+/// A snapshot may be dated so far ahead of our clock, no more.
+const AHEAD_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// What is known of a snapshot before it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -72,6 +75,13 @@ pub struct Facts {
     pub date: Timestamp,
     /// Bytes it will read, for progress; 0 when unknown.
     pub bytes: u64,
+}
+
+impl Facts {
+    /// Whether its date has not come: the source is wrong, or this machine's clock is.
+    pub fn is_ahead(&self, now: Timestamp) -> bool {
+        self.date > now + AHEAD_MAX
+    }
 }
 
 /// A whole snapshot, on disk, not believed yet.

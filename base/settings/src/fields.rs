@@ -39,8 +39,7 @@ impl<'n> Fields<'n> {
     /// The node of a key, if it is there and not null.
     pub fn node(&mut self, key: &'static str) -> Option<&'n Node> {
         self.ask(key);
-        let entry = self.node.as_map()?.iter().find(|entry| entry.key == key)?;
-        (entry.value.value != crate::node::Value::Null).then_some(&entry.value)
+        self.node.get(key).filter(|node| node.value != crate::node::Value::Null)
     }
 
     fn ask(&mut self, key: &str) -> &mut AskedKey {

@@ -110,6 +110,11 @@ impl Node {
         }
     }
 
+    /// The value of a key of a mapping.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.as_map()?.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+    }
+
     /// The items of a list.
     pub fn as_list(&self) -> Option<&[Node]> {
         match &self.value {

@@ -9,12 +9,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jonction_ports::{PullError, pull::Progress};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     client::{Answer, Client, Request, WebError},
     url::Url,
 };
+
+/// How often [`fetch`] takes a broken transfer up within one call.
+const ATTEMPTS: u32 = 5;
 
 /// A file that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +67,20 @@ pub async fn download(
         }
     }
     Err(last)
+}
+
+/// Brings the one file of a puller, broken transfers taken up; `progress`: a stage of its own, `size` when it is known.
+/// Errors: as the schedule tells them.
+pub async fn fetch(
+    client: &Client,
+    url: Url,
+    folder: &Path,
+    size: Option<u64>,
+    progress: &dyn Progress,
+) -> Result<Downloaded, PullError> {
+    progress.stage("téléchargement", size);
+    let got = download(client, &Request::get(url), folder, ATTEMPTS, &mut |done, _| progress.at(done)).await;
+    got.map_err(|error| error.to_pull())
 }
 
 struct Place {

@@ -10,6 +10,6 @@ pub mod server;
 pub mod url;
 
 pub use client::{Answer, Client, Request, WebError};
-pub use download::{Downloaded, download};
+pub use download::{Downloaded, download, fetch};
 pub use server::{Body, Reply, Server};
 pub use url::Url;

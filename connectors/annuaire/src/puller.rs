@@ -1,24 +1,19 @@
 //! Brings a flat extraction: from its service, or from files somebody put there.
 //! In: what is in use. Out: a snapshot on disk, or « nothing new ». Source: annuaires.md §1.1, §9.3 n° 15 to 21.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use jonction_model::{Clock, directory::Source};
 use jonction_ports::{
     BoxFuture, PullError, Puller,
     pull::{Brought, InUse, Progress, Snapshot as _},
 };
-use jonction_web::{Client, Request, Url, download};
+use jonction_web::{Client, Request, Url, fetch};
 
 use crate::{
     config::{FlatSettings, Origin},
     flat::{FlatSnapshot, stamp},
 };
-
-/// How often a broken transfer is taken up within one call.
-const ATTEMPTS: u32 = 5;
-/// An extraction may be dated so far ahead of our clock, no more.
-const AHEAD_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// Brings one flat source.
 pub struct FlatPuller {
@@ -48,7 +43,7 @@ impl FlatPuller {
                 {
                     return Ok(Brought::NothingNew(format!("{} est déjà en service", in_use.name)));
                 }
-                vec![self.fetch(url, progress).await?]
+                vec![fetch(&self.client, url.clone(), &self.folder, None, progress).await?.path]
             }
         };
         let snapshot = FlatSnapshot::open(self.settings.source, files, self.settings.encoding)?;
@@ -64,8 +59,7 @@ impl FlatPuller {
                 return Ok(Brought::NothingNew(format!("{} est déjà en service", in_use.name)));
             }
         }
-        let latest = self.clock.now() + AHEAD_MAX;
-        if facts.date > latest {
+        if facts.is_ahead(self.clock.now()) {
             return Err(PullError::new(
                 "annuaire.future",
                 format!("{} porte une date à venir", facts.name),
@@ -89,14 +83,6 @@ impl FlatPuller {
         // Read to its end, which is at once: the connection serves the download.
         let _ = answer.bytes(0).await;
         stamp(&name).map(|_| name)
-    }
-
-    async fn fetch(&self, url: &Url, progress: &dyn Progress) -> Result<PathBuf, PullError> {
-        progress.stage("téléchargement", None);
-        let request = Request::get(url.clone());
-        let got =
-            download(&self.client, &request, &self.folder, ATTEMPTS, &mut |done, _| progress.at(done)).await;
-        got.map(|got| got.path).map_err(|error| error.to_pull())
     }
 }
 

@@ -43,7 +43,7 @@ impl ArchiveSnapshot {
             return Err(refused("elle est démesurée"));
         }
         let bytes = fs::read(path).map_err(|_| refused("elle ne se lit pas"))?;
-        let sha256 = digest(&SHA256, &bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = jonction_model::hex(digest(&SHA256, &bytes).as_ref());
         let text = String::from_utf8(bytes).unwrap_or_else(|error| {
             encoding_rs::WINDOWS_1252.decode_without_bom_handling(error.as_bytes()).0.into_owned()
         });

@@ -90,7 +90,7 @@ impl Snapshot for JsonSnapshot {
             reading.file(path, activities)?;
         }
         let mut intake = Intake { bytes, ..Intake::default() };
-        intake.sha256 = hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        intake.sha256 = jonction_model::hex(hash.finish().as_ref());
         intake.rows.insert("pmej".into(), told.entities);
         intake.rows.insert("ege".into(), told.sites);
         if told.unnumbered > 0 {

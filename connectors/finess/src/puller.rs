@@ -14,7 +14,7 @@ use jonction_ports::{
     BoxFuture, PullError, Puller,
     pull::{Brought, InUse, Progress, Snapshot},
 };
-use jonction_web::{Client, Request, Url, download};
+use jonction_web::{Client, Request, Url, fetch};
 use serde::Deserialize;
 
 use crate::{
@@ -23,7 +23,6 @@ use crate::{
     json::{JsonSnapshot, SOURCE, stamp},
 };
 
-const ATTEMPTS: u32 = 5;
 /// The description of a dataset.
 const DATASET_BYTES_MAX: u64 = 8 << 20;
 /// Beginnings of the titles of the daily files.
@@ -144,11 +143,8 @@ impl FinessPuller {
         folder: &Path,
         progress: &dyn Progress,
     ) -> Result<PathBuf, PullError> {
-        progress.stage("téléchargement", resource.filesize);
         let url = dataset.join(&resource.url).map_err(|_| damaged("son adresse est illisible"))?;
-        let request = Request::get(url);
-        let got = download(&self.client, &request, folder, ATTEMPTS, &mut |done, _| progress.at(done)).await;
-        let got = got.map_err(|error| error.to_pull())?;
+        let got = fetch(&self.client, url, folder, resource.filesize, progress).await?;
         if resource.filesize.is_some_and(|size| size != got.bytes) {
             return Err(damaged("sa longueur n'est pas celle publiée"));
         }
@@ -184,7 +180,7 @@ fn sha1(path: &Path) -> std::io::Result<String> {
     loop {
         let count = file.read(&mut buffer)?;
         if count == 0 {
-            return Ok(hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect());
+            return Ok(jonction_model::hex(hash.finish().as_ref()));
         }
         hash.update(&buffer[..count]);
     }

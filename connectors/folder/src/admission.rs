@@ -2,11 +2,10 @@
 //! In: the bytes of a message. Out: a verdict, how a repeat is recognised, an acknowledgement (HL7) or a line of JSON.
 //! Source: architecture §4.12, §10. Pure. Deliberately absent: what the content means; steps of routes say it.
 
-use aws_lc_rs::digest;
 use bytes::Bytes;
 use jiff::Timestamp;
-use jonction_hl7v2::{AckCode, Header, Limits, Message, ack, batch};
-use jonction_model::{Entropy, Environment, Finding, MessageControlId, Place, Severity};
+use jonction_hl7v2::{AckCode, Header, Limits, Message, ack, admission::repeat, batch};
+use jonction_model::{BodyId, Entropy, Environment, Finding, MessageControlId, Place, Severity};
 use jonction_ports::{Admission, Admitted, MessageFacts, Peer, Repeat};
 use serde_json::json;
 
@@ -65,10 +64,8 @@ impl FolderAdmission {
                     ],
                     false => Vec::new(),
                 };
-                let repeat = Repeat {
-                    key: format!("{kind}|{facility}|{}", hex(&sha256(&[raw]))),
-                    digest: sha256(&[raw]),
-                };
+                let id = BodyId::of(raw);
+                let repeat = Repeat { key: format!("{kind}|{facility}|{id}"), digest: *id.as_bytes() };
                 Judged { admitted: admitted(facts, findings, Some(repeat)), message: None }
             }
         }
@@ -127,13 +124,9 @@ impl FolderAdmission {
                     .wire_code("202"),
             );
         }
-        let repeat = facts.control_id.as_ref().map(|id| Repeat {
-            key: [&header.sending_application, &header.sending_facility, id.as_str()].join("|"),
-            // The time of sending changes each time the same message is written.
-            digest: match message.segments().next().map(|msh| msh.field(7).span()) {
-                Some(time) => sha256(&[&raw[..time.start], &raw[time.end..]]),
-                None => sha256(&[raw]),
-            },
+        let repeat = facts.control_id.as_ref().map(|id| {
+            let (key, digest) = repeat(&message, &header, id);
+            Repeat { key, digest }
         });
         Judged { admitted: admitted(facts, findings, repeat), message: Some(message) }
     }
@@ -196,16 +189,4 @@ fn admitted(facts: MessageFacts, findings: Vec<Finding>, repeat: Option<Repeat>)
 /// Number of an acknowledgement: 20 characters, as MSH-10 takes them.
 fn number(entropy: &dyn Entropy) -> String {
     entropy.uuid().simple().to_string().chars().take(20).collect()
-}
-
-fn sha256(pieces: &[&[u8]]) -> [u8; 32] {
-    let mut context = digest::Context::new(&digest::SHA256);
-    pieces.iter().for_each(|piece| context.update(piece));
-    let mut hash = [0; 32];
-    hash.copy_from_slice(context.finish().as_ref());
-    hash
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,10 +2,9 @@
 //! In: the bytes of one frame, who sent it. Out: one verdict per message, and how to recognise a repeat.
 //! Sources: architecture §4.12, §10 (admission, repeats); hl7v2.md §2.12, §6.4, §8 (H017), §9. Pure.
 
-use aws_lc_rs::digest;
 use bytes::Bytes;
 use jiff::Timestamp;
-use jonction_hl7v2::{Header, Limits as Hl7Limits, Message, admission::refusals, batch, profiles::Profile};
+use jonction_hl7v2::{Header, Limits as Hl7Limits, Message, admission, batch, profiles::Profile};
 use jonction_model::{Entropy, Environment, Finding, MessageControlId, Mode, Place, Severity};
 use jonction_ports::{Admission, Admitted, MessageFacts, Peer, Repeat};
 
@@ -84,7 +83,7 @@ impl MllpAdmission {
             // Whoever may not speak learns nothing of what we think of the rest.
             Some(finding) => vec![finding],
             None => {
-                let mut findings = refusals(&message, self.awaited(&message));
+                let mut findings = admission::refusals(&message, self.awaited(&message));
                 findings.extend(self.processing(&header));
                 findings.extend(unusable_number(&header, &facts));
                 if !has_errors(&findings) {
@@ -226,15 +225,6 @@ fn facts(header: &Header) -> MessageFacts {
 
 /// Key and digest of an accepted message; `None` when it has no usable number.
 fn repeat(message: &Message, header: &Header, facts: &MessageFacts) -> Option<Repeat> {
-    let control_id = facts.control_id.as_ref()?;
-    let key = [&header.sending_application, &header.sending_facility, control_id.as_str()].join("|");
-    // MSH-7 is the time of sending: it changes each time the same message is sent.
-    let time = message.segments().next()?.field(7).span();
-    let raw = message.raw();
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(&raw[..time.start]);
-    context.update(&raw[time.end..]);
-    let mut digest = [0; 32];
-    digest.copy_from_slice(context.finish().as_ref());
+    let (key, digest) = admission::repeat(message, header, facts.control_id.as_ref()?);
     Some(Repeat { key, digest })
 }

@@ -6,7 +6,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -14,6 +13,7 @@ use jonction_model::{
     Clock, Mode,
     clock::paris,
     directory::{Domain, Record, Source},
+    hex,
 };
 use jonction_ports::{
     BoxFuture, PullError, Puller,
@@ -21,15 +21,12 @@ use jonction_ports::{
     pull::{Brought, Facts, InUse, Intake, Progress, Snapshot},
 };
 use jonction_settings::{Diagnoses, Fields, parse};
-use jonction_web::{Client, Request, Url, download};
+use jonction_web::{Client, Url, fetch};
 
 use crate::whitelist::{Limits, Whitelist, WhitelistError};
 
 /// Where the espace de confiance publishes it.
 const SERVICE: &str = "https://espacedeconfiance.mssante.fr/listeblanchemssante.xml";
-const ATTEMPTS: u32 = 5;
-/// A list may be dated so far ahead of our clock, no more.
-const AHEAD_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// Settings of the pulled list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,11 +89,11 @@ impl ListPuller {
     ) -> Result<Brought, PullError> {
         let path = match &self.settings.origin {
             Origin::File(path) => path.clone(),
-            Origin::Url(url) => self.fetch(url, progress).await?,
+            Origin::Url(url) => fetch(&self.client, url.clone(), &self.folder, None, progress).await?.path,
         };
         let snapshot = ListSnapshot::open(&path)?;
         let date = snapshot.facts.date;
-        if date > self.clock.now() + AHEAD_MAX {
+        if snapshot.facts.is_ahead(self.clock.now()) {
             return Err(PullError::new(
                 "mssante.whitelist-future",
                 "la liste blanche porte une date à venir",
@@ -114,14 +111,6 @@ impl ListPuller {
             return Ok(Brought::NothingNew(why));
         }
         Ok(Brought::Snapshot(Box::new(snapshot)))
-    }
-
-    async fn fetch(&self, url: &Url, progress: &dyn Progress) -> Result<PathBuf, PullError> {
-        progress.stage("téléchargement", None);
-        let request = Request::get(url.clone());
-        let got =
-            download(&self.client, &request, &self.folder, ATTEMPTS, &mut |done, _| progress.at(done)).await;
-        got.map(|got| got.path).map_err(|error| error.to_pull())
     }
 }
 
@@ -144,7 +133,7 @@ impl ListSnapshot {
         }
         let bytes = fs::read(path).map_err(unreadable)?;
         let list = Whitelist::read(&bytes, Mode::Strict, &limits).map_err(|error| of_list(&error))?;
-        let sha256 = digest(&SHA256, &bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(digest(&SHA256, &bytes).as_ref());
         let facts = Facts {
             name: list
                 .generated_at

@@ -172,7 +172,7 @@ impl Snapshot for RorSnapshot {
         for structure in self.index.structures() {
             records.put(structure)?;
         }
-        intake.sha256 = hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        intake.sha256 = jonction_model::hex(hash.finish().as_ref());
         intake.remarks = std::mem::take(&mut self.remarks);
         intake.remarks.extend(odd.remarks());
         // The job is over: the next whole pull asks for another.

@@ -111,8 +111,7 @@ pub fn read_routes(files: &[Node], registry: &Registry, diagnoses: &mut Diagnose
 
 /// Name of a route with a mistake: it was told there, not where others hand over to it.
 fn written_name(file: &Node) -> Option<String> {
-    let entry = file.as_map()?.iter().find(|entry| entry.key == "route")?;
-    entry.value.as_text().map(str::to_owned)
+    file.get("route")?.as_text().map(str::to_owned)
 }
 
 /// Reads a route file as far as its schema is learnt from it.

@@ -3,7 +3,7 @@
 //! Source: architecture §10 « Admission », hl7v2.md §2.12, §2.16, §9. Absent: identity, matrix, recipients (functional
 //! reports), sender and MSH-11 (the connector), XML root (the CDA).
 
-use jonction_model::{Check, Finding, Mode, Severity::Error, Verdicts, run_checks};
+use jonction_model::{Check, Finding, MessageControlId, Mode, Severity::Error, Verdicts, run_checks, sha256};
 
 use crate::{
     checks::{
@@ -16,10 +16,24 @@ use crate::{
         patient::h028_one_pid,
         say, trigger_event,
     },
+    header::Header,
     message::Message,
     profiles::Profile,
     volet::{Edition, edition},
 };
+
+/// How a message is recognised when its sender sends it again: a key, which is its sender and its number, and the SHA-256
+/// of its bytes without MSH-7, the time of sending, which changes each time the same message is written.
+/// Source: architecture §10 « Repeats ».
+pub fn repeat(message: &Message, header: &Header, control_id: &MessageControlId) -> (String, [u8; 32]) {
+    let key = [&header.sending_application, &header.sending_facility, control_id.as_str()].join("|");
+    let raw = message.raw();
+    let digest = match message.segments().next().map(|msh| msh.field(7).span()) {
+        Some(time) => sha256(&[&raw[..time.start], &raw[time.end..]]),
+        None => sha256(&[raw]),
+    };
+    (key, digest)
+}
 
 const fn row(
     id: &'static str,

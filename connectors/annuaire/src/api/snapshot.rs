@@ -195,7 +195,7 @@ impl Told {
             let sentence = format!("{} situations d'exercice dont la structure n'est pas donnée", self.lost);
             remarks.push(Remark::new("annuaire.lost-place", sentence));
         }
-        let sha256 = self.hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = jonction_model::hex(self.hash.finish().as_ref());
         Intake { sha256, bytes: self.bytes, rows: self.rows, remarks }
     }
 }

@@ -16,6 +16,7 @@ use jiff::{Timestamp, civil::DateTime};
 use jonction_model::{
     clock::paris,
     directory::{Record, Source},
+    hex,
 };
 use jonction_ports::{
     PullError,
@@ -140,10 +141,6 @@ impl Snapshot for FlatSnapshot {
         intake.sha256 = hex(reading.hash.finish().as_ref());
         Ok(intake)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn is_zip(path: &Path) -> Result<bool, PullError> {

@@ -164,7 +164,7 @@ impl Store {
                 replaces: new.replaces,
                 signature: new.signature,
                 type_code: new.type_code,
-                hash: sha1.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+                hash: jonction_model::hex(sha1.as_ref()),
                 sha256: BodyId::of(&new.content),
                 size: new.content.len() as u64,
                 stored_at: at,

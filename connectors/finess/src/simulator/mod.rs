@@ -205,7 +205,7 @@ impl Desk {
 }
 
 fn hex_sha1(bytes: &[u8]) -> String {
-    digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    jonction_model::hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref())
 }
 
 /// A legal entity. Its sites are numbered as the places of the other simulators: `99` and seven digits.

@@ -62,7 +62,7 @@ pub(super) fn admit(mail: &Mail<'_>) -> Admitted {
     }
     // A mail without a number is its own number.
     let number = message_id.filter(|id| !id.is_empty());
-    let number = number.unwrap_or_else(|| mail.digest.iter().map(|byte| format!("{byte:02x}")).collect());
+    let number = number.unwrap_or_else(|| jonction_model::hex(&mail.digest));
     let repeat = Repeat { key: format!("{}\0{number}", mail.mailbox.expose()), digest: mail.digest };
     Admitted { facts, findings, accepted: true, repeat: Some(repeat) }
 }

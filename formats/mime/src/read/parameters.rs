@@ -2,7 +2,7 @@
 //! In: a raw value. Out: the first word in lower case, and parameters, continued and encoded ones put together.
 //! Sources: RFC 2045 §5.1, RFC 2231 §3 and §4, and what the field writes instead (mssante.md §8 n° 1, 2, 17).
 
-use jonction_model::layer::hex_byte;
+use jonction_model::hex_byte;
 
 use super::{charset, words};
 

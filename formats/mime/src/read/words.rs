@@ -1,7 +1,7 @@
 //! Unstructured headers as text: unfolding and encoded-words.
 //! In: raw bytes of a value. Out: text on one line. Sources: RFC 5322 §2.2.3, RFC 2047, mssante.md §8 n° 1.
 
-use jonction_model::layer::hex_byte;
+use jonction_model::hex_byte;
 
 use super::{charset, transfer};
 

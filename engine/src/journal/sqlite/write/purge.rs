@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use jonction_model::{BodyId, clock::paris};
+use jonction_model::{BodyId, clock::paris, hex};
 use jonction_ports::MessageId;
 use rusqlite::{OptionalExtension as _, params};
 use serde_json::json;
@@ -34,9 +34,7 @@ impl Writer<'_> {
         for id in &purge.messages {
             let message = number(id.0);
             let Some(patient) = self.may_go(message, purge)? else { continue };
-            patients.extend(
-                patient.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
-            );
+            patients.extend(patient.map(|hash| hex(&hash)));
             self.connection
                 .prepare_cached("UPDATE message SET purged_at = coalesce(purged_at, ?2) WHERE id = ?1")?
                 .execute(params![message, at])?;

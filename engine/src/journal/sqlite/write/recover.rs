@@ -170,11 +170,10 @@ impl Writer<'_> {
     /// have left under identifiers that are lost: a human decides. So does what was held back, or parked.
     pub(super) fn restored(&mut self, made_at: Millis) -> Result<Done, Error> {
         let timed = "next_at IS NOT NULL AND state < 2";
-        let count = |which: &str| -> Result<i64, Error> {
-            let sql = format!("SELECT count(*) FROM delivery WHERE {which}");
-            Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
+        let count = |of: &str| -> Result<i64, Error> {
+            Ok(self.connection.query_row(&format!("SELECT count(*) FROM {of}"), [], |row| row.get(0))?)
         };
-        let lost = count(&format!("{timed} AND artefact IS NULL"))?;
+        let lost = count(&format!("delivery WHERE {timed} AND artefact IS NULL"))?;
         let finding = restored();
         let json = to_json(&finding)?;
         let unprepared = self.connection.execute(
@@ -204,8 +203,7 @@ impl Writer<'_> {
             &format!("UPDATE delivery SET attempts = attempts + 1, after_unknown = 1 WHERE {still}"),
             [],
         )?;
-        let sql = "SELECT count(*) FROM message WHERE state = 0";
-        let routing: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
+        let routing = count("message WHERE state = 0")?;
         let messages = self.connection.execute(
             "UPDATE message SET state = 4, error = ?1, route_findings = ?2 WHERE state IN (0, 6)",
             params![finding.check, to_json(&[&finding])?],
